@@ -1,0 +1,380 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+A stream of bytes in, messages out; no socket and no clock.
+
+Small messages are read into one scratch buffer. A message larger than that gets a buffer of its
+own, and its bulk data (the pixels of an IMAGE) one that holds nothing else, so that what the
+socket wrote is what is published.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import deque
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final, Literal
+
+from ros2_igtl.codec.crc import crc64
+from ros2_igtl.codec.errors import (
+    DecodeError,
+    ExtendedHeaderError,
+    FramingError,
+    MessageError,
+    NoDataError,
+    TruncatedError,
+)
+from ros2_igtl.codec.header import EXTENDED_HEADER_SIZE, HEADER, HEADER_SIZE, Header
+from ros2_igtl.codec.message import (
+    BodyLayout,
+    Message,
+    check_header,
+    crc_error,
+    find_type,
+    make_message,
+    unpack_body,
+)
+
+CrcPolicy = Literal['reject', 'warn', 'ignore']
+
+
+class NeedData(Enum):
+    """The type of :data:`NEED_DATA`."""
+
+    NEED_DATA = 'NEED_DATA'
+
+    def __repr__(self) -> str:
+        return 'NEED_DATA'
+
+
+NEED_DATA: Final = NeedData.NEED_DATA
+"""What :meth:`Connection.next_message` returns when no whole message is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """
+    What a peer may ask for.
+
+    :ivar max_body_size: bytes of a body. 256 MiB hold a CT volume of 512 x 512 x 512 x u16; a
+        peer may announce 2**64 - 1.
+    :ivar max_unreceived: bytes set aside for a body before they have arrived; beyond that the
+        buffer grows with what arrives. 16 MiB hold an RGBA image of 1920 x 1080.
+    """
+
+    max_body_size: int = 268_435_456
+    max_unreceived: int = 16_777_216
+
+
+_SCRATCH_SIZE = 65536
+_SMALL_SIZE = 32768  # a larger message is not gathered in the scratch buffer
+
+
+class _Growing:
+    """A buffer of a final size that grows with what has arrived."""
+
+    __slots__ = ('data', 'filled', 'size', 'step')
+
+    def __init__(self, size: int, step: int) -> None:
+        self.size = size
+        self.step = step
+        self.filled = 0
+        self.data = self._zeros(min(size, step))
+
+    @staticmethod
+    def _zeros(size: int) -> array[int]:
+        return array('B', (0,)) * size
+
+    def room(self) -> memoryview:
+        """Return the part to write to next; never empty before the buffer is full."""
+        if self.filled == len(self.data) < self.size:
+            grown = self._zeros(min(self.size, max(2 * self.filled, self.step)))
+            memoryview(grown)[: self.filled] = memoryview(self.data)
+            self.data = grown
+        return memoryview(self.data)[self.filled :]
+
+    def write(self, data: memoryview) -> int:
+        """Take what fits from the front of ``data``; return how much that was."""
+        taken = 0
+        while taken < len(data) and self.filled < self.size:
+            room = self.room()
+            count = min(len(room), len(data) - taken)
+            room[:count] = data[taken : taken + count]
+            self.filled += count
+            taken += count
+        return taken
+
+
+class _Large:
+    """A message that has buffers of its own: head, bulk data, tail."""
+
+    __slots__ = ('buffers', 'content_class', 'head', 'header', 'layout', 'type_name')
+
+    def __init__(self, header: Header, head: bytes, layout: BodyLayout | None, step: int) -> None:
+        self.header = header
+        self.type_name, self.content_class = find_type(header)
+        self.head = head  # of the body, up to the bulk data
+        self.layout = layout  # None: the whole body is one buffer
+        bulk_end = header.body_size if layout is None else layout.content_end
+        sizes = (bulk_end - len(head), header.body_size - bulk_end)
+        self.buffers = [_Growing(size, step) for size in sizes]
+
+    def current(self) -> _Growing | None:
+        return next((part for part in self.buffers if part.filled < part.size), None)
+
+    def message(self, check_crc: bool) -> Message:
+        bulk, tail = (part.data for part in self.buffers)
+        if self.layout is None or self.content_class is None:
+            return unpack_body(self.header, memoryview(bulk), check_crc)
+        crc = crc64(tail, crc64(bulk, crc64(self.head)))
+        if check_crc and crc != self.header.crc:
+            raise crc_error(self.header, crc)
+        fixed = memoryview(self.head)[self.layout.content_start :]
+        content = self.content_class.unpack_parts(fixed, bulk)
+        return make_message(
+            self.header,
+            self.type_name,
+            content,
+            self.layout,
+            memoryview(tail),
+            crc == self.header.crc,
+        )
+
+
+class Connection:
+    """
+    One direction of one connection: bytes in, messages out.
+
+    Bytes come in by :meth:`receive_data`, or without a copy by :meth:`get_buffer` and
+    :meth:`buffer_updated`, which are those of ``asyncio.BufferedProtocol``. After either,
+    :meth:`next_message` is called until it returns :data:`NEED_DATA`.
+
+    :param limits: what the peer may ask for.
+    :param crc_policy: 'reject' refuses a message with a wrong CRC; 'warn' and 'ignore' pass it on
+        with ``crc_ok`` False.
+    """
+
+    def __init__(self, limits: Limits | None = None, crc_policy: CrcPolicy = 'reject') -> None:
+        self.limits = limits or Limits()
+        self.peer_version = 0
+        """The highest header version the peer has sent, 0 before its first message."""
+        self._check_crc = crc_policy == 'reject'
+        self._scratch = bytearray(_SCRATCH_SIZE)
+        self._view = memoryview(self._scratch)
+        self._start = 0  # of what is not consumed in the scratch buffer
+        self._end = 0
+        self._backlog: deque[memoryview] = deque()
+        self._header: Header | None = None  # read, its body not yet there
+        self._large: _Large | None = None
+        self._skip = 0  # bytes of a refused body still to come
+        self._skip_error: MessageError | None = None
+        self._fatal: FramingError | None = None
+
+    @property
+    def idle(self) -> bool:
+        """Whether no byte of an unfinished message is held."""
+        return self.state == 'header' and self._start == self._end and not self._backlog
+
+    @property
+    def state(self) -> Literal['header', 'body']:
+        """What is being waited for."""
+        in_body = self._header is not None or self._large is not None or self._skip_error
+        return 'body' if in_body else 'header'
+
+    def get_buffer(self, size_hint: int = -1) -> memoryview:
+        """Return a buffer to receive into, never empty."""
+        if self._large is not None:
+            part = self._large.current()
+            if part is not None:
+                return part.room()
+        if self._start == self._end:
+            self._start = self._end = 0
+        elif self._end == _SCRATCH_SIZE:
+            self._compact()
+        return self._view[self._end :]
+
+    def buffer_updated(self, count: int) -> None:
+        """
+        Say that ``count`` bytes were written to the start of the buffer last got.
+
+        :raises FramingError: the stream was lost before.
+        """
+        if self._fatal is not None:
+            raise self._fatal
+        if self._large is not None:
+            part = self._large.current()
+            if part is not None:
+                part.filled += count
+                return
+        self._end += count
+
+    def receive_data(self, data: Any) -> None:
+        """
+        Take bytes from the peer.
+
+        :param data: any contiguous bytes-like object.
+        :raises FramingError: the stream was lost before.
+        """
+        if self._fatal is not None:
+            raise self._fatal
+        if len(data):
+            self._backlog.append(memoryview(bytes(data)))
+
+    def close(self) -> None:
+        """
+        Say that the peer sends no more.
+
+        :raises TruncatedError: a message had begun and was not finished.
+        """
+        if self._fatal is None and not self.idle:
+            self._fatal = TruncatedError('the stream ends within a message')
+            self._fatal.header = self._header or (self._large and self._large.header) or None
+            raise self._fatal
+
+    def next_message(self) -> Message | Literal[NeedData.NEED_DATA]:
+        """
+        Return the next whole message, or :data:`NEED_DATA`.
+
+        :raises MessageError: a message was refused and consumed; the stream goes on.
+        :raises FramingError: the stream is lost; every further call raises the same.
+        """
+        if self._fatal is not None:
+            raise self._fatal
+        while True:
+            message = self._advance()
+            if message is not NEED_DATA or not self._backlog:
+                return message
+            self._refill()
+
+    def _refill(self) -> None:
+        chunk = self._backlog[0]
+        buffer = self.get_buffer()
+        count = min(len(buffer), len(chunk))
+        buffer[:count] = chunk[:count]
+        self.buffer_updated(count)
+        if count == len(chunk):
+            self._backlog.popleft()
+        else:
+            self._backlog[0] = chunk[count:]
+
+    def _compact(self) -> None:
+        """Move what is not consumed to the front of the scratch buffer."""
+        count = self._end - self._start
+        self._view[:count] = self._view[self._start : self._end]
+        self._start, self._end = 0, count
+
+    def _advance(self) -> Message | Literal[NeedData.NEED_DATA]:
+        if self._large is not None:
+            return self._finish_large()
+        if self._skip_error is not None:
+            return self._finish_skip()
+        header = self._header
+        if header is None:
+            if self._end - self._start < HEADER_SIZE:
+                return NEED_DATA
+            header = Header._make(HEADER.unpack_from(self._scratch, self._start))
+            try:
+                self._accept(header)
+            except MessageError as error:
+                self._start += HEADER_SIZE
+                return self._refuse(error, header)
+        total = HEADER_SIZE + header.body_size
+        if total > _SMALL_SIZE:
+            return self._begin_large(header)
+        if self._end - self._start < total:
+            if self._start + total > _SCRATCH_SIZE:
+                self._compact()
+            return NEED_DATA
+        body_start = self._start + HEADER_SIZE
+        self._start += total
+        self._header = None
+        # Contents view their bytes, so each message gets its own.
+        body = memoryview(bytes(self._view[body_start : self._start]))
+        try:
+            return unpack_body(header, body, self._check_crc)
+        except DecodeError as error:
+            error.header = header
+            raise
+
+    def _accept(self, header: Header) -> None:
+        try:
+            check_header(header, self.limits.max_body_size)
+        except FramingError as error:
+            error.header = header
+            self._fatal = error
+            raise
+        if header.version > self.peer_version:
+            self.peer_version = header.version
+        self._header = header
+
+    def _begin_large(self, header: Header) -> Message | Literal[NeedData.NEED_DATA]:
+        """Set buffers aside for a message as soon as its bulk data's place is known."""
+        available = self._end - self._start - HEADER_SIZE
+        body = self._view[self._start + HEADER_SIZE : self._end]
+        _, content_class = find_type(header)
+        layout = None
+        head_size = 0
+        if content_class is not None and content_class.bulk_offset is not None:
+            if header.version == 2 and available < EXTENDED_HEADER_SIZE:
+                return self._wait_for(HEADER_SIZE + EXTENDED_HEADER_SIZE)
+            try:
+                layout = BodyLayout(header, body)
+                head_size = layout.content_start + content_class.bulk_offset
+                if head_size > layout.content_end:
+                    raise NoDataError(
+                        f'{header.type_name} takes {content_class.bulk_offset} bytes or more'
+                    )
+                if head_size > _SMALL_SIZE:
+                    raise ExtendedHeaderError(
+                        f'extended header has {layout.content_start} bytes, '
+                        f'{_SMALL_SIZE} are allowed'
+                    )
+            except MessageError as error:
+                self._header = None
+                self._start += HEADER_SIZE
+                return self._refuse(error, header)
+            if available < head_size:
+                return self._wait_for(HEADER_SIZE + head_size)
+        head = bytes(body[:head_size])
+        self._large = _Large(header, head, layout, self.limits.max_unreceived)
+        self._header = None
+        self._start += HEADER_SIZE + head_size
+        while self._start < self._end:
+            part = self._large.current()
+            if part is None:
+                break
+            self._start += part.write(self._view[self._start : self._end])
+        return self._finish_large()
+
+    def _wait_for(self, size: int) -> Literal[NeedData.NEED_DATA]:
+        if self._start + size > _SCRATCH_SIZE:
+            self._compact()
+        return NEED_DATA
+
+    def _finish_large(self) -> Message | Literal[NeedData.NEED_DATA]:
+        large = self._large
+        if large is None or large.current() is not None:
+            return NEED_DATA
+        self._large = None
+        try:
+            return large.message(self._check_crc)
+        except DecodeError as error:
+            error.header = large.header
+            raise
+
+    def _refuse(self, error: MessageError, header: Header) -> Literal[NeedData.NEED_DATA]:
+        """Skip a body, then raise why."""
+        error.header = header
+        self._skip_error = error
+        self._skip = header.body_size
+        return self._finish_skip()
+
+    def _finish_skip(self) -> Literal[NeedData.NEED_DATA]:
+        count = min(self._skip, self._end - self._start)
+        self._start += count
+        self._skip -= count
+        if self._skip or self._skip_error is None:
+            return NEED_DATA
+        error, self._skip_error = self._skip_error, None
+        raise error

@@ -1,0 +1,38 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""CAPABILITY: the types a peer can receive. Source: ``capability.md``, ``igtl_capability.h``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ros2_igtl.codec import wire
+from ros2_igtl.codec.header import TYPE_NAME_SIZE
+from ros2_igtl.codec.registry import Content, check_multiple, register
+
+
+@register
+@dataclass(slots=True)
+class Capability(Content):
+    """The type names that the sender can receive. 12 bytes each."""
+
+    type_name = 'CAPABILITY'
+
+    type_names: tuple[str, ...] = ()
+
+    @classmethod
+    def unpack(cls, content: memoryview) -> Capability:
+        """Return the names of a multiple of 12 bytes."""
+        check_multiple('CAPABILITY', content, TYPE_NAME_SIZE)
+        data = bytes(content)
+        return cls(
+            tuple(
+                wire.text(data[start : start + TYPE_NAME_SIZE])
+                for start in range(0, len(data), TYPE_NAME_SIZE)
+            )
+        )
+
+    def pack_parts(self) -> tuple[bytes]:
+        """Return 12 bytes a name; a name of 12 has no NUL."""
+        names = (wire.name(name, TYPE_NAME_SIZE, 'type name') for name in self.type_names)
+        return (b''.join(name.ljust(TYPE_NAME_SIZE, b'\0') for name in names),)

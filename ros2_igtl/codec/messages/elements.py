@@ -1,0 +1,88 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What the types share whose content is a list of equal elements and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ros2_igtl.codec import wire
+from ros2_igtl.codec.errors import ValueRangeError
+from ros2_igtl.codec.registry import Content, check_multiple
+
+_E = TypeVar('_E', bound='ElementList')
+
+
+class ElementList(Content):
+    """
+    A list of elements, a structured numpy array that views the received bytes.
+
+    :param elements: shape (n,), dtype :attr:`dtype`.
+    :raises ValueRangeError: the array has another shape or dtype.
+    """
+
+    __slots__ = ('elements',)
+    dtype: ClassVar[np.dtype[Any]]
+
+    def __init__(self, elements: NDArray[Any]) -> None:
+        if elements.dtype != self.dtype or elements.ndim != 1:
+            raise ValueRangeError(
+                f'{self.type_name} takes an array of shape (n,) and dtype {self.dtype}, '
+                f'got {elements.shape} and {elements.dtype}'
+            )
+        self.elements = elements
+
+    @classmethod
+    def unpack(cls: type[_E], content: memoryview) -> _E:
+        """Return the list of a multiple of the element's size; nothing is copied."""
+        check_multiple(cls.type_name, content, cls.dtype.itemsize)
+        self = cls.__new__(cls)
+        self.elements = np.frombuffer(content, cls.dtype)
+        return self
+
+    def pack_parts(self) -> tuple[Any]:
+        """Return the elements' own bytes."""
+        return (np.ascontiguousarray(self.elements).view(np.uint8),)
+
+    @classmethod
+    def array_of(cls, rows: Iterable[Mapping[str, Any]]) -> NDArray[Any]:
+        """
+        Return an array of elements given by field name, their texts as str.
+
+        :raises NameTooLongError: a name fills its field; one byte of it has to stay NUL.
+        :raises ValueRangeError: a field is unknown or its value does not fit.
+        """
+        rows = list(rows)
+        array = np.zeros(len(rows), cls.dtype)
+        fields: Mapping[str, Any] = cls.dtype.fields or {}
+        for index, row in enumerate(rows):
+            for field, value in row.items():
+                if field not in fields:
+                    raise ValueRangeError(
+                        f'{cls.type_name} has no field {field!r}; {", ".join(fields)} are allowed'
+                    )
+                if isinstance(value, str):
+                    size = fields[field][0].itemsize
+                    value = wire.inner_name(value, size, f'{cls.type_name} {field}')
+                try:
+                    array[field][index] = value
+                except (ValueError, TypeError, OverflowError) as error:
+                    raise ValueRangeError(f'{cls.type_name} {field} {value!r}: {error}') from None
+        return array
+
+    def __len__(self) -> int:
+        return len(self.elements)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ElementList):
+            return NotImplemented
+        return type(self) is type(other) and self.elements.tobytes() == other.elements.tobytes()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}({self.elements!r})'

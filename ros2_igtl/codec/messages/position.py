@@ -1,0 +1,82 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""POSITION (QTRANS): position and quaternion. Source: ``position.md``, ``igtl_position.h``."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from math import sqrt
+from typing import NamedTuple
+
+from ros2_igtl.codec import wire
+from ros2_igtl.codec.errors import ContentSizeError, NoDataError, ValueRangeError
+from ros2_igtl.codec.messages.transform import pack_floats
+from ros2_igtl.codec.registry import Content, register
+from ros2_igtl.codec.wire import F32
+
+
+class _Position(NamedTuple):
+    x: F32  # millimetres, as are y and z
+    y: F32
+    z: F32
+    ox: F32  # quaternion, Hamilton, scalar last
+    oy: F32
+    oz: F32
+    w: F32
+
+
+_FULL = wire.struct_of(_Position)
+# Only the 28-byte form is documented; the library also packs the other two by content size.
+_LAYOUTS = {28: _FULL, 24: struct.Struct('>6f'), 12: struct.Struct('>3f')}
+
+
+@register
+@dataclass(slots=True)
+class Position(Content):
+    """
+    A position in millimetres and a quaternion as sent, not normalised.
+
+    Content of 28 bytes; of 24 without ``w``, which the reader makes the positive root; of 12
+    without the quaternion, which reads as identity (``igtlPositionMessage.cxx``).
+    """
+
+    type_name = 'POSITION'
+    aliases = ('QTRANS',)
+
+    x: float
+    y: float
+    z: float
+    ox: float = 0.0
+    oy: float = 0.0
+    oz: float = 0.0
+    w: float = 1.0
+    content_size: int = 28
+
+    @classmethod
+    def unpack(cls, content: memoryview) -> Position:
+        """Return the position of 28, 24 or 12 bytes."""
+        size = len(content)
+        layout = _LAYOUTS.get(size)
+        if layout is None:
+            if size == 0:
+                raise NoDataError('POSITION takes 28, 24 or 12 bytes, got an empty content')
+            raise ContentSizeError(f'POSITION takes 28, 24 or 12 bytes, got {size}')
+        position = cls(*layout.unpack(content))
+        position.content_size = size
+        if size == 24:
+            square = 1.0 - position.ox**2 - position.oy**2 - position.oz**2
+            # The reference takes identity where no root exists; the vector part is kept here,
+            # so that the conversions see a quaternion that is none and refuse it.
+            position.w = sqrt(square) if square > 0.0 else 0.0
+        return position
+
+    def pack_parts(self) -> tuple[bytes]:
+        """Return 28, 24 or 12 bytes."""
+        layout = _LAYOUTS.get(self.content_size)
+        if layout is None:
+            raise ValueRangeError(
+                f'POSITION content_size is {self.content_size}; 28, 24 or 12 are allowed'
+            )
+        values = (self.x, self.y, self.z, self.ox, self.oy, self.oz, self.w)
+        return (pack_floats(layout, 'POSITION', values[: self.content_size // 4]),)

@@ -1,0 +1,77 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""STRING: a text with its encoding. Source: ``string.md``, ``igtl_string.h``."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ros2_igtl.codec import wire
+from ros2_igtl.codec.errors import ContentSizeError, ValueRangeError
+from ros2_igtl.codec.metadata import decode_text, encode_text
+from ros2_igtl.codec.registry import Content, check_minimum_size, register
+from ros2_igtl.codec.wire import U16
+
+
+class _StringHeader(NamedTuple):
+    encoding: U16  # MIBenum
+    length: U16  # bytes that follow, without a NUL
+
+
+_LAYOUT = wire.struct_of(_StringHeader)
+
+
+@register
+class String(Content):
+    """
+    A text, kept as the bytes and the encoding (MIBenum) that stand on the wire.
+
+    :param text: the text.
+    :param encoding: how to write it; None for US-ASCII where it suffices and UTF-8 elsewhere.
+    :raises ValueRangeError: the encoding is unknown or cannot express the text.
+    """
+
+    __slots__ = ('encoding', 'raw')
+    type_name = 'STRING'
+
+    def __init__(self, text: str = '', encoding: int | None = None) -> None:
+        self.raw, self.encoding = encode_text(text, encoding)
+
+    @classmethod
+    def from_raw(cls, raw: bytes, encoding: int) -> String:
+        """Return the string of bytes in any encoding, also one that Python does not know."""
+        self = cls.__new__(cls)
+        self.raw = raw
+        self.encoding = encoding
+        return self
+
+    @property
+    def text(self) -> str:
+        """The text; an unknown encoding reads as Latin-1, what is no text as U+FFFD."""
+        return decode_text(self.raw, self.encoding)
+
+    @classmethod
+    def unpack(cls, content: memoryview) -> String:
+        """Return the string of 4 bytes and its text."""
+        check_minimum_size('STRING', content, _LAYOUT.size)
+        encoding, length = _LAYOUT.unpack_from(content)
+        raw = bytes(content[_LAYOUT.size :])
+        if len(raw) != length:
+            raise ContentSizeError(f'STRING announces {length} bytes of text, got {len(raw)}')
+        return cls.from_raw(raw, encoding)
+
+    def pack_parts(self) -> tuple[bytes, bytes]:
+        """Return 4 bytes and the text."""
+        if len(self.raw) > 0xFFFF:
+            raise ValueRangeError(f'STRING has {len(self.raw)} bytes, 65535 are allowed')
+        return _LAYOUT.pack(self.encoding, len(self.raw)), self.raw
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, String):
+            return NotImplemented
+        return self.raw == other.raw and self.encoding == other.encoding
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f'String({self.text!r}, encoding={self.encoding})'

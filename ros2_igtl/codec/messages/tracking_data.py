@@ -1,0 +1,132 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+TDATA, STT_TDATA, STP_TDATA and RTS_TDATA: the poses of several tools at one time.
+
+Source: ``trackingdata.md``, ``igtl_tdata.h``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ros2_igtl.codec import wire
+from ros2_igtl.codec.errors import ValueRangeError
+from ros2_igtl.codec.messages.companions import Reply, Stop
+from ros2_igtl.codec.messages.elements import ElementList
+from ros2_igtl.codec.messages.transform import column_major
+from ros2_igtl.codec.registry import Content, check_size, register
+from ros2_igtl.codec.wire import I32, U8, Char20, Char32, F32x4x3
+
+
+class ToolType(IntEnum):
+    """The kinds of tools of ``trackingdata.md``."""
+
+    TRACKER = 1
+    INSTRUMENT_6D = 2
+    INSTRUMENT_3D = 3  # only the tip
+    INSTRUMENT_5D = 4  # tip and handle
+
+
+class _Tool(NamedTuple):
+    name: Char20
+    tool_type: U8
+    reserved: U8  # 0
+    matrix: F32x4x3  # as TRANSFORM: column by column, millimetres
+
+
+@register
+class TrackingData(ElementList):
+    """
+    The tools seen at one time, a structured array that views the received bytes. 70 bytes each.
+
+    A tool that is not seen is absent; an empty list says that all are lost.
+
+    :ivar tools: shape (n,), dtype :attr:`dtype`: name (bytes), tool_type (u1), reserved (u1),
+        matrix (shape (4, 3): [column][row], millimetres).
+    """
+
+    __slots__ = ()
+    type_name = 'TDATA'
+    dtype: ClassVar[np.dtype[Any]] = wire.dtype_of(_Tool)
+
+    @property
+    def tools(self) -> NDArray[Any]:
+        """The elements."""
+        return self.elements
+
+    @classmethod
+    def from_tools(cls, tools: Iterable[tuple[str, int, ArrayLike]]) -> TrackingData:
+        """
+        Return the tracking data of tools.
+
+        :param tools: name, :class:`ToolType` and matrix, shape (4, 4) or (3, 4), millimetres.
+        :raises NameTooLongError: a name has more than 19 bytes.
+        :raises ValueRangeError: a matrix has another shape.
+        """
+        return cls(
+            cls.array_of(
+                {'name': name, 'tool_type': tool_type, 'matrix': column_major(matrix)}
+                for name, tool_type, matrix in tools
+            )
+        )
+
+
+class _StartTrackingData(NamedTuple):
+    resolution: I32  # milliseconds; trackingdata.md says uint32
+    coordinate_name: Char32
+
+
+_START = wire.struct_of(_StartTrackingData)
+
+
+@register
+@dataclass(slots=True)
+class StartTrackingData(Content):
+    """
+    STT_TDATA: asks for tracking data. 36 bytes.
+
+    :ivar resolution: smallest time between two messages in milliseconds, 0 for all there are.
+    :ivar coordinate_name: the coordinate system to use; empty for the sender's own.
+    """
+
+    type_name = 'STT_TDATA'
+
+    resolution: int = 0
+    coordinate_name: str = ''
+
+    @classmethod
+    def unpack(cls, content: memoryview) -> StartTrackingData:
+        """Return the query of 36 bytes."""
+        check_size('STT_TDATA', content, _START.size)
+        resolution, coordinate_name = _START.unpack(content)
+        return cls(resolution, wire.text(coordinate_name))
+
+    def pack_parts(self) -> tuple[bytes]:
+        """Return 36 bytes."""
+        if not -(2**31) <= self.resolution < 2**31:
+            raise ValueRangeError(f'resolution {self.resolution} ms: a signed 32-bit number')
+        name = wire.inner_name(self.coordinate_name, 32, 'coordinate name')
+        return (_START.pack(self.resolution, name),)
+
+
+@register
+class StopTrackingData(Stop):
+    """STP_TDATA: asks for no more tracking data. Empty."""
+
+    __slots__ = ()
+    type_name = 'STP_TDATA'
+
+
+@register
+class TrackingDataReply(Reply):
+    """RTS_TDATA: answers STT_TDATA and STP_TDATA. 1 byte."""
+
+    __slots__ = ()
+    type_name = 'RTS_TDATA'

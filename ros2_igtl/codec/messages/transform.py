@@ -1,0 +1,102 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""TRANSFORM: a homogeneous matrix. Source: ``transform.md``, ``igtl_transform.h``."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ros2_igtl.codec import wire
+from ros2_igtl.codec.errors import ValueRangeError
+from ros2_igtl.codec.registry import Content, check_size, register
+from ros2_igtl.codec.wire import F32
+
+
+class _Transform(NamedTuple):
+    r11: F32
+    r21: F32
+    r31: F32
+    r12: F32
+    r22: F32
+    r32: F32
+    r13: F32
+    r23: F32
+    r33: F32
+    tx: F32  # millimetres, as are ty and tz
+    ty: F32
+    tz: F32
+
+
+_LAYOUT = wire.struct_of(_Transform)
+
+
+@register
+class Transform(_Transform, Content):
+    """
+    The upper 3x4 of a homogeneous matrix, column by column; the last row is 0 0 0 1.
+
+    Translation in millimetres. Any matrix is passed on, also one that scales or mirrors: whether
+    it is a pose is for the conversions to judge. 48 bytes.
+    """
+
+    __slots__ = ()
+    type_name = 'TRANSFORM'
+
+    @classmethod
+    def unpack(cls, content: memoryview) -> Transform:
+        """Return the transform of 48 bytes."""
+        if len(content) != _LAYOUT.size:
+            check_size('TRANSFORM', content, _LAYOUT.size)
+        return cls._make(_LAYOUT.unpack(content))
+
+    def pack_parts(self) -> tuple[bytes]:
+        """Return 48 bytes."""
+        return (pack_floats(_LAYOUT, 'TRANSFORM', self),)
+
+    @classmethod
+    def from_matrix(cls, matrix: ArrayLike) -> Transform:
+        """
+        Return the transform of a matrix, rounded to float32 when it is packed.
+
+        :param matrix: shape (4, 4) or (3, 4), translation in millimetres in the last column.
+        :raises ValueRangeError: the shape or the last row is another.
+        """
+        return cls._make(column_major(matrix).ravel().tolist())
+
+    @property
+    def matrix(self) -> NDArray[np.float64]:
+        """The matrix, shape (4, 4), translation in millimetres."""
+        matrix = np.eye(4)
+        matrix[:3] = np.array(self).reshape(4, 3).T
+        return matrix
+
+
+def column_major(matrix: ArrayLike) -> NDArray[np.float64]:
+    """
+    Return the upper 3x4 of a matrix transposed, shape (4, 3), as TRANSFORM and TDATA write it.
+
+    :raises ValueRangeError: the shape is not (4, 4) or (3, 4), or the last row not 0 0 0 1.
+    """
+    array = np.asarray(matrix, dtype=np.float64)
+    if array.shape not in ((4, 4), (3, 4)):
+        raise ValueRangeError(f'matrix has shape {array.shape}; (4, 4) or (3, 4) are allowed')
+    if array.shape == (4, 4) and not np.array_equal(array[3], (0, 0, 0, 1)):
+        raise ValueRangeError(f'matrix has last row {array[3].tolist()}; 0 0 0 1 is allowed')
+    upper: NDArray[np.float64] = array[:3].T
+    return upper
+
+
+def pack_floats(layout: struct.Struct, type_name: str, values: tuple[Any, ...]) -> bytes:
+    """
+    Pack numbers with a layout.
+
+    :raises ValueRangeError: one is no number or overflows its field.
+    """
+    try:
+        return layout.pack(*values)
+    except (struct.error, OverflowError) as error:
+        raise ValueRangeError(f'{type_name} {tuple(values)}: {error}') from None

@@ -1,0 +1,169 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+The metadata block of header version 2, and text with a declared encoding.
+
+Source: ``v3_proposal.md``, ``igtlMessageBase.cxx``; encodings: IANA character sets (MIBenum),
+``igtl_types.h``. Keys stand in ascending byte order; of a repeated key the last value counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from ros2_igtl.codec import wire
+from ros2_igtl.codec.errors import MetadataError, ValueRangeError
+from ros2_igtl.codec.wire import U16, U32
+
+US_ASCII = 3
+UTF_8 = 106
+
+# MIBenum -> Python codec, for all that igtl_types.h lists and Python knows.
+_CODECS: dict[int, str] = {
+    US_ASCII: 'ascii',
+    **{3 + part: f'iso8859-{part}' for part in range(1, 10)},  # 4 to 12
+    13: 'iso8859-10',
+    17: 'shift_jis',
+    18: 'euc_jp',
+    37: 'iso2022_kr',
+    38: 'euc_kr',
+    39: 'iso2022_jp',
+    40: 'iso2022_jp_2',
+    UTF_8: 'utf-8',
+    **{96 + part: f'iso8859-{part}' for part in range(13, 17)},  # 109 to 112
+    113: 'gbk',
+    114: 'gb18030',
+    1000: 'utf-16-be',  # ISO-10646-UCS-2 as the registry orders its bytes
+    1001: 'utf-32-be',
+    1012: 'utf-7',
+    1013: 'utf-16-be',
+    1014: 'utf-16-le',
+    1015: 'utf-16',
+    1017: 'utf-32',
+    1018: 'utf-32-be',
+    1019: 'utf-32-le',
+    2009: 'cp850',
+    2010: 'cp852',
+    2011: 'cp437',
+    2013: 'cp862',
+    2025: 'gb2312',
+    2026: 'big5',
+    2027: 'mac_roman',
+    2084: 'koi8-r',
+    2085: 'hz',
+    2088: 'koi8-u',
+    2101: 'big5hkscs',
+    **{2250 + page: f'cp125{page}' for page in range(9)},
+    2259: 'tis-620',
+}
+
+
+def decode_text(raw: bytes, encoding: int) -> str:
+    """
+    Return the text of raw bytes; never fails.
+
+    An encoding that nobody knows is read as Latin-1, which keeps every byte apart; bytes that are
+    not text in the declared encoding become U+FFFD.
+    """
+    try:
+        return raw.decode(_CODECS.get(encoding, 'latin-1'), 'replace')
+    except UnicodeError:  # some multi-byte codecs raise in spite of 'replace'
+        return raw.decode('latin-1')
+
+
+def encode_text(text: str, encoding: int | None) -> tuple[bytes, int]:
+    """
+    Return the bytes of a text and their encoding.
+
+    :param encoding: a MIBenum, or None for US-ASCII where it suffices and UTF-8 elsewhere.
+    :raises ValueRangeError: the encoding is unknown or cannot express the text.
+    """
+    if encoding is None:
+        encoding = US_ASCII if text.isascii() else UTF_8
+    if encoding not in _CODECS:
+        raise ValueRangeError(f'encoding {encoding} is unknown; 3 (US-ASCII) or 106 (UTF-8)')
+    try:
+        return text.encode(_CODECS[encoding]), encoding
+    except UnicodeError as error:
+        raise ValueRangeError(f'encoding {encoding} cannot express {text!r}: {error}') from None
+
+
+class EncodedText(str):
+    """A text that remembers the bytes and the encoding it arrived in."""
+
+    __slots__ = ('encoding', 'raw')
+    raw: bytes
+    encoding: int
+
+    def __new__(cls, raw: bytes, encoding: int) -> EncodedText:
+        """Decode ``raw`` without ever failing; both arguments are kept."""
+        self = super().__new__(cls, decode_text(raw, encoding))
+        self.raw = raw
+        self.encoding = encoding
+        return self
+
+
+class _Entry(NamedTuple):
+    key_size: U16
+    value_encoding: U16  # MIBenum
+    value_size: U32
+
+
+_ENTRY = wire.struct_of(_Entry)
+_COUNT_SIZE = 2
+_MAX_ENTRIES = (0xFFFF - _COUNT_SIZE) // _ENTRY.size  # the metadata header's size is a uint16
+
+
+def pack_metadata(metadata: Mapping[str, str]) -> tuple[bytes, bytes]:
+    """
+    Return the metadata header and the metadata.
+
+    :raises ValueRangeError: more than 8191 entries, or a key of more than 65535 bytes.
+    """
+    if len(metadata) > _MAX_ENTRIES:
+        raise ValueRangeError(f'metadata has {len(metadata)} entries, {_MAX_ENTRIES} are allowed')
+    header = [len(metadata).to_bytes(_COUNT_SIZE, 'big')]
+    body: list[bytes] = []
+    by_key = {key.encode('utf-8', 'surrogateescape'): value for key, value in metadata.items()}
+    for key in sorted(by_key):
+        value = by_key[key]
+        if len(key) > 0xFFFF:
+            raise ValueRangeError(f'metadata key has {len(key)} bytes, 65535 are allowed')
+        if isinstance(value, EncodedText):
+            raw, encoding = value.raw, value.encoding
+        else:
+            raw, encoding = encode_text(value, None)
+        header.append(_ENTRY.pack(len(key), encoding, len(raw)))
+        body += (key, raw)
+    return b''.join(header), b''.join(body)
+
+
+def unpack_metadata(header: memoryview, body: memoryview) -> dict[str, str]:
+    """
+    Return the metadata, its values as :class:`EncodedText`.
+
+    :param header: the metadata header; empty means no metadata.
+    :param body: the keys and values.
+    :raises MetadataError: the sizes contradict each other.
+    """
+    count = int.from_bytes(header[:_COUNT_SIZE], 'big')
+    needed = _COUNT_SIZE + count * _ENTRY.size
+    if len(header) != needed and not (len(header) == 0 and count == 0):
+        raise MetadataError(
+            f'metadata header of {count} entries takes {needed} bytes, got {len(header)}'
+        )
+    metadata: dict[str, str] = {}
+    position = 0
+    for entry in _ENTRY.iter_unpack(header[_COUNT_SIZE:]):
+        key_size, encoding, value_size = entry
+        value_start = position + key_size
+        end = value_start + value_size
+        if end > len(body):
+            raise MetadataError(f'metadata entries take {end} bytes or more, got {len(body)}')
+        key = bytes(body[position:value_start]).decode('utf-8', 'surrogateescape')
+        metadata[key] = EncodedText(bytes(body[value_start:end]), encoding)
+        position = end
+    if position != len(body):
+        raise MetadataError(f'metadata entries take {position} bytes, got {len(body)}')
+    return metadata

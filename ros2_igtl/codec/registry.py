@@ -1,0 +1,139 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Which content class stands for which type name, and what every content class offers.
+
+Packages of users add types with :func:`register`; the entry point group ``ros2_igtl.messages``
+names modules that do so when they are imported.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from importlib import metadata
+from typing import Any, ClassVar, TypeVar
+
+from ros2_igtl.codec.errors import ContentSizeError, NoDataError
+from ros2_igtl.codec.header import TYPE_NAME_SIZE
+
+ENTRY_POINT_GROUP = 'ros2_igtl.messages'
+
+
+class Content:
+    """
+    The content of a message: what stands between extended header and metadata.
+
+    Subclasses set :attr:`type_name` and the two methods, and are made known by :func:`register`.
+    """
+
+    __slots__ = ()
+
+    type_name: ClassVar[str]
+    aliases: ClassVar[tuple[str, ...]] = ()
+    """Other type names that carry the same content."""
+    default_header_version: ClassVar[int] = 1
+    bulk_offset: ClassVar[int | None] = None
+    """
+    Where bulk data begin. When set, :meth:`unpack_parts` is given them in a buffer of their own,
+    so that a receiver can fill the very buffer that is handed on.
+    """
+
+    @classmethod
+    @abstractmethod
+    def unpack(cls, content: memoryview) -> Any:
+        """
+        Return the value of the content's bytes.
+
+        :raises MessageError: the bytes are not what the specification allows.
+        """
+
+    @classmethod
+    def unpack_parts(cls, fixed: memoryview, bulk: Any) -> Any:
+        """Return the value of the part before :attr:`bulk_offset` and the bulk data after it."""
+        raise TypeError(f'{cls.__name__} has no bulk data')
+
+    @abstractmethod
+    def pack_parts(self) -> Sequence[Any]:
+        """
+        Return buffers whose concatenation is the content.
+
+        :raises EncodeError: a value does not fit its field.
+        """
+
+
+MESSAGE_TYPES: dict[str, type[Content]] = {}
+"""Content class by type name, aliases included."""
+
+# The same, by the twelve bytes of the header: one look-up on the hot path.
+TYPE_BY_WIRE_NAME: dict[bytes, tuple[str, type[Content]]] = {}
+
+_C = TypeVar('_C', bound=Content)
+
+
+def register(content_class: type[_C]) -> type[_C]:
+    """
+    Make a content class known under its type name and aliases; a class decorator.
+
+    :raises ValueError: a name is taken, or not 1 to 12 printable ASCII characters.
+    """
+    for type_name in (content_class.type_name, *content_class.aliases):
+        wire_name = type_name.encode('ascii', 'replace')
+        if not is_type_name(type_name):
+            raise ValueError(
+                f'type name {type_name!r} of {content_class.__name__} must be 1 to '
+                f'{TYPE_NAME_SIZE} printable ASCII characters'
+            )
+        known = MESSAGE_TYPES.get(type_name)
+        if known is not None and known is not content_class:
+            raise ValueError(f'type name {type_name!r} is taken by {known.__qualname__}')
+        MESSAGE_TYPES[type_name] = content_class
+        TYPE_BY_WIRE_NAME[wire_name.ljust(TYPE_NAME_SIZE, b'\0')] = (type_name, content_class)
+    return content_class
+
+
+def is_type_name(type_name: str) -> bool:
+    """Return whether a type name can stand in a header: 1 to 12 printable ASCII characters."""
+    return 0 < len(type_name) <= TYPE_NAME_SIZE and type_name.isascii() and type_name.isprintable()
+
+
+def load_entry_points() -> None:
+    """Import the modules that other packages name in the group ``ros2_igtl.messages``."""
+    for entry_point in metadata.entry_points(group=ENTRY_POINT_GROUP):
+        entry_point.load()
+
+
+def check_size(type_name: str, content: memoryview, size: int) -> None:
+    """
+    Hold a content to its size.
+
+    :raises NoDataError: it is empty.
+    :raises ContentSizeError: it has any other size.
+    """
+    if len(content) != size:
+        if not len(content):
+            raise NoDataError(f'{type_name} takes {size} bytes, got an empty content')
+        raise ContentSizeError(f'{type_name} takes {size} bytes, got {len(content)}')
+
+
+def check_minimum_size(type_name: str, content: memoryview, size: int) -> None:
+    """
+    Hold a content to the size of its fixed part.
+
+    :raises NoDataError: it is empty.
+    :raises ContentSizeError: it is shorter.
+    """
+    if len(content) < size:
+        if not len(content):
+            raise NoDataError(f'{type_name} takes {size} bytes or more, got an empty content')
+        raise ContentSizeError(f'{type_name} takes {size} bytes or more, got {len(content)}')
+
+
+def check_multiple(type_name: str, content: memoryview, size: int) -> None:
+    """
+    Hold a list to whole elements.
+
+    :raises ContentSizeError: the content is not a multiple of the element size.
+    """
+    if len(content) % size:
+        raise ContentSizeError(f'{type_name} takes a multiple of {size} bytes, got {len(content)}')

@@ -1,0 +1,95 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Wire types, and the compilation of a specification table into a struct or a numpy dtype.
+
+A layout is written once, as a ``NamedTuple`` whose annotations are the wire types below, in the
+order of the specification. :func:`struct_of` and :func:`dtype_of` compile it once, at import; no
+loop over fields runs afterwards. All numbers are big-endian and unpadded (``igtl_types.h``).
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Annotated, Any, NamedTuple, get_type_hints
+
+import numpy as np
+
+from ros2_igtl.codec.errors import NameTooLongError
+
+
+class WireType(NamedTuple):
+    """How one field stands on the wire: for ``struct`` and for numpy."""
+
+    struct_format: str
+    dtype: str
+    shape: tuple[int, ...] = ()
+
+
+U8 = Annotated[int, WireType('B', 'u1')]
+U16 = Annotated[int, WireType('H', '>u2')]
+I32 = Annotated[int, WireType('i', '>i4')]
+U32 = Annotated[int, WireType('I', '>u4')]
+I64 = Annotated[int, WireType('q', '>i8')]
+U64 = Annotated[int, WireType('Q', '>u8')]
+F32 = Annotated[float, WireType('f', '>f4')]
+Char12 = Annotated[bytes, WireType('12s', 'S12')]
+Char20 = Annotated[bytes, WireType('20s', 'S20')]
+Char32 = Annotated[bytes, WireType('32s', 'S32')]
+Char64 = Annotated[bytes, WireType('64s', 'S64')]
+Char128 = Annotated[bytes, WireType('128s', 'S128')]
+U8x4 = Annotated[tuple[int, ...], WireType('4B', 'u1', (4,))]
+F32x3 = Annotated[tuple[float, ...], WireType('3f', '>f4', (3,))]
+F32x4x3 = Annotated[tuple[float, ...], WireType('12f', '>f4', (4, 3))]
+
+Buffer = bytes | bytearray | memoryview
+"""A contiguous buffer of bytes."""
+
+
+def _fields(table: type) -> list[tuple[str, WireType]]:
+    hints = get_type_hints(table, include_extras=True)
+    return [(name, hints[name].__metadata__[0]) for name in table._fields]  # type: ignore[attr-defined]
+
+
+def struct_of(table: type) -> struct.Struct:
+    """Compile a table into a big-endian, unpadded ``struct.Struct``."""
+    return struct.Struct('>' + ''.join(wire.struct_format for _, wire in _fields(table)))
+
+
+def dtype_of(table: type) -> np.dtype[Any]:
+    """Compile a table into an unpadded structured dtype, one field a line of the table."""
+    return np.dtype([(name, wire.dtype, wire.shape) for name, wire in _fields(table)])
+
+
+def text(value: bytes) -> str:
+    """
+    Return the name that a character field holds: what stands before the first NUL.
+
+    The protocol names no encoding beyond ASCII (``header.md``); UTF-8 is read, and any other byte
+    is kept as a surrogate so that :func:`name` writes it back unchanged.
+    """
+    return value.partition(b'\0')[0].decode('utf-8', 'surrogateescape')
+
+
+def name(value: str, size: int, field: str) -> bytes:
+    """
+    Return the bytes of a name for a field of ``size`` bytes, not padded.
+
+    :raises NameTooLongError: the name has more than ``size`` bytes of UTF-8, or a NUL in it.
+    """
+    data = value.encode('utf-8', 'surrogateescape')
+    if len(data) > size:
+        raise NameTooLongError(f'{field} {value!r} has {len(data)} bytes, {size} are allowed')
+    if b'\0' in data:
+        raise NameTooLongError(f'{field} {value!r} has a NUL character, which would end it early')
+    return data
+
+
+def inner_name(value: str, size: int, field: str) -> bytes:
+    """
+    Return the bytes of a name inside a content: one byte of the field stays NUL.
+
+    The reference receiver loses names that fill their field (``strncpy`` into a buffer of the
+    same size, ``igtlTrackingDataMessage.cxx``), so such names are never written.
+    """
+    return name(value, size - 1, field)
