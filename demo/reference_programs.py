@@ -9,11 +9,9 @@ speaks at the other end. No codec and no ROS in here: the demo and the tests sha
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 import contextlib
 import fcntl
 import os
-from pathlib import Path
 import random
 import re
 import shutil
@@ -22,6 +20,8 @@ import socket
 import subprocess
 import threading
 import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from types import TracebackType
 
 PACKAGES = ('libopenigtlink-dev', 'openigtlink-examples', 'cmake', 'g++', 'make')
@@ -49,10 +49,9 @@ def free_port() -> int:
     to it, so every run takes another one.
     """
     for port in random.sample(PORTS, 200):
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-            with contextlib.suppress(OSError):
-                probe.bind(('', port))
-                return port
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(('', port))
+            return port
     raise OSError(f'no free TCP port between {PORTS.start} and {PORTS.stop}')
 
 
@@ -98,11 +97,11 @@ class ReferenceProgram:
     """
     One reference program running: a context manager that ends it.
 
-    Its output (both streams) is captured. It never outlives `life_s` seconds, nor does it when this
-    process is killed: it runs under timeout(1).
+    Its output (both streams) is captured. It never outlives `life_s` seconds, even if this process
+    is killed: it runs under timeout(1).
 
     :param name: the program, for example 'TrackerServer'; compiled first if need be.
-    :param arguments: its arguments, in its own order: see PROTOCOL in each program's usage text.
+    :param arguments: as its usage text has them; a server's first is its port.
     :param life_s: seconds after which it is ended whatever happens.
     """
 

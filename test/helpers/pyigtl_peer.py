@@ -1,7 +1,7 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-pyigtl, an independent implementation in Python, as a peer: a process with an environment of its own.
+pyigtl, an independent implementation in Python, as a peer: a process of its own.
 
 It takes over SIGINT, prints to stdout when it likes and needs a numpy of its own choice, so it is
 never imported here. What it cannot do: it checks no CRC, listens on 127.0.0.1 only, serves one
@@ -14,12 +14,12 @@ import base64
 import contextlib
 import json
 import os
-from pathlib import Path
 import queue
 import shutil
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -33,7 +33,7 @@ FOLDER = Path(__file__).resolve().parents[2] / '.build' / 'pyigtl-venv'
 
 
 def find_pyigtl_python(folder: Path = FOLDER) -> Path:
-    """Return the interpreter that has pyigtl, after installing it; skip the test if it cannot be."""
+    """Return the interpreter that has pyigtl, installed if need be; skip the test if it fails."""
     python = folder / 'bin' / 'python'
     stamp = folder / f'pyigtl-{VERSION}'
     install = ['pip', 'install', '-q', '--only-binary', 'pyigtl', f'pyigtl=={VERSION}']

@@ -8,16 +8,18 @@ How they are built and run is in demo/reference_programs.py.
 
 from __future__ import annotations
 
-from pathlib import Path
 import sys
+from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'demo'))
 
-import reference_programs as _reference_programs  # noqa: E402
-from reference_programs import (  # noqa: E402
+import reference_programs as _reference_programs
+from reference_programs import (
     ReferenceProgram as _ReferenceProgram,
+)
+from reference_programs import (
     ReferenceProgramError,
     ReferenceProgramsUnavailableError,
     free_port,

@@ -1,0 +1,97 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""`igtl dump`: print the messages of a file."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+from collections.abc import Iterator
+from typing import BinaryIO, Literal, NamedTuple
+
+from ros2_igtl import codec
+from ros2_igtl.cli import text
+from ros2_igtl.codec.connection import NeedData
+from ros2_igtl.codec.header import HEADER, HEADER_SIZE, Header
+
+HELP = 'print the messages of a file'
+DESCRIPTION = (
+    'Print the messages of a file: raw bytes, one message after the other, as they were on the '
+    'wire. A line has offset and size in bytes, type, device name, time stamp in seconds (- if '
+    'there is none), summary. Lengths are in millimetres. Exit code 1 if anything was rejected.'
+)
+
+
+class Found(NamedTuple):
+    """One message of a file, or what was wrong with it."""
+
+    offset: int  # of its header, bytes
+    size: int  # header and body, bytes; what there is of it if the file ends within
+    result: codec.Message | codec.DecodeError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument('file', metavar='FILE', help='the file, or - for standard input')
+    parser.add_argument('--json', action='store_true', help='print JSON, one object a line')
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print all messages; 1 if one was rejected."""
+    exit_code = 0
+    with contextlib.ExitStack() as stack:
+        if arguments.file == '-':
+            file: BinaryIO = sys.stdin.buffer
+        else:
+            file = stack.enter_context(open(arguments.file, 'rb'))
+        for offset, size, result in read_messages(file):
+            if isinstance(result, codec.DecodeError):
+                exit_code = 1
+            if arguments.json:
+                print(text.json_line(result, offset=offset, size=size), flush=True)
+            else:
+                print(f'{offset:10} {size:9} {text.line(result)}', flush=True)
+    return exit_code
+
+
+def read_messages(file: BinaryIO) -> Iterator[Found]:
+    """
+    Yield the messages of a file one after the other, going on after each that is refused.
+
+    Ends early where a FramingError says that nothing after it can be found. No more than a message
+    is held, and no body is read that the codec's limits do not allow.
+    """
+    connection = codec.Connection()
+    offset = 0
+    while header := file.read(HEADER_SIZE):
+        size = len(header)
+        result = _receive(connection, header)
+        if result is codec.NEED_DATA and size == HEADER_SIZE:
+            body = file.read(Header._make(HEADER.unpack(header)).body_size)
+            size += len(body)
+            result = _receive(connection, body)
+        if result is codec.NEED_DATA:
+            result = _end(connection)
+        yield Found(offset, size, result)
+        if isinstance(result, codec.FramingError):
+            return
+        offset += size
+
+
+def _receive(
+    connection: codec.Connection, data: bytes
+) -> codec.Message | codec.DecodeError | Literal[NeedData.NEED_DATA]:
+    try:
+        connection.receive_data(data)
+        return connection.next_message()
+    except codec.DecodeError as error:
+        return error
+
+
+def _end(connection: codec.Connection) -> codec.FramingError:
+    try:
+        connection.close()
+    except codec.FramingError as error:
+        return error
+    raise AssertionError('a connection that waits for data was closed without a word')

@@ -1,0 +1,410 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""`igtl send`: dial a server and send it one message."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ros2_igtl import codec
+from ros2_igtl.cli import arguments as common
+from ros2_igtl.cli import stream, text
+from ros2_igtl.cli.errors import UsageError
+
+HELP = 'send a message to a server'
+DESCRIPTION = (
+    'Dial an OpenIGTLink server and send it one message. Lengths are in millimetres, angles in '
+    'degrees. See `igtl send HOST PORT TYPE --help` for what a type takes.'
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments: a parser for each type."""
+    common.add_peer(parser)
+    types = parser.add_subparsers(dest='type_name', metavar='TYPE', required=True)
+    for type_name, words, add_content in (
+        ('TRANSFORM', 'a pose or any other matrix', _add_transform),
+        ('POSITION', 'a position and an orientation', _add_position),
+        ('STRING', 'a text', _add_string),
+        ('STATUS', 'the state of a device', _add_status),
+        ('POINT', 'a list of points', _add_point),
+        ('IMAGE', 'an image or a volume from a .npy file', _add_image),
+        ('TDATA', 'the poses of several tools', _add_tdata),
+        ('CAPABILITY', 'the types that can be received', _add_capability),
+        ('COMMAND', 'a command', _add_command),
+    ):
+        type_parser = types.add_parser(
+            type_name, aliases=[type_name.lower()], help=words, description=f'Send {words}.'
+        )
+        add_content(type_parser)
+        _add_message(type_parser)
+    file_parser = types.add_parser(
+        'FILE',
+        aliases=['file'],
+        help='the bytes of a file as they are',
+        description='Send the bytes of a file as they are: one or more messages, or nonsense.',
+    )
+    file_parser.add_argument('file', metavar='FILE', help='the file, or - for standard input')
+    _add_wait(file_parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Send, and print what comes back if that was asked for."""
+    if arguments.type_name.upper() == 'FILE':
+        from_stdin = arguments.file == '-'
+        data = sys.stdin.buffer.read() if from_stdin else Path(arguments.file).read_bytes()
+    else:
+        data = codec.pack(make_message(arguments))
+    with stream.connect(arguments.host, arguments.port) as peer:
+        peer.sendall(data)
+        if arguments.wait is not None:
+            for result in stream.receive(peer, time.monotonic() + arguments.wait):
+                print(text.line(result), flush=True)
+        stream.finish(peer)
+    return 0
+
+
+def make_message(arguments: argparse.Namespace) -> codec.Message:
+    """
+    Return the message that the arguments describe.
+
+    :raises UsageError: they contradict each other.
+    :raises EncodeError: a value does not fit its field.
+    """
+    content: codec.Content = arguments.make_content(arguments)
+    if arguments.stamp is None:
+        timestamp = codec.timestamp.from_nanoseconds(time.time_ns())
+    else:
+        timestamp = codec.timestamp.from_nanoseconds(round(arguments.stamp * 1e9))
+    header_version = arguments.header_version
+    if header_version is None:
+        needs_2 = arguments.metadata or arguments.message_id
+        header_version = 2 if needs_2 else content.default_header_version
+    return codec.Message(
+        content,
+        arguments.device,
+        timestamp,
+        header_version=header_version,
+        message_id=arguments.message_id,
+        metadata=dict(arguments.metadata),
+    )
+
+
+def _add_message(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group('message')
+    group.add_argument(
+        '--device', default='igtl', metavar='NAME', help='device name, 20 bytes at most (igtl)'
+    )
+    group.add_argument(
+        '--stamp',
+        type=common.number,
+        metavar='SECONDS',
+        help='time stamp, seconds since 1970; 0 for none (default: now)',
+    )
+    group.add_argument(
+        '--header-version',
+        type=int,
+        choices=(1, 2),
+        help='2 is for peers of protocol 3 only: others lose the stream (default: 1, or 2 for '
+        'COMMAND and with --metadata or --message-id)',
+    )
+    group.add_argument(
+        '--metadata',
+        type=_key_and_value,
+        action='append',
+        default=[],
+        metavar='KEY=VALUE',
+        help='an entry of the metadata; may be given several times',
+    )
+    group.add_argument(
+        '--message-id', type=int, default=0, metavar='ID', help='number of the message (0)'
+    )
+    _add_wait(parser)
+
+
+def _add_wait(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        '--wait',
+        type=common.positive_float,
+        metavar='SECONDS',
+        help='print what the peer sends in this time',
+    )
+
+
+def _key_and_value(argument: str) -> tuple[str, str]:
+    key, separator, value = argument.partition('=')
+    if not separator:
+        raise argparse.ArgumentTypeError(f'{argument!r}: KEY=VALUE is allowed')
+    return key, value
+
+
+def _add_pose(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        '--translation',
+        nargs=3,
+        type=common.number,
+        default=[0.0, 0.0, 0.0],
+        metavar=('X', 'Y', 'Z'),
+        help='millimetres',
+    )
+    rotation = parser.add_mutually_exclusive_group()
+    rotation.add_argument(
+        '--rotation',
+        nargs=3,
+        type=common.number,
+        default=[0.0, 0.0, 0.0],
+        metavar=('ROLL', 'PITCH', 'YAW'),
+        help='degrees about the fixed axes x, then y, then z',
+    )
+    rotation.add_argument(
+        '--quaternion',
+        nargs=4,
+        type=common.number,
+        metavar=('X', 'Y', 'Z', 'W'),
+        help='of the rotation',
+    )
+
+
+def _quaternion(arguments: argparse.Namespace) -> tuple[float, float, float, float]:
+    """Return the unit quaternion x, y, z, w of --quaternion or --rotation."""
+    if arguments.quaternion is not None:
+        norm = math.hypot(*arguments.quaternion)
+        if norm == 0.0:
+            raise UsageError('--quaternion 0 0 0 0 is no rotation')
+        x, y, z, w = (value / norm for value in arguments.quaternion)
+        return x, y, z, w
+    roll, pitch, yaw = (math.radians(degrees) / 2.0 for degrees in arguments.rotation)
+    return (
+        math.sin(roll) * math.cos(pitch) * math.cos(yaw)
+        - math.cos(roll) * math.sin(pitch) * math.sin(yaw),
+        math.cos(roll) * math.sin(pitch) * math.cos(yaw)
+        + math.sin(roll) * math.cos(pitch) * math.sin(yaw),
+        math.cos(roll) * math.cos(pitch) * math.sin(yaw)
+        - math.sin(roll) * math.sin(pitch) * math.cos(yaw),
+        math.cos(roll) * math.cos(pitch) * math.cos(yaw)
+        + math.sin(roll) * math.sin(pitch) * math.sin(yaw),
+    )
+
+
+def _pose_matrix(arguments: argparse.Namespace) -> NDArray[np.float64]:
+    x, y, z, w = _quaternion(arguments)
+    matrix = np.eye(4)
+    matrix[:3, :3] = [
+        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+    ]
+    matrix[:3, 3] = arguments.translation
+    return matrix
+
+
+def _add_transform(parser: argparse.ArgumentParser) -> None:
+    _add_pose(parser)
+    parser.add_argument(
+        '--matrix',
+        nargs=12,
+        type=common.number,
+        metavar='M',
+        help='instead of a pose: the upper three rows of the matrix, row by row, translation in '
+        'millimetres at the end of each',
+    )
+    parser.set_defaults(make_content=_make_transform)
+
+
+def _make_transform(arguments: argparse.Namespace) -> codec.Transform:
+    if arguments.matrix is not None:
+        return codec.Transform.from_matrix(np.reshape(arguments.matrix, (3, 4)))
+    return codec.Transform.from_matrix(_pose_matrix(arguments))
+
+
+def _add_position(parser: argparse.ArgumentParser) -> None:
+    _add_pose(parser)
+    parser.set_defaults(make_content=_make_position)
+
+
+def _make_position(arguments: argparse.Namespace) -> codec.Position:
+    return codec.Position(*arguments.translation, *_quaternion(arguments))
+
+
+def _add_string(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('text', metavar='TEXT')
+    parser.add_argument(
+        '--encoding',
+        type=int,
+        metavar='MIBENUM',
+        help='number of the character set (default: 3, US-ASCII, or else 106, UTF-8)',
+    )
+    parser.set_defaults(make_content=_make_string)
+
+
+def _make_string(arguments: argparse.Namespace) -> codec.String:
+    return codec.String(arguments.text, arguments.encoding)
+
+
+def _add_status(parser: argparse.ArgumentParser) -> None:
+    names = ', '.join(f'{code.value} {code.name}' for code in codec.StatusCode)
+    parser.add_argument('code', metavar='CODE', type=_status_code, help=f'{names}')
+    parser.add_argument('--subcode', type=int, default=0, help="the device's own number (0)")
+    parser.add_argument('--error-name', default='', metavar='NAME', help='20 bytes at most')
+    parser.add_argument('--message', default='', help='what it is about')
+    parser.set_defaults(make_content=_make_status)
+
+
+def _status_code(argument: str) -> int:
+    if argument.isdecimal():
+        return int(argument)
+    try:
+        return codec.StatusCode[argument.upper()]
+    except KeyError:
+        raise argparse.ArgumentTypeError(
+            f'{argument!r}: a number or {", ".join(codec.StatusCode.__members__)} is allowed'
+        ) from None
+
+
+def _make_status(arguments: argparse.Namespace) -> codec.Status:
+    return codec.Status(arguments.code, arguments.subcode, arguments.error_name, arguments.message)
+
+
+def _add_point(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        '--point',
+        nargs=4,
+        action='append',
+        required=True,
+        metavar=('NAME', 'X', 'Y', 'Z'),
+        help='a name and millimetres; may be given several times',
+    )
+    parser.add_argument('--group', default='', help='group of all points')
+    parser.add_argument(
+        '--color',
+        nargs=4,
+        type=int,
+        default=[255, 255, 0, 255],
+        metavar=('R', 'G', 'B', 'A'),
+        help='0 to 255 each (255 255 0 255)',
+    )
+    parser.add_argument(
+        '--size',
+        type=common.number,
+        default=0.0,
+        help="millimetres; the protocol's documents call it the diameter, its code the radius",
+    )
+    parser.add_argument('--owner', default='', help='device name of the image they belong to')
+    parser.set_defaults(make_content=_make_point)
+
+
+def _make_point(arguments: argparse.Namespace) -> codec.Point:
+    return codec.Point.from_points(
+        {
+            'name': name,
+            'group': arguments.group,
+            'rgba': tuple(arguments.color),
+            'position': _coordinates('--point', values),
+            'size': arguments.size,
+            'owner': arguments.owner,
+        }
+        for name, *values in arguments.point
+    )
+
+
+def _coordinates(option: str, values: list[str]) -> tuple[float, ...]:
+    try:
+        return tuple(common.number(value) for value in values)
+    except argparse.ArgumentTypeError as error:
+        raise UsageError(f'argument {option}: {error}') from None
+
+
+def _add_image(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        'file',
+        metavar='FILE',
+        help='a numpy array: rows and columns, or slices, rows and columns, or these and '
+        'components (.npy)',
+    )
+    parser.add_argument(
+        '--spacing',
+        nargs=3,
+        type=common.positive_float,
+        default=[1.0, 1.0, 1.0],
+        metavar=('I', 'J', 'K'),
+        help='millimetres between columns, rows, slices (1 1 1)',
+    )
+    parser.add_argument(
+        '--position',
+        nargs=3,
+        type=common.number,
+        default=[0.0, 0.0, 0.0],
+        metavar=('X', 'Y', 'Z'),
+        help='millimetres, of the centre of the image (0 0 0)',
+    )
+    parser.add_argument(
+        '--coordinate',
+        choices=('RAS', 'LPS'),
+        default='RAS',
+        help='what the axes are: right, anterior, superior (RAS) or left, posterior, superior',
+    )
+    parser.set_defaults(make_content=_make_image)
+
+
+def _make_image(arguments: argparse.Namespace) -> codec.Image:
+    try:
+        pixels = np.load(arguments.file, allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise UsageError(f'{arguments.file} is no .npy file: {error}') from None
+    if pixels.ndim == 2:
+        pixels = pixels[np.newaxis]
+    i, j, k = arguments.spacing
+    return codec.Image.from_pixels(
+        pixels,
+        axes=(i, 0.0, 0.0, 0.0, j, 0.0, 0.0, 0.0, k),
+        position=tuple(arguments.position),
+        coordinate=codec.CoordinateSystem[arguments.coordinate],
+    )
+
+
+def _add_tdata(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        '--tool',
+        nargs=4,
+        action='append',
+        required=True,
+        metavar=('NAME', 'X', 'Y', 'Z'),
+        help='a 6D instrument, not turned, with millimetres; may be given several times',
+    )
+    parser.set_defaults(make_content=_make_tdata)
+
+
+def _make_tdata(arguments: argparse.Namespace) -> codec.TrackingData:
+    tools = []
+    for name, *values in arguments.tool:
+        matrix = np.eye(4)
+        matrix[:3, 3] = _coordinates('--tool', values)
+        tools.append((name, codec.ToolType.INSTRUMENT_6D, matrix))
+    return codec.TrackingData.from_tools(tools)
+
+
+def _add_capability(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('type_names', metavar='TYPE', nargs='+', help='12 bytes at most')
+    parser.set_defaults(make_content=_make_capability)
+
+
+def _make_capability(arguments: argparse.Namespace) -> codec.Capability:
+    return codec.Capability(tuple(arguments.type_names))
+
+
+def _add_command(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('name', metavar='NAME', help='127 bytes at most')
+    parser.add_argument('text', metavar='TEXT', nargs='?', default='', help='often XML')
+    parser.add_argument('--id', type=int, default=1, help='number of the command (1)')
+    parser.set_defaults(make_content=_make_command)
+
+
+def _make_command(arguments: argparse.Namespace) -> codec.Command:
+    return codec.Command(arguments.id, arguments.name, arguments.text)

@@ -1,0 +1,155 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""`igtl simulate`: be a tracker or an imager."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+from types import FrameType
+
+from ros2_igtl.cli import arguments as common
+from ros2_igtl.cli.errors import UsageError
+from ros2_igtl.sim import Imager, Simulation, Source, Tracker, VolumeImager
+from ros2_igtl.transport.options import Options
+
+HELP = 'simulate a tracker or an imager'
+DESCRIPTION = (
+    'Be a simulated device: an OpenIGTLink server, or a client with --connect. What it sends is a '
+    'function of the time stamps: see ros2_igtl/sim. Lengths are in millimetres, axes RAS. Ends '
+    'with Ctrl-C.'
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments: a parser for each device."""
+    devices = parser.add_subparsers(dest='device', metavar='DEVICE', required=True)
+    tracker = devices.add_parser(
+        'tracker',
+        help='tools that move on figures of eight',
+        description='Tools that move on figures of eight, 120 mm by 60 mm, in 8 s: a TRANSFORM '
+        'for each, or one TDATA with all of them.',
+    )
+    tracker.add_argument(
+        '--tools',
+        nargs='+',
+        default=list(Tracker().tool_names),
+        metavar='NAME',
+        help=f'names of the tools ({" ".join(Tracker().tool_names)})',
+    )
+    tracker.add_argument('--tdata', action='store_true', help='send TDATA instead of TRANSFORM')
+    tracker.add_argument(
+        '--device-name', default=Tracker().device_name, help='of the TDATA (%(default)s)'
+    )
+    tracker.set_defaults(make_source=_make_tracker)
+    _add_common(tracker, port=18944, rate=50.0)
+
+    imager = devices.add_parser(
+        'imager',
+        help='a slice that sweeps through a phantom head, or the head as a volume',
+        description='A slice that sweeps up and down through a phantom head in 8 s, 256 x 256 '
+        'pixels of 8 bits and 1 mm; or the head as a volume of 96 x 112 x 96 voxels of 16 bits '
+        'and 2 mm.',
+    )
+    imager.add_argument('--volume', action='store_true', help='send the volume')
+    imager.add_argument('--device-name', help='device name (Scanner, or Volume)')
+    imager.set_defaults(make_source=_make_imager)
+    _add_common(imager, port=18945, rate=10.0)
+
+
+def _add_common(parser: argparse.ArgumentParser, port: int, rate: float) -> None:
+    parser.add_argument(
+        '--port',
+        type=common.tcp_port_or_any,
+        default=port,
+        help='TCP port to listen on; 0 is any that is free (%(default)s)',
+    )
+    parser.add_argument(
+        '--address', default='127.0.0.1', help='address to listen on (%(default)s)'
+    )
+    parser.add_argument(
+        '--connect',
+        nargs=2,
+        metavar=('HOST', 'PORT'),
+        help='dial this server, again and again, instead of listening',
+    )
+    parser.add_argument(
+        '--rate',
+        type=common.positive_float,
+        default=rate,
+        metavar='HZ',
+        help='how often it sends (%(default)s)',
+    )
+    parser.add_argument(
+        '--count', type=common.positive_int, help='end after sending so many times'
+    )
+    parser.add_argument(
+        '--header-version',
+        type=int,
+        choices=(1, 2),
+        default=0,
+        help='default: 1, and 2 to a peer that has sent 2',
+    )
+    parser.add_argument(
+        '--no-stamps',
+        dest='stamped',
+        action='store_false',
+        help='send no time stamps, as simple devices do',
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Send until it is told to end, or has sent enough."""
+    address, port = arguments.address, arguments.port
+    if arguments.connect is not None:
+        address = arguments.connect[0]
+        try:
+            port = common.tcp_port(arguments.connect[1])
+        except argparse.ArgumentTypeError as error:
+            raise UsageError(f'argument --connect: {error}') from None
+    simulation = Simulation(
+        arguments.make_source(arguments),
+        arguments.rate,
+        address=address,
+        port=port,
+        dial=arguments.connect is not None,
+        count=arguments.count,
+        options=Options(header_version=arguments.header_version),
+        announce=_announce,
+    )
+    # Being told to end is how this verb ends; launch files do it too.
+    ending = threading.Event()
+
+    def end(number: int, frame: FrameType | None) -> None:
+        ending.set()
+
+    previous = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with simulation:
+            while not ending.is_set() and not simulation.wait(0.1):
+                pass
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+    return 0
+
+
+def _make_tracker(arguments: argparse.Namespace) -> Source:
+    return Tracker(
+        tool_names=tuple(arguments.tools),
+        tdata=arguments.tdata,
+        device_name=arguments.device_name,
+        stamped=arguments.stamped,
+    )
+
+
+def _make_imager(arguments: argparse.Namespace) -> Source:
+    if arguments.volume:
+        return VolumeImager(arguments.device_name or 'Volume', stamped=arguments.stamped)
+    return Imager(arguments.device_name or 'Scanner', stamped=arguments.stamped)
+
+
+def _announce(words: str) -> None:
+    print(words, file=sys.stderr, flush=True)

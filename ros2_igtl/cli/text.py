@@ -1,0 +1,150 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Messages as lines: for people, or as JSON for programs."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from ros2_igtl import codec
+
+LONGEST_SUMMARY = 160
+
+
+def escaped(text: str) -> str:
+    """Return a peer's text with control characters written out, so that no terminal obeys them."""
+    return ''.join(
+        character if character.isprintable() else ascii(character)[1:-1] for character in text
+    )
+
+
+def line(result: codec.Message | codec.DecodeError) -> str:
+    """Return a message, or one that was refused, as a line: type, device name, stamp, summary."""
+    if isinstance(result, codec.DecodeError):
+        type_name, device_name, timestamp = _header_of(result)
+        said = f'rejected ({result.cause}): {escaped(str(result))}'
+    else:
+        type_name, device_name = result.type_name, result.device_name
+        timestamp, said = result.timestamp, summary(result.content)
+        if result.metadata:
+            said += f' {json.dumps(result.metadata, ensure_ascii=False)}'
+        said = escaped(said)
+    return f'{escaped(type_name):12} {escaped(device_name):20} {_stamp(timestamp):>20} {said}'
+
+
+def json_line(result: codec.Message | codec.DecodeError, **more: object) -> str:
+    """
+    Return a message, or one that was refused, as one line of JSON.
+
+    :param more: what else the line says, before it.
+    """
+    if isinstance(result, codec.DecodeError):
+        type_name, device_name, _ = _header_of(result)
+        described: dict[str, Any] = {
+            'type_name': type_name,
+            'device_name': device_name,
+            'rejected': result.cause,
+            'error': str(result),
+        }
+    else:
+        described = codec.describe(result)
+    return json.dumps({**more, **described})
+
+
+def _header_of(error: codec.DecodeError) -> tuple[str, str, int]:
+    if error.header is None:
+        return '?', '', 0
+    return error.header.type_name, error.header.device_name, error.header.timestamp
+
+
+def _stamp(timestamp: int) -> str:
+    """Return a raw time stamp as seconds since 1970; the value 0 means there is none."""
+    if timestamp == 0:
+        return '-'
+    seconds, nanoseconds = divmod(codec.timestamp.to_nanoseconds(timestamp), 1_000_000_000)
+    return f'{seconds}.{nanoseconds:09}'
+
+
+def _numbers(values: Iterable[float]) -> str:
+    return '(' + ', '.join(f'{value:.3f}' for value in values) + ')'
+
+
+@functools.singledispatch
+def summary(content: codec.Content) -> str:
+    """Return the gist of a content in some words, lengths in millimetres."""
+    described = json.dumps(codec.describe(codec.Message(content)).get('content'))
+    if len(described) > LONGEST_SUMMARY:
+        return described[:LONGEST_SUMMARY] + ' ...'
+    return described
+
+
+@summary.register
+def _(content: codec.Transform) -> str:
+    return f'translation {_numbers((content.tx, content.ty, content.tz))} mm'
+
+
+@summary.register
+def _(content: codec.Position) -> str:
+    position = _numbers((content.x, content.y, content.z))
+    orientation = _numbers((content.ox, content.oy, content.oz, content.w))
+    return f'position {position} mm, orientation {orientation}'
+
+
+@summary.register
+def _(content: codec.Image) -> str:
+    size = 'x'.join(map(str, content.size))
+    words = f'{size} {codec.ScalarType(content.scalar_type).name.lower()}'
+    if content.components > 1:
+        words += f' x {content.components} components'
+    if not content.is_whole:
+        sub_size = 'x'.join(map(str, content.sub_size))
+        words += f', part {sub_size} at {tuple(content.offset)}'
+    centre, spacing = _numbers(content.position), _numbers(content.spacing)
+    return f'{words}, spacing {spacing} mm, centre {centre} mm'
+
+
+@summary.register
+def _(content: codec.Status) -> str:
+    known = content.code in set(codec.StatusCode)
+    code = codec.StatusCode(content.code).name if known else 'unknown'
+    return f'{content.code} {code} {content.subcode} {content.error_name!r} {content.message!r}'
+
+
+@summary.register
+def _(content: codec.Capability) -> str:
+    return ' '.join(content.type_names)
+
+
+@summary.register
+def _(content: codec.Point) -> str:
+    names = [codec.text(name) for name in content.points['name'][:5]]
+    return _counted(len(content.points), 'point', names)
+
+
+@summary.register
+def _(content: codec.TrackingData) -> str:
+    names = [codec.text(name) for name in content.tools['name'][:5]]
+    return _counted(len(content.tools), 'tool', names)
+
+
+@summary.register
+def _(content: codec.String) -> str:
+    return repr(content.text)
+
+
+@summary.register
+def _(content: codec.Command) -> str:
+    return f'{content.command_id} {content.name!r} {content.text!r}'
+
+
+@summary.register
+def _(content: codec.Unknown) -> str:
+    return f'{len(content.body)} bytes of an unknown type'
+
+
+def _counted(count: int, noun: str, first_names: list[str]) -> str:
+    names = ', '.join(first_names) + (', ...' if count > len(first_names) else '')
+    return f'{count} {noun}{"" if count == 1 else "s"}: {names}'
