@@ -1,0 +1,40 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The one exception of the conversions, with a word to count it by; nothing else."""
+
+from __future__ import annotations
+
+
+class ConvertError(ValueError):
+    """
+    A value that has no counterpart on the other side; nothing was made of it.
+
+    ``cause`` is one snake_case word for counting:
+
+    ==================== ======================================================================
+    not_finite           NaN or infinity
+    out_of_range         farther from the origin than :data:`~.geometry.MAX_DISTANCE_MM`
+    non_rigid            a matrix that scales, shears or mirrors; image axes at an angle
+    zero_axis            an image axis of no length
+    zero_quaternion      a quaternion of no length
+    quaternion_norm      a quaternion whose length is off by more than 1 %
+    empty_frame          a transform without parent or child frame
+    same_frame           a transform from a frame to itself
+    duplicate_name       two tools of one name, or of one frame
+    too_many_tools       more tools than a tracker has
+    name_too_long        a name that does not fit its field
+    timestamp_range      a time that the other side cannot say
+    sub_volume           a part of an image, where only a whole one can be told
+    image_size           an image of no pixels, or of more than 65535 in a row
+    size_mismatch        bytes, sizes or strides that contradict one another
+    encoding             a pixel encoding that OpenIGTLink does not have
+    scalar_type          a scalar type or number of components that OpenIGTLink does not have
+    color_range          a colour outside 0 to 1
+    status_value         a code, sub-code or level that is not a number in its range
+    unknown_mapping      a pair of types that no row of the table joins
+    ==================== ======================================================================
+    """
+
+    def __init__(self, cause: str, text: str) -> None:
+        super().__init__(text)
+        self.cause = cause

@@ -1,0 +1,48 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""ROS interfaces by name, and messages built around a buffer; nothing is converted here."""
+
+from __future__ import annotations
+
+from array import array
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+
+@cache
+def ros_type(ros_type_name: str) -> Any:
+    """
+    Return the class of a ROS interface such as ``geometry_msgs/msg/PoseStamped``.
+
+    :raises ValueError: the name has another form.
+    :raises ImportError: its package is not installed.
+    :raises AttributeError: the package has no such interface.
+    """
+    parts = ros_type_name.split('/')
+    if len(parts) != 3 or not all(part.isidentifier() for part in parts):
+        raise ValueError(f'{ros_type_name!r} is no interface name: package/msg/Name is')
+    package, folder, name = parts
+    return getattr(import_module(f'{package}.{folder}'), name)
+
+
+def message_with_data(message_class: Any, data: Any, **fields: Any) -> Any:
+    """
+    Return a message whose ``data`` are the given bytes, by reference if they are an array('B').
+
+    A copy costs up to 26 ms for a volume, and anything else than an array a hundred times that.
+    Only a message that checks its fields keeps the array it is given (Jazzy and later; Humble
+    always does), so this one does.
+
+    :param data: any bytes-like; if not an array('B'), it is copied into one.
+    """
+    if not isinstance(data, array):
+        # frombytes takes any buffer of bytes; the constructor walks over all but bytes one by one
+        copied = array('B')
+        copied.frombytes(memoryview(data).cast('B'))
+        data = copied
+    if '_check_fields' in message_class.__slots__:
+        fields['check_fields'] = True
+    message = message_class(**fields)
+    message.data = data
+    return message

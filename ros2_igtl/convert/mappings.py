@@ -1,0 +1,236 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+The table: which OpenIGTLink type becomes which ROS type, by which functions, under which topic.
+
+A new pair of types is a new row here and two functions; nothing else knows message types.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from ros2_igtl import codec
+from ros2_igtl.convert import (
+    diagnostic_msgs,
+    geometry_msgs,
+    ros2_igtl_msgs,
+    sensor_msgs,
+    std_msgs,
+)
+from ros2_igtl.convert.context import Context, Outbound
+from ros2_igtl.convert.errors import ConvertError
+from ros2_igtl.convert.interfaces import ros_type
+
+__all__ = ['MAPPINGS', 'TF_SOURCES', 'Mapping', 'find_mapping', 'mappings_for', 'ros_type']
+
+ToRos: TypeAlias = Callable[[Any, Context], Sequence[Any]]
+FromRos: TypeAlias = Callable[[Any], Sequence[Outbound]]
+
+
+def always(content: codec.Content) -> bool:
+    """Accept any content of the row's type."""
+    return True
+
+
+def is_slice(content: Any) -> bool:
+    """Accept an image of one slice."""
+    return bool(content.size[2] == 1)
+
+
+def is_volume(content: Any) -> bool:
+    """Accept an image of several slices."""
+    return not is_slice(content)
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """One row: a pair of types and how to get from one to the other."""
+
+    type_name: str  # 'TRANSFORM'
+    ros_type_name: str  # 'geometry_msgs/msg/TransformStamped'
+    to_ros: ToRos | None  # None: this row is one way only
+    from_ros: FromRos | None
+    default: bool = False  # published without being asked for
+    topic_suffix: str = ''  # 'geometry': topic <connection>/<type>/<device>/geometry
+    latched: bool = False
+    traffic: Literal['state', 'event'] = 'state'  # newest wins, or nothing is lost
+    accepts: Callable[[Any], bool] = always
+
+
+def _one(convert: Callable[..., Any]) -> Callable[..., tuple[Any]]:
+    """Return a function that gives the one result of another in a sequence."""
+
+    def convert_one(*arguments: Any) -> tuple[Any]:
+        return (convert(*arguments),)
+
+    return convert_one
+
+
+MAPPINGS: tuple[Mapping, ...] = (
+    Mapping(
+        'TRANSFORM',
+        'geometry_msgs/msg/TransformStamped',
+        _one(geometry_msgs.transform_to_transform_stamped),
+        _one(geometry_msgs.transform_from_transform_stamped),
+        default=True,
+    ),
+    Mapping(
+        'TRANSFORM',
+        'geometry_msgs/msg/PoseStamped',
+        _one(geometry_msgs.transform_to_pose_stamped),
+        _one(geometry_msgs.transform_from_pose_stamped),
+    ),
+    Mapping(
+        'POSITION',
+        'geometry_msgs/msg/PoseStamped',
+        _one(geometry_msgs.position_to_pose_stamped),
+        _one(geometry_msgs.position_from_pose_stamped),
+        default=True,
+    ),
+    Mapping(
+        'POSITION',
+        'geometry_msgs/msg/PointStamped',
+        _one(geometry_msgs.position_to_point_stamped),
+        _one(geometry_msgs.position_from_point_stamped),
+    ),
+    Mapping(
+        'POSITION',
+        'geometry_msgs/msg/TransformStamped',
+        _one(geometry_msgs.position_to_transform_stamped),
+        _one(geometry_msgs.position_from_transform_stamped),
+    ),
+    Mapping(
+        'TDATA',
+        'ros2_igtl/msg/TrackingData',
+        _one(ros2_igtl_msgs.tracking_data_to_tracking_data),
+        _one(ros2_igtl_msgs.tracking_data_from_tracking_data),
+        default=True,
+    ),
+    Mapping(
+        'TDATA',
+        'geometry_msgs/msg/PoseArray',
+        _one(geometry_msgs.tracking_data_to_pose_array),
+        _one(geometry_msgs.tracking_data_from_pose_array),
+    ),
+    Mapping(
+        'IMAGE',
+        'sensor_msgs/msg/Image',
+        _one(sensor_msgs.image_to_ros),
+        _one(sensor_msgs.image_from_ros),
+        default=True,
+        accepts=is_slice,
+    ),
+    Mapping(
+        'IMAGE',
+        'ros2_igtl/msg/ImageGeometry',
+        _one(ros2_igtl_msgs.image_to_image_geometry),
+        None,  # it says where an image lies: sensor_msgs.image_from_ros takes it beside one
+        default=True,
+        topic_suffix='geometry',
+        accepts=is_slice,
+    ),
+    Mapping(
+        'IMAGE',
+        'ros2_igtl/msg/Volume',
+        _one(ros2_igtl_msgs.image_to_volume),
+        _one(ros2_igtl_msgs.image_from_volume),
+        default=True,
+        latched=True,
+        traffic='event',
+        accepts=is_volume,
+    ),
+    Mapping(
+        'POINT',
+        'geometry_msgs/msg/PoseArray',
+        _one(geometry_msgs.point_to_pose_array),
+        _one(geometry_msgs.point_from_pose_array),
+        default=True,
+        traffic='event',
+    ),
+    Mapping(
+        'POINT',
+        'ros2_igtl/msg/PointArray',
+        _one(ros2_igtl_msgs.point_to_point_array),
+        _one(ros2_igtl_msgs.point_from_point_array),
+        default=True,
+        topic_suffix='points',
+        traffic='event',
+    ),
+    Mapping(
+        'POINT',
+        'geometry_msgs/msg/PointStamped',
+        geometry_msgs.point_to_point_stamped,
+        _one(geometry_msgs.point_from_point_stamped),
+        traffic='event',
+    ),
+    Mapping(
+        'STRING',
+        'std_msgs/msg/String',
+        _one(std_msgs.string_to_ros),
+        _one(std_msgs.string_from_ros),
+        default=True,
+        traffic='event',
+    ),
+    Mapping(
+        'STATUS',
+        'diagnostic_msgs/msg/DiagnosticStatus',
+        _one(diagnostic_msgs.status_to_ros),
+        _one(diagnostic_msgs.status_from_ros),
+        default=True,
+        traffic='event',
+    ),
+)
+"""Every pair of types; of one type the first row is the one a user would expect."""
+
+TF_SOURCES: dict[str, ToRos] = {
+    'TRANSFORM': _one(geometry_msgs.transform_to_transform_stamped),
+    'POSITION': _one(geometry_msgs.position_to_transform_stamped),
+    'TDATA': geometry_msgs.tracking_data_to_transform_stamped,
+    'IMAGE': geometry_msgs.image_to_transform_stamped,
+}
+"""What of each type goes to tf: type name to a function that gives TransformStamped."""
+TF_SOURCES['QTRANS'] = TF_SOURCES['POSITION']
+
+
+def mappings_for(type_name: str, content: codec.Content) -> tuple[Mapping, ...]:
+    """
+    Return the rows to publish a content by when nobody asked for anything else.
+
+    :param type_name: may be an alias, such as QTRANS.
+    :returns: empty for a type that no row knows.
+    """
+    type_name = _canonical(type_name)
+    return tuple(
+        row
+        for row in MAPPINGS
+        if row.type_name == type_name and row.default and row.accepts(content)
+    )
+
+
+def find_mapping(type_name: str, ros_type_name: str) -> Mapping:
+    """
+    Return the row of a pair of types.
+
+    :param type_name: may be an alias, such as QTRANS.
+    :raises ConvertError: ``unknown_mapping``; its text lists what the type can become.
+    """
+    canonical = _canonical(type_name)
+    rows = [row for row in MAPPINGS if row.type_name == canonical]
+    for row in rows:
+        if row.ros_type_name == ros_type_name:
+            return row
+    if rows:
+        allowed = ', '.join(row.ros_type_name for row in rows)
+        raise ConvertError(
+            'unknown_mapping', f'{type_name} <-> {ros_type_name}: {allowed} are allowed'
+        )
+    allowed = ', '.join(dict.fromkeys(row.type_name for row in MAPPINGS))
+    raise ConvertError('unknown_mapping', f'type {type_name}: {allowed} are allowed')
+
+
+def _canonical(type_name: str) -> str:
+    content_class = codec.MESSAGE_TYPES.get(type_name)
+    return type_name if content_class is None else content_class.type_name

@@ -1,0 +1,139 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Device names, frame names and topic tokens: strings in, strings out; no message, no node."""
+
+from __future__ import annotations
+
+import re
+from zlib import crc32
+
+from ros2_igtl.convert.errors import ConvertError
+
+DEVICE_NAME_SIZE = 20  # bytes, header.md
+
+# "To" before a lower-case letter is part of a word: the first "To" of TestToolToTracker.
+_TO = re.compile(r'To(?=[^a-z])')
+_NOT_TOKEN = re.compile(r'[^0-9A-Za-z]+')
+
+
+def split_device_name(name: str) -> tuple[str, str] | None:
+    """
+    Return (child, parent) of a device name such as ``ProbeToTracker``, or None.
+
+    The name splits if it has exactly one "To" that is followed by anything but a lower-case
+    letter, with something on either side of it. The parts are as written: PLUS would capitalise
+    the first letter of each.
+
+    Source: ``igsioTransformName::SetTransformName`` of IGSIO and PLUS, whose verdicts these are.
+    """
+    matches = list(_TO.finditer(name))
+    if len(matches) != 1 or matches[0].start() == 0:
+        return None
+    return name[: matches[0].start()], name[matches[0].end() :]
+
+
+def device_name_for(child: str, parent: str) -> str:
+    """
+    Return a device name for the pose of one frame in another.
+
+    ``ProbeToTracker`` if :func:`split_device_name` reads the same two frames from it, otherwise
+    the child's name alone: ``tool0`` in ``base_link`` would read as no pair at all. It may be
+    longer than its field: see :func:`fit_device_name`.
+    """
+    name = f'{child}To{parent}'
+    return name if split_device_name(name) == (child, parent) else child
+
+
+def fit_device_name(name: str) -> str:
+    """
+    Return a name that fits the 20 bytes of a header's field.
+
+    A longer one keeps its beginning and ends in ``~`` and four hexadecimal digits of the whole
+    name's CRC-32, so that it can be seen that it was cut and two that begin alike stay two.
+    """
+    raw = name.encode('utf-8', 'surrogateescape')
+    if len(raw) <= DEVICE_NAME_SIZE:
+        return name
+    tail = f'~{crc32(raw) & 0xFFFF:04x}'
+    # A character that the cut would halve is left out.
+    return raw[: DEVICE_NAME_SIZE - len(tail)].decode('utf-8', 'ignore') + tail
+
+
+def frames_of(name: str, default_parent: str) -> tuple[str, str]:
+    """
+    Return the tf frames (child, parent) that a device or tool name stands for.
+
+    :param default_parent: the parent if the name does not say one; taken as it is.
+    """
+    pair = split_device_name(name)
+    if pair is None:
+        return frame_id(name), default_parent
+    child, parent = pair
+    return frame_id(child), frame_id(parent)
+
+
+def frame_id(name: str) -> str:
+    """
+    Return a tf frame name for any name.
+
+    Spaces, control characters and bytes that are no UTF-8 become ``_``, leading slashes go (tf2
+    refuses them), what is left of nothing is ``unnamed``.
+    """
+    clean = ''.join('_' if c.isspace() or not c.isprintable() else c for c in name)
+    return clean.lstrip('/') or 'unnamed'
+
+
+def topic_token(name: str) -> str:
+    """
+    Return one token of a ROS topic name for any name.
+
+    ASCII letters and digits stay, all else becomes single underscores. None stands in front,
+    which would hide the topic, nor at the end; a leading digit, which ROS forbids, gets
+    ``device_`` before it; what is left of nothing is ``unnamed``. Two names can become one token.
+
+    Source: ROS 2 design, "Topic and service names".
+    """
+    token = _NOT_TOKEN.sub('_', name).strip('_') or 'unnamed'
+    return f'device_{token}' if token[0].isdigit() else token
+
+
+def ros_text(text: str) -> str:
+    """
+    Return text that a ROS string can carry whole.
+
+    Bytes that are no UTF-8 (surrogates, in Python) cannot be sent, and NUL would end the string:
+    each becomes U+FFFD.
+    """
+    if text.isascii() and '\0' not in text:
+        return text
+    return ''.join('\ufffd' if c == '\0' or '\ud800' <= c <= '\udfff' else c for c in text)
+
+
+def escape(name: str) -> str:
+    r"""Return a name for a log: control characters and bytes that are no UTF-8 as ``\x1b``."""
+    return ''.join(map(_escape_character, name))
+
+
+def _escape_character(character: str) -> str:
+    if '\udc80' <= character <= '\udcff':  # a byte that surrogateescape has hidden
+        return f'\\x{ord(character) - 0xDC00:02x}'
+    if character == '\\' or not character.isprintable():
+        return character.encode('unicode_escape').decode('ascii')
+    return character
+
+
+def content_name(name: str, size: int, field: str) -> bytes:
+    """
+    Return the bytes of a name for a field inside a content, where one byte stays NUL.
+
+    :param size: of the field, in bytes.
+    :param field: what to call it in the error.
+    :raises ConvertError: ``name_too_long``.
+    """
+    data = name.encode('utf-8', 'surrogateescape')
+    if len(data) >= size:
+        raise ConvertError(
+            'name_too_long',
+            f"{field} '{escape(name)}' has {len(data)} bytes, {size - 1} are allowed",
+        )
+    return data

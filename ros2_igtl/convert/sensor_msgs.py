@@ -1,0 +1,182 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+IMAGE of one slice <-> sensor_msgs/Image.
+
+Pixels are the same bytes on both sides: rows of i, without padding, in the byte order that the
+message tells. They are passed on by reference wherever the two formats allow it. Where the slice
+lies is no part of a sensor_msgs/Image: a ros2_igtl/ImageGeometry and tf say it.
+
+Encodings: sensor_msgs/image_encodings.hpp. Type codes: ``image.md``.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
+
+from ros2_igtl import codec
+from ros2_igtl.codec import ScalarType
+from ros2_igtl.convert import image_geometry
+from ros2_igtl.convert.context import Context, Outbound, outbound
+from ros2_igtl.convert.errors import ConvertError
+from ros2_igtl.convert.geometry import MM_PER_M
+from ros2_igtl.convert.interfaces import message_with_data
+
+_NAMES = {
+    (ScalarType.UINT8, 1): 'mono8',
+    (ScalarType.UINT8, 3): 'rgb8',
+    (ScalarType.UINT8, 4): 'rgba8',
+    (ScalarType.UINT16, 1): 'mono16',
+    (ScalarType.UINT16, 3): 'rgb16',
+    (ScalarType.UINT16, 4): 'rgba16',
+}
+_LAYOUTS = {name: layout for layout, name in _NAMES.items()}
+_LAYOUTS_BGR = {
+    'bgr8': (ScalarType.UINT8, 3),
+    'bgra8': (ScalarType.UINT8, 4),
+    'bgr16': (ScalarType.UINT16, 3),
+    'bgra16': (ScalarType.UINT16, 4),
+}
+_PREFIXES = {
+    ScalarType.INT8: '8S',
+    ScalarType.UINT8: '8U',
+    ScalarType.INT16: '16S',
+    ScalarType.UINT16: '16U',
+    ScalarType.INT32: '32S',
+    # ROS has no 32U, and a float32 would round. See image_to_ros.
+    ScalarType.UINT32: '64F',
+    ScalarType.FLOAT32: '32F',
+    ScalarType.FLOAT64: '64F',
+}
+_SCALAR_TYPES = {
+    prefix: scalar_type
+    for scalar_type, prefix in _PREFIXES.items()
+    if scalar_type is not ScalarType.UINT32
+}
+_GENERIC = re.compile(r'(8U|8S|16U|16S|32S|32F|64F)C([1-9][0-9]{0,2})')
+_ITEM_SIZES = {
+    ScalarType.INT8: 1,
+    ScalarType.UINT8: 1,
+    ScalarType.INT16: 2,
+    ScalarType.UINT16: 2,
+    ScalarType.INT32: 4,
+    ScalarType.FLOAT32: 4,
+    ScalarType.FLOAT64: 8,
+}
+
+
+def image_to_ros(content: codec.Image, context: Context) -> Image:
+    """
+    Return a slice as an image in the plane's frame, the child frame.
+
+    Encodings: mono8, mono16, rgb8, rgba8, rgb16, rgba16 where they say it, else the generic ones
+    such as 8SC1 and 32FC2. uint32 becomes 64FC: the values are exact, the bytes are not. The
+    pixels are not copied if they are an array('B'), as they are when they came through a
+    connection, and not uint32.
+
+    :raises ConvertError: ``image_size``: more than one slice; ``sub_volume``; and those of
+        :func:`~.image_geometry.ijk_to_frame`: a slice that lies nowhere is refused.
+    """
+    if content.size[2] != 1:
+        raise ConvertError('image_size', f'{content.size[2]} slices, 1 makes an image')
+    if not content.is_whole:
+        raise ConvertError('sub_volume', f'part {content.sub_size} of an image {content.size}')
+    image_geometry.check_axes(content.axes, content.position)
+    scalar_type, components = content.scalar_type, content.components
+    data = content.data
+    item_size = content.dtype.itemsize
+    if scalar_type == ScalarType.UINT32:
+        data = content.pixels.astype('>f8' if content.endian == codec.Endian.BIG else '<f8')
+        item_size = 8
+    encoding = _NAMES.get((scalar_type, components))
+    width, height, _ = content.size
+    return message_with_data(
+        Image,
+        data,
+        header=Header(stamp=context.stamp, frame_id=context.child_frame_id),
+        height=height,
+        width=width,
+        encoding=encoding or f'{_PREFIXES[scalar_type]}C{components}',
+        is_bigendian=int(content.endian == codec.Endian.BIG),
+        step=width * components * item_size,
+    )
+
+
+def image_from_ros(message: Image, geometry: Any | None = None) -> Outbound:
+    """
+    Return an image as a slice of one whole volume.
+
+    The pixels are not copied unless rows are padded (``step``) or blue stands before red (bgr8,
+    bgra8, bgr16, bgra16), which becomes RGB.
+
+    :param geometry: the ros2_igtl/ImageGeometry with the same stamp: it gives axes, position and
+        the parent frame. Without one the image lies along RAS with pixels of 1 mm, the centre of
+        the first at the origin.
+    :returns: the child frame is the image's frame.
+    :raises ConvertError: ``encoding``; ``image_size``; ``size_mismatch``: data, step, height or
+        the size of the geometry contradict one another; and those of
+        :func:`~.image_geometry.axes_and_position`.
+    """
+    width, height = message.width, message.height
+    size = (width, height, 1)
+    image_geometry.check_size(size)
+    scalar_type, components, bgr = _layout_of(message.encoding)
+    item_size = _ITEM_SIZES[scalar_type]
+    row_size = width * components * item_size
+    if message.step < row_size or len(message.data) != message.step * height:
+        raise ConvertError(
+            'size_mismatch',
+            f'{width} x {height} {message.encoding} takes {height} rows of {row_size} bytes or '
+            f'more, got {len(message.data)} bytes in rows of {message.step}',
+        )
+    data: Any = memoryview(message.data)
+    if bgr or message.step != row_size:
+        rows = np.frombuffer(data, np.uint8).reshape(height, message.step)[:, :row_size]
+        if bgr:
+            # Whole components change places, so their byte order does not matter.
+            pixels = np.ascontiguousarray(rows).view(f'u{item_size}')
+            pixels = pixels.reshape(height, width, components)
+            rows = pixels[:, :, [2, 1, 0, 3][:components]]
+        data = np.ascontiguousarray(rows).data.cast('B')
+    if geometry is None:
+        matrix = [1 / MM_PER_M, 0, 0, 0, 0, 1 / MM_PER_M, 0, 0, 0, 0, 1 / MM_PER_M, 0]
+        frame_id = ''
+    else:
+        if tuple(geometry.size) != size:
+            raise ConvertError(
+                'size_mismatch',
+                f'an image of {size} with the geometry of one of {tuple(map(int, geometry.size))}',
+            )
+        matrix = geometry.ijk_to_frame
+        frame_id = geometry.header.frame_id
+    axes, position = image_geometry.axes_and_position(size, matrix)
+    content = codec.Image(
+        data,
+        size,
+        scalar_type,
+        components,
+        codec.Endian.BIG if message.is_bigendian else codec.Endian.LITTLE,
+        codec.CoordinateSystem.RAS,
+        axes,
+        position,
+    )
+    sent = outbound(content, message.header, message.header.frame_id)
+    return sent._replace(frame_id=frame_id)
+
+
+def _layout_of(encoding: str) -> tuple[ScalarType, int, bool]:
+    """Return scalar type, components, and whether blue stands before red."""
+    if encoding in _LAYOUTS:
+        return *_LAYOUTS[encoding], False
+    if encoding in _LAYOUTS_BGR:
+        return *_LAYOUTS_BGR[encoding], True
+    match = _GENERIC.fullmatch(encoding)
+    if match is None or int(match[2]) > 255:
+        allowed = ', '.join([*_LAYOUTS, *_LAYOUTS_BGR, *(f'{p}C1..255' for p in _SCALAR_TYPES)])
+        raise ConvertError('encoding', f'encoding {encoding!r}; {allowed} are allowed')
+    return _SCALAR_TYPES[match[1]], int(match[2]), False

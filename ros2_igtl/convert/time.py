@@ -1,0 +1,169 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Stamps of both sides, and which to believe; no clock is read here and no message is known.
+
+``stamp`` is ROS time, here seconds and nanoseconds or nanoseconds since the epoch; ``timestamp``
+is the raw 32.32 word of OpenIGTLink.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from ros2_igtl.codec import timestamp as codec_timestamp
+from ros2_igtl.convert.errors import ConvertError
+
+NANOSECONDS_PER_SECOND = 1_000_000_000
+MAX_STAMP_NS = 2**31 * NANOSECONDS_PER_SECOND - 1
+"""The end of builtin_interfaces/Time, whose seconds are an int32: 2038."""
+
+TimestampMode: TypeAlias = Literal['device', 'receive', 'auto']
+
+
+def split_stamp(stamp_ns: int) -> tuple[int, int]:
+    """
+    Return the (sec, nanosec) of builtin_interfaces/Time.
+
+    :raises ConvertError: ``timestamp_range``: before 1970 or after 2038.
+    """
+    if not 0 <= stamp_ns <= MAX_STAMP_NS:
+        raise ConvertError(
+            'timestamp_range', f'{stamp_ns} ns is no ROS time: 0 to 2**31 s are allowed'
+        )
+    return divmod(stamp_ns, NANOSECONDS_PER_SECOND)
+
+
+def join_stamp(sec: int, nanosec: int) -> int:
+    """
+    Return the nanoseconds since the epoch of a builtin_interfaces/Time.
+
+    :raises ConvertError: ``timestamp_range``: before 1970, which OpenIGTLink cannot say.
+    """
+    stamp_ns = sec * NANOSECONDS_PER_SECOND + nanosec
+    if stamp_ns < 0:
+        raise ConvertError('timestamp_range', f'{sec} s, {nanosec} ns: a time before 1970')
+    return stamp_ns
+
+
+def stamp_from_timestamp(timestamp: int) -> tuple[int, int]:
+    """
+    Return the (sec, nanosec) of a raw 32.32 word, rounded down.
+
+    :raises ConvertError: ``timestamp_range``: after 2038, which ROS cannot say.
+    """
+    return split_stamp(codec_timestamp.to_nanoseconds(timestamp))
+
+
+def timestamp_from_stamp(sec: int, nanosec: int) -> int:
+    """
+    Return the raw 32.32 word of a builtin_interfaces/Time; every nanosecond comes back.
+
+    :raises ConvertError: ``timestamp_range``: before 1970.
+    """
+    return codec_timestamp.from_nanoseconds(join_stamp(sec, nanosec))
+
+
+class StampEstimator:
+    """
+    Chooses the stamp of each message of one device clock.
+
+    :param mode: ``device``: as sent plus ``time_offset_ns``. ``receive``: arrival of the last
+        byte. ``auto``: as sent while the two clocks agree, otherwise as sent plus
+        :attr:`offset_ns`, so that no stamp lies in the future.
+    :param time_offset_ns: what mode ``device`` adds.
+    :param max_clock_skew_ns: how far apart the clocks may be in mode ``auto`` before the
+        estimated offset is added. Once it is, it is until they agree to half of this: a stream
+        at the very limit must not jump back and forth.
+    :param window_ns: how far back, in receive time, the offset is looked for. A device clock set
+        back is followed when the window has passed, one set forward at once.
+
+    A message without time stamp, or with one that ROS cannot say, gets its receive time.
+    """
+
+    # The window is kept as the extremes of this many parts, so that memory has a bound at any
+    # message rate; it slides by one part at a time.
+    _PARTS = 10
+
+    def __init__(
+        self,
+        mode: TimestampMode = 'auto',
+        time_offset_ns: int = 0,
+        max_clock_skew_ns: int = 50_000_000,
+        window_ns: int = 10 * NANOSECONDS_PER_SECOND,
+    ) -> None:
+        if mode not in ('device', 'receive', 'auto'):
+            raise ValueError(f'mode {mode!r}: device, receive and auto are allowed')
+        if window_ns < self._PARTS:
+            raise ValueError(f'window of {window_ns} ns: {self._PARTS} ns or more are needed')
+        self._mode = mode
+        self._time_offset_ns = time_offset_ns
+        self._max_clock_skew_ns = max_clock_skew_ns
+        self._part_ns = window_ns // self._PARTS
+        self._parts: dict[int, list[int]] = {}  # number: least, greatest receive - device
+        self._offset_ns = 0
+        self._correcting = False
+        self.out_of_range = 0
+        """How many messages got their receive time because ROS cannot say their own."""
+
+    @property
+    def offset_ns(self) -> int:
+        """
+        Our clock minus the device's: the least receive - device of the window.
+
+        The least because a delay only ever adds. 0 before the first time stamp.
+        """
+        return self._offset_ns
+
+    @property
+    def jitter_ns(self) -> int:
+        """How much later than the quickest the slowest message of the window came."""
+        return (
+            max((part[1] for part in self._parts.values()), default=self._offset_ns)
+            - self._offset_ns
+        )
+
+    @property
+    def correcting(self) -> bool:
+        """Whether mode ``auto`` adds the offset now, the clocks being too far apart."""
+        return self._correcting
+
+    def stamp(self, device_timestamp: int, receive_ns: int) -> int:
+        """
+        Return the stamp of a message, in nanoseconds since the epoch.
+
+        :param device_timestamp: raw 32.32 word of the header; 0 is unset.
+        :param receive_ns: when its last byte came, by our clock, since the epoch.
+        """
+        if device_timestamp == 0:
+            return receive_ns
+        device_ns = codec_timestamp.to_nanoseconds(device_timestamp)
+        if device_ns > MAX_STAMP_NS:
+            self.out_of_range += 1
+            return receive_ns
+        self._observe(receive_ns - device_ns, receive_ns)
+        if self._mode == 'receive':
+            return receive_ns
+        if self._mode == 'device':
+            stamp_ns = device_ns + self._time_offset_ns
+        else:
+            stamp_ns = device_ns + (self._offset_ns if self._correcting else 0)
+        if not 0 <= stamp_ns <= MAX_STAMP_NS:
+            self.out_of_range += 1
+            return receive_ns
+        return stamp_ns
+
+    def _observe(self, delay_ns: int, receive_ns: int) -> None:
+        number = receive_ns // self._part_ns
+        part = self._parts.get(number)
+        if part is None:
+            # Parts from the future are those of a clock of ours that was set back since.
+            first = number - self._PARTS + 1
+            self._parts = {n: kept for n, kept in self._parts.items() if first <= n < number}
+            self._parts[number] = [delay_ns, delay_ns]
+        else:
+            part[0] = min(part[0], delay_ns)
+            part[1] = max(part[1], delay_ns)
+        self._offset_ns = min(kept[0] for kept in self._parts.values())
+        limit_ns = self._max_clock_skew_ns
+        self._correcting = abs(self._offset_ns) >= (limit_ns / 2 if self._correcting else limit_ns)
