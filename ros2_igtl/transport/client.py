@@ -1,0 +1,141 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Who dials, and dials again; what is spoken then is the session's business."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import ipaddress
+import logging
+import random
+import socket
+import threading
+
+from ros2_igtl.transport.endpoint import Endpoint
+from ros2_igtl.transport.session import Session
+
+GOOD_LINK_S = 10.0  # a link that lasted this long was no accident: try again at once
+JITTER = 0.5  # of a delay, so that the clients of a server that restarts do not come all at once
+
+
+class Client(Endpoint):
+    """Keeps one connection to a server, for ever, until it is stopped."""
+
+    def start(self) -> None:
+        """
+        Begin to dial, and return; does nothing when it was started.
+
+        :raises RuntimeError: the I/O thread is not running.
+        """
+        if self._task is None:
+            self._start_task()
+
+    async def _run(self) -> None:
+        """Dial, wait for the end of the session, wait, dial again."""
+        where = f'{self._address}:{self._port}'
+        delay = self._options.reconnect_initial_delay
+        while True:
+            self._set_state('connecting', where)
+            try:
+                session = await asyncio.wait_for(self._dial(), self._options.connect_timeout)
+            except (OSError, asyncio.TimeoutError) as error:
+                with self._lock:
+                    self._past.connect_failures += 1
+                detail = self._describe(error)
+            else:
+                self._set_state('connected', session.peer_name)
+                begin = asyncio.get_running_loop().time()
+                await asyncio.wait({session.closed})
+                detail = session.closed.result()
+                if asyncio.get_running_loop().time() - begin >= GOOD_LINK_S:
+                    delay = self._options.reconnect_initial_delay
+                    self._set_state('waiting', f'{detail}; trying again')
+                    continue
+            pause = delay * (1.0 + JITTER * random.random())
+            delay = min(2.0 * delay, self._options.reconnect_max_delay)
+            detail = f'{detail}; next try in {pause:.1f} s'
+            self._throttle.log(
+                logging.WARNING, ('waiting', detail.split(';')[0]), f'{where}: {detail}'
+            )
+            self._set_state('waiting', detail)
+            await asyncio.sleep(pause)
+
+    async def _dial(self) -> Session:
+        """
+        Try the addresses of the server one after the other.
+
+        :raises OSError: of the last one.
+        """
+        loop = asyncio.get_running_loop()
+        failure: OSError | None = None
+        for address in await _resolve(self._address, self._port):
+            try:
+                transport, session = await loop.create_connection(
+                    self._make_session, address, self._port
+                )
+            except OSError as error:
+                failure = error
+                continue
+            if transport.get_extra_info('sockname') == transport.get_extra_info('peername'):
+                # TCP connects a port of the ephemeral range to itself when nobody listens.
+                transport.abort()
+                await asyncio.wait({session.closed})
+                failure = ConnectionRefusedError(errno.ECONNREFUSED, 'connected to itself')
+                continue
+            return session
+        assert failure is not None  # a name that was resolved has an address
+        raise failure
+
+    def _describe(self, error: OSError | asyncio.TimeoutError) -> str:
+        """Say why there is no connection, each cause in its own words."""
+        where = f'{self._address}:{self._port}'
+        if isinstance(error, socket.gaierror):
+            return f'cannot resolve {self._address!r}: {error.strerror}'
+        if isinstance(error, ConnectionRefusedError):
+            return f'connection refused by {where}: nothing listens there'
+        if isinstance(error, asyncio.TimeoutError):
+            return f'no answer from {where} within {self._options.connect_timeout} s'
+        if isinstance(error, OSError) and error.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH):
+            return f'{where} is unreachable: {error}'
+        return f'cannot connect to {where}: {error}'
+
+
+async def _resolve(address: str, port: int) -> list[str]:
+    """
+    Return the numeric addresses of a host name.
+
+    :raises socket.gaierror: there are none.
+    """
+    try:
+        return [str(ipaddress.ip_address(address))]
+    except ValueError:
+        pass  # a name
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[list[str]] = loop.create_future()
+
+    def finish(addresses: list[str], error: OSError | None) -> None:
+        if future.done():  # timed out, or stopped
+            return
+        if error is None:
+            future.set_result(addresses)
+        else:
+            future.set_exception(error)
+
+    def look_up() -> None:
+        addresses: list[str] = []
+        failure: OSError | None = None
+        try:
+            found = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)
+            addresses = [str(entry[4][0]) for entry in found]
+        except OSError as error:
+            failure = error
+        except UnicodeError as error:  # e.g. a label longer than 63 characters
+            failure = socket.gaierror(socket.EAI_NONAME, str(error))
+        with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
+            loop.call_soon_threadsafe(finish, addresses, failure)
+
+    # Not the loop's executor: its threads are joined at exit, which a dead name server delays.
+    threading.Thread(target=look_up, name='igtl_resolve', daemon=True).start()
+    return await future

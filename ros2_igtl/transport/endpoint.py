@@ -1,0 +1,234 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What clients and servers have in common: sessions, sending, stopping; no way to get a peer."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from abc import ABC, abstractmethod
+
+from ros2_igtl import codec
+from ros2_igtl.transport.handler import ConnectionState, Handler
+from ros2_igtl.transport.io_thread import IoThread
+from ros2_igtl.transport.log import Throttle, logger, printable
+from ros2_igtl.transport.options import Options
+from ros2_igtl.transport.outbox import BATCH_BYTES, Buffer, Traffic
+from ros2_igtl.transport.session import Session
+from ros2_igtl.transport.statistics import Statistics
+
+DRAIN_S = 0.5  # for what waits when we are stopped; a peer that does not read must not hold us up
+
+
+class Endpoint(ABC):
+    """A client or a server: something that has sessions and can be started and stopped."""
+
+    def __init__(
+        self,
+        io_thread: IoThread,
+        address: str,
+        port: int,
+        handler: Handler,
+        options: Options | None = None,
+    ) -> None:
+        """
+        Do nothing yet.
+
+        :param io_thread: what runs it; it has to be running from start() to stop().
+        :param address: a host name or an IPv4 or IPv6 address.
+        :param handler: what is told of everything that happens, on the I/O thread.
+        """
+        self._io_thread = io_thread
+        self._address = address
+        self._port = port
+        self._handler = handler
+        self._options = options or Options()
+        self._throttle = Throttle()
+        self._lock = threading.Lock()  # of what is below
+        self._sessions: tuple[Session, ...] = ()
+        self._past = Statistics()  # of sessions that are gone, and of what concerns none
+        self._is_wake_pending = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def sessions(self) -> tuple[Session, ...]:
+        """The peers connected now."""
+        return self._sessions
+
+    @property
+    def statistics(self) -> Statistics:
+        """A copy of the counts since the beginning, over all peers there are and were."""
+        total = Statistics()
+        with self._lock:
+            total.add(self._past)
+            for session in self._sessions:
+                total.add(session.statistics)
+        return total
+
+    def send(
+        self,
+        message: codec.Message,
+        *,
+        traffic: Traffic,
+        to: Session | None = None,
+        exclude: Session | None = None,
+    ) -> int:
+        """
+        Queue a message for one peer or all; from any thread; never blocks.
+
+        The header version is each peer's, not the message's; to a peer of version 1 the message
+        identifier and the metadata are not sent. Bulk data are not copied: they must not change
+        any more.
+
+        :param traffic: 'state' if only the newest message of this type and device matters,
+            'event' if none may be lost.
+        :param to: the only peer that gets it; None for all.
+        :param exclude: a peer that does not get it, usually the one it came from.
+        :returns: for how many peers it was queued.
+        :raises EncodeError: the message cannot be packed.
+        """
+        targets = [
+            session
+            for session in self._sessions
+            if session is not exclude and (to is None or session is to)
+        ]
+        if not targets:
+            self._count_refused('no_peer')
+            return 0
+        packed: dict[int, tuple[list[Buffer], int]] = {}
+        queued = 0
+        key = (message.type_name, message.device_name)
+        for session in targets:
+            version = session.header_version
+            if version not in packed:
+                try:
+                    packed[version] = _pack(message, version)
+                except codec.EncodeError:
+                    self._count_refused('encode')
+                    raise
+            queued += session.put(*packed[version], traffic, key)
+        self._wake()
+        return queued
+
+    def stop(self, timeout_s: float = 2.0) -> None:
+        """
+        Close everything; what waits is sent if the peers take it at once. May be called twice.
+
+        :raises TimeoutError: something blocks the I/O thread.
+        """
+        task, self._task = self._task, None
+        if task is None or not self._io_thread.is_running:  # its stop() cancels all tasks
+            return
+        self._io_thread.run(_cancel(task), timeout_s)
+
+    def _start_task(self) -> None:
+        """Begin on the I/O thread."""
+        self._loop = self._io_thread.loop
+        self._task = self._io_thread.call(lambda: asyncio.ensure_future(self._run_and_close()))
+
+    @abstractmethod
+    async def _run(self) -> None:
+        """Get peers until cancelled."""
+
+    async def _run_and_close(self) -> None:
+        """Run, and close whatever the end is."""
+        detail = 'stopped'
+        try:
+            await self._run()
+        except Exception as error:  # fail closed, visibly
+            logger.exception('%s:%d: stopped by a fault', self._address, self._port)
+            detail = f'internal error: {error!r}'
+        finally:
+            await self._close_sessions(detail)
+            self._set_state('closed', detail)
+
+    async def _close_sessions(self, reason: str) -> None:
+        """Close every session, after what waits for it if that is quick."""
+        sessions = self._sessions
+        if not sessions:
+            return
+        for session in sessions:
+            session.close_when_sent(reason)
+        await asyncio.wait([session.closed for session in sessions], timeout=DRAIN_S)
+        for session in sessions:
+            session.close(reason)
+        await asyncio.wait([session.closed for session in sessions])
+
+    def _make_session(self) -> Session:
+        """Return a session for a connection that is being made."""
+        return Session(
+            self._io_thread,
+            self._options,
+            self._handler,
+            self._throttle,
+            self._session_opened,
+            self._session_closed,
+        )
+
+    def _session_opened(self, session: Session) -> None:
+        with self._lock:
+            self._sessions = (*self._sessions, session)
+        self._throttle.log(
+            logging.INFO, ('connected', session.host), f'{session.peer_name}: connected'
+        )
+
+    def _session_closed(self, session: Session) -> None:
+        with self._lock:
+            self._sessions = tuple(other for other in self._sessions if other is not session)
+            self._past.add(session.statistics)
+
+    def _set_state(self, state: ConnectionState, detail: str) -> None:
+        """Tell the handler what we are doing."""
+        try:
+            self._handler.connection_state(state, printable(detail))
+        except Exception:
+            logger.exception('%s:%d: connection_state failed', self._address, self._port)
+
+    def _count_refused(self, cause: str) -> None:
+        """Count a message that could not be queued for any peer."""
+        with self._lock:
+            self._past.send_rejected[cause] += 1
+
+    def _wake(self) -> None:
+        """Have the I/O thread write what waits; once for any number of messages."""
+        with self._lock:
+            if self._is_wake_pending or self._loop is None:
+                return
+            self._is_wake_pending = True
+            try:
+                self._loop.call_soon_threadsafe(self._flush)
+            except RuntimeError:  # the loop is closed, and with it the sessions
+                self._is_wake_pending = False
+
+    def _flush(self) -> None:
+        """Write what waits for each peer."""
+        with self._lock:
+            self._is_wake_pending = False
+            sessions = self._sessions
+        for session in sessions:
+            session.flush()
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    """Cancel a task and wait for its end."""
+    task.cancel()
+    await asyncio.wait({task})
+
+
+def _pack(message: codec.Message, header_version: int) -> tuple[list[Buffer], int]:
+    """Return the buffers and the size of a message in a header version; small ones are joined."""
+    if message.header_version != header_version:
+        message = codec.Message(
+            message.content,
+            message.device_name,
+            message.timestamp,
+            header_version,
+            message.message_id if header_version == 2 else 0,
+            message.metadata if header_version == 2 else {},
+            type_name=message.type_name,
+        )
+    buffers = codec.pack_parts(message)
+    size = sum(len(buffer) for buffer in buffers)
+    return ([b''.join(buffers)] if size <= BATCH_BYTES else buffers), size

@@ -1,0 +1,142 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The one event loop in its one daemon thread; what runs on it is written elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import threading
+from collections.abc import Callable, Coroutine
+from types import TracebackType
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec('P')
+T = TypeVar('T')
+
+CALL_TIMEOUT_S = 5.0  # a loop that takes longer for a turn is broken
+
+
+class IoThread:
+    """
+    An asyncio loop in a daemon thread, which any number of clients and servers share.
+
+    It may be started again after it was stopped. As a context manager it starts and stops.
+    """
+
+    def __init__(self, name: str = 'igtl_io') -> None:
+        """Start nothing yet."""
+        self._name = name
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def __enter__(self) -> IoThread:
+        """Start."""
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        exception_type: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop."""
+        self.stop()
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """
+        The running loop.
+
+        :raises RuntimeError: the thread is not running.
+        """
+        if self._loop is None:
+            raise RuntimeError('the I/O thread is not running')
+        return self._loop
+
+    @property
+    def is_running(self) -> bool:
+        """Whether start() was called, and stop() was not."""
+        return self._loop is not None
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the caller is on the I/O thread."""
+        return threading.current_thread() is self._thread
+
+    def start(self) -> None:
+        """Start the thread; does nothing when it runs."""
+        if self._thread is not None:
+            return
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(
+            target=_run, args=(self._loop,), name=self._name, daemon=True
+        )
+        self._thread.start()
+
+    def stop(self, timeout_s: float = 2.0) -> None:
+        """
+        Cancel what runs, which closes its sockets, and join the thread; may be called twice.
+
+        :raises TimeoutError: something blocks the loop; the daemon thread is left behind.
+        """
+        thread, loop = self._thread, self._loop
+        if thread is None or loop is None:
+            return
+        if self.is_current:
+            raise RuntimeError('the I/O thread cannot join itself')
+        self._thread = self._loop = None
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(timeout_s)
+        if thread.is_alive():
+            raise TimeoutError(f'the I/O thread is blocked and did not end within {timeout_s} s')
+
+    def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """
+        Run a function on the I/O thread and return what it returns; from any thread.
+
+        :raises RuntimeError: the thread is not running.
+        :raises TimeoutError: something blocks the loop.
+        """
+        if self.is_current:
+            return function(*args, **kwargs)
+
+        async def call() -> T:
+            return function(*args, **kwargs)
+
+        return self.run(call(), CALL_TIMEOUT_S)
+
+    def run(self, coroutine: Coroutine[Any, Any, T], timeout_s: float) -> T:
+        """
+        Run a coroutine on the I/O thread and return what it returns; not from that thread.
+
+        :raises RuntimeError: the thread is not running, or is the caller's.
+        :raises TimeoutError: it did not end in time; it was cancelled.
+        """
+        if self.is_current or not self.is_running:
+            coroutine.close()
+            raise RuntimeError('needs a running I/O thread, and a caller on another')
+        future = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+        try:
+            return future.result(timeout_s)
+        except concurrent.futures.TimeoutError as error:  # not the built-in one in Python 3.10
+            future.cancel()
+            raise TimeoutError(f'the I/O thread gave no answer within {timeout_s} s') from error
+
+
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    """Run the loop until it is stopped, then end its tasks and their sockets."""
+    asyncio.set_event_loop(loop)
+    try:
+        loop.run_forever()
+        tasks = asyncio.all_tasks(loop)
+        for task in tasks:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        # A transport closes its socket in a callback of the turn after.
+        loop.run_until_complete(asyncio.sleep(0))
+        loop.run_until_complete(asyncio.sleep(0))
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()

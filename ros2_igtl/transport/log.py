@@ -1,0 +1,47 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The log of the transport: control characters escaped, repetitions held back."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+logger = logging.getLogger('ros2_igtl.transport')
+
+REPEAT_S = 10.0  # a peer that sends rubbish at 1 kHz must not fill the disk
+MAX_KEYS = 1000  # nor the memory by giving each piece of rubbish another name
+
+
+def printable(text: str) -> str:
+    """Return the text with everything escaped that could act on a terminal or fake a line."""
+    return ''.join(
+        character if character.isprintable() else character.encode('unicode_escape').decode()
+        for character in text
+    )
+
+
+class Throttle:
+    """Lets the first line of a key through, then one every ``REPEAT_S`` with the count."""
+
+    def __init__(self) -> None:
+        """Start with nothing said."""
+        self._said: dict[object, tuple[float, int]] = {}
+
+    def log(self, level: int, key: object, text: str) -> None:
+        """
+        Log a line unless one with this key was logged a short time ago.
+
+        :param key: what counts as the same, e.g. a peer's host and a cause.
+        :param text: printed with control characters escaped.
+        """
+        now = time.monotonic()
+        said_at, held_back = self._said.get(key, (None, 0))
+        if said_at is not None and now - said_at < REPEAT_S:
+            self._said[key] = (said_at, held_back + 1)
+            return
+        if len(self._said) >= MAX_KEYS:
+            self._said.clear()
+        self._said[key] = (now, 0)
+        suffix = f' ({held_back} more like this were not logged)' if held_back else ''
+        logger.log(level, '%s%s', printable(text), suffix)

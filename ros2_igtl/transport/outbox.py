@@ -1,0 +1,240 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+What waits to be sent to one peer, and what is replaced or refused; no socket, no loop.
+
+Two classes of traffic wait. *Events* lose nothing: they wait in a bounded queue, and when that is
+over its limit the peer has to be closed. Of *state* only the newest message a device matters:
+while the socket takes what it is given, up to :data:`STATE_DEPTH` messages a device wait, so that
+a loop that is late replaces nothing; once the socket is congested each device keeps one.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from ros2_igtl.transport.statistics import Statistics
+
+Buffer = bytes | bytearray | memoryview
+Traffic = Literal['state', 'event']
+
+STATE_DEPTH = 100  # 0.1 s of a 1 kHz tracker; a turn of the loop takes far less
+CONGESTION_GRACE_S = 0.05  # a large image fills the socket for some ms: no congestion yet
+BATCH_BYTES = 65536  # small messages are joined up to this, larger ones are sliced
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    """A packed message that waits."""
+
+    buffers: Sequence[Buffer]
+    size: int
+    since: float  # steady clock; of a state slot: since when the slot waits
+    key: Hashable
+
+
+class Batch(NamedTuple):
+    """What is to be written next, without anything between."""
+
+    buffers: Sequence[Buffer]
+    messages: int
+    size: int
+    has_event: bool
+
+
+class Outbox:
+    """What waits for one peer. Every method may be called from any thread."""
+
+    def __init__(self, limit_bytes: int, statistics: Statistics) -> None:
+        """
+        Start empty.
+
+        :param limit_bytes: of waiting events, and of waiting state, that is not to be exceeded.
+        :param statistics: where replaced, refused and the high water are counted.
+        """
+        self._limit = limit_bytes
+        self._statistics = statistics
+        self._lock = threading.Lock()
+        self._events: deque[_Waiting] = deque()
+        self._event_bytes = 0
+        self._oversize_bytes = 0  # of the one waiting event that is over the limit by itself
+        self._state: deque[_Waiting] = deque()
+        self._state_by_key: dict[Hashable, deque[_Waiting]] = {}
+        self._state_bytes = 0
+        self._is_blocked = False
+        self._is_closed = False
+        self._has_overflown = False
+
+    @property
+    def waiting_bytes(self) -> int:
+        """How many bytes wait."""
+        return self._event_bytes + self._state_bytes
+
+    @property
+    def has_overflown(self) -> bool:
+        """Whether an event did not fit: the peer has to be closed."""
+        return self._has_overflown
+
+    @property
+    def oldest_event_since(self) -> float | None:
+        """Since when (steady clock) the oldest event waits; None when none does."""
+        with self._lock:
+            return self._events[0].since if self._events else None
+
+    def put(self, buffers: Sequence[Buffer], size: int, traffic: Traffic, key: Hashable) -> bool:
+        """
+        Let a packed message wait.
+
+        :param buffers: their concatenation is the message; they must not change any more.
+        :param key: whose state it is; a newer message of the same key replaces it.
+        :returns: False if the peer is being closed, because of this message or before it.
+        """
+        waiting = _Waiting(buffers, size, time.monotonic(), key)
+        with self._lock:
+            if self._is_closed or self._has_overflown:
+                return False
+            taken = self._put_event(waiting) if traffic == 'event' else self._put_state(waiting)
+            if self.waiting_bytes > self._statistics.high_water_bytes:
+                self._statistics.high_water_bytes = self.waiting_bytes
+            return taken
+
+    def take(self) -> Batch | None:
+        """Return what is to be written next, events first, or None when nothing waits."""
+        with self._lock:
+            taken: list[_Waiting] = []
+            size = self._take_from(self._events, taken, 0)
+            has_event = bool(taken)
+            self._event_bytes -= size
+            if self._oversize_bytes and any(event.size > self._limit for event in taken):
+                self._oversize_bytes = 0
+            state_from = len(taken)
+            total = self._take_from(self._state, taken, size)
+            for waiting in taken[state_from:]:
+                slots = self._state_by_key[waiting.key]
+                slots.popleft()
+                if not slots:
+                    del self._state_by_key[waiting.key]
+            self._state_bytes -= total - size
+        if not taken:
+            return None
+        if len(taken) == 1:
+            return Batch(taken[0].buffers, 1, total, has_event)
+        data = b''.join(buffer for waiting in taken for buffer in waiting.buffers)
+        return Batch((data,), len(taken), total, has_event)
+
+    def set_blocked(self, is_blocked: bool) -> None:
+        """Say that the socket takes nothing more, or that it does again."""
+        with self._lock:
+            if self._is_blocked and not is_blocked:
+                self._collapse_if_congested(time.monotonic())
+            self._is_blocked = is_blocked
+
+    def close(self) -> None:
+        """Refuse whatever comes, and count what still waits as rejected; may be called twice."""
+        with self._lock:
+            self._is_closed = True
+            discarded = len(self._events) + len(self._state)
+            if discarded:
+                self._statistics.send_rejected['closed'] += discarded
+            self._events.clear()
+            self._state.clear()
+            self._state_by_key.clear()
+            self._event_bytes = self._oversize_bytes = self._state_bytes = 0
+
+    def refuse_more(self) -> None:
+        """Refuse whatever comes; what waits may still be taken."""
+        with self._lock:
+            self._is_closed = True
+
+    @staticmethod
+    def _take_from(queue: deque[_Waiting], taken: list[_Waiting], size: int) -> int:
+        """Move messages while they fit one batch, or the first whatever its size."""
+        while queue and (not taken or size + queue[0].size <= BATCH_BYTES):
+            waiting = queue.popleft()
+            taken.append(waiting)
+            size += waiting.size
+        return size
+
+    def _put_event(self, waiting: _Waiting) -> bool:
+        """Append to the queue, unless that is over its limit."""
+        # One message that is over the limit by itself (a volume) may wait, and does not count.
+        if waiting.size > self._limit:
+            fits = not self._oversize_bytes
+        else:
+            fits = self._event_bytes - self._oversize_bytes + waiting.size <= self._limit
+        if not fits:
+            self._has_overflown = True
+            self._statistics.send_rejected['send_buffer_limit'] += 1
+            return False
+        self._events.append(waiting)
+        self._event_bytes += waiting.size
+        if waiting.size > self._limit:
+            self._oversize_bytes = waiting.size
+        return True
+
+    def _put_state(self, waiting: _Waiting) -> bool:
+        """Append to what waits of the device, or replace it."""
+        self._collapse_if_congested(waiting.since)
+        slots = self._state_by_key.get(waiting.key)
+        if slots is None:
+            slots = self._state_by_key[waiting.key] = deque()
+        if slots and self._is_congested(waiting.since):
+            slot = slots[-1]  # it keeps its place in the line, so that no device starves another
+            self._state_bytes += waiting.size - slot.size
+            slot.buffers, slot.size = waiting.buffers, waiting.size
+            self._statistics.replaced += 1
+            return True
+        if len(slots) >= STATE_DEPTH:
+            oldest = slots.popleft()
+            self._state.remove(oldest)
+            self._state_bytes -= oldest.size
+            self._statistics.replaced += 1
+        slots.append(waiting)
+        self._state.append(waiting)
+        self._state_bytes += waiting.size
+        if self._state_bytes > self._limit:
+            self._collapse()
+        while self._state_bytes > self._limit and len(self._state) > 1:
+            self._reject_oldest_state()
+        return True
+
+    def _is_congested(self, now: float) -> bool:
+        """Whether the socket has refused the oldest state message for longer than the grace."""
+        return (
+            self._is_blocked
+            and bool(self._state)
+            and now - self._state[0].since > CONGESTION_GRACE_S
+        )
+
+    def _collapse_if_congested(self, now: float) -> None:
+        """Keep the newest a device if the socket is congested."""
+        if len(self._state) > len(self._state_by_key) and self._is_congested(now):
+            self._collapse()
+
+    def _collapse(self) -> None:
+        """Keep the newest a device, in the place of its oldest."""
+        kept: list[_Waiting] = []
+        for key, slots in self._state_by_key.items():
+            newest = slots[-1]
+            newest.since = slots[0].since
+            kept.append(newest)
+            self._statistics.replaced += len(slots) - 1
+            self._state_by_key[key] = deque([newest])
+        kept.sort(key=lambda waiting: waiting.since)
+        self._state = deque(kept)
+        self._state_bytes = sum(waiting.size for waiting in kept)
+
+    def _reject_oldest_state(self) -> None:
+        """Make room: the newest of all devices together are over the limit."""
+        oldest = self._state.popleft()
+        slots = self._state_by_key[oldest.key]
+        slots.popleft()
+        if not slots:
+            del self._state_by_key[oldest.key]
+        self._state_bytes -= oldest.size
+        self._statistics.send_rejected['send_buffer_limit'] += 1

@@ -1,0 +1,170 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Who listens, and whom it lets in; what is spoken then is the session's business."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+import socket
+
+from ros2_igtl import codec
+from ros2_igtl.transport.endpoint import Endpoint
+from ros2_igtl.transport.session import name_of
+
+BACKLOG = 100
+ACCEPT_PAUSE_S = 0.1  # after accept() failed, usually for want of file descriptors
+
+_BUSY = codec.pack(
+    codec.Message(codec.Status(code=codec.StatusCode.BUSY, message='too many clients'))
+)
+
+
+class Server(Endpoint):
+    """Serves any number of clients up to ``max_clients``, each from the moment it dials."""
+
+    _listeners: tuple[socket.socket, ...] = ()
+    _opening: frozenset[asyncio.Task[None]] = frozenset()
+
+    @property
+    def actual_port(self) -> int:
+        """
+        The port that is listened on, which port 0 leaves to the system.
+
+        :raises RuntimeError: the server does not listen.
+        """
+        if not self._listeners:
+            raise RuntimeError('the server does not listen')
+        port: int = self._listeners[0].getsockname()[1]
+        return port
+
+    def start(self) -> None:
+        """
+        Listen, and return; does nothing when it was started.
+
+        :raises OSError: the address cannot be listened on; the text names it.
+        :raises ValueError: others than this host could connect, and ``allowed_peers`` is empty.
+        :raises RuntimeError: the I/O thread is not running.
+        """
+        if self._task is not None:
+            return
+        self._listeners = self._listen()
+        try:
+            self._start_task()
+        except BaseException:
+            self._close_listeners()
+            raise
+
+    def _listen(self) -> tuple[socket.socket, ...]:
+        """Return a listening socket for each address that the host name has."""
+        port = self._port
+        listeners: list[socket.socket] = []
+        try:
+            found = socket.getaddrinfo(
+                self._address, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            )
+            for family, kind, protocol, _, address in found:
+                self._require_allowed_peers(str(address[0]))
+                listener = socket.socket(family, kind, protocol)
+                listeners.append(listener)
+                listener.setblocking(False)
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                if family == socket.AF_INET6:  # '::' is everything, and ::1 not 127.0.0.1 too
+                    only = self._address != '::'
+                    listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, only)
+                listener.bind((address[0], port, *address[2:]))
+                listener.listen(BACKLOG)
+                port = listener.getsockname()[1]  # port 0: the same for all of them
+        except BaseException as error:
+            for listener in listeners:
+                listener.close()
+            if isinstance(error, OSError):
+                text = f'cannot listen on {self._address}:{self._port}: {error.strerror}'
+                raise OSError(error.errno, text) from error
+            raise
+        return tuple(listeners)
+
+    def _require_allowed_peers(self, address: str) -> None:
+        """Refuse to be reachable from other hosts unless somebody said which."""
+        if self._options.allowed_peers or ipaddress.ip_address(address.split('%')[0]).is_loopback:
+            return
+        raise ValueError(
+            f'to listen on {address} beyond this host, set allowed_peers to the networks that may '
+            "connect, for example ['192.168.0.0/24']"
+        )
+
+    def _close_listeners(self) -> None:
+        """Free the port."""
+        listeners, self._listeners = self._listeners, ()
+        for listener in listeners:
+            listener.close()
+
+    async def _run(self) -> None:
+        """Accept until cancelled."""
+        self._set_state('listening', name_of(self._listeners[0].getsockname()))
+        try:
+            await asyncio.gather(*(self._accept(listener) for listener in self._listeners))
+        finally:
+            self._close_listeners()
+            for task in self._opening:
+                task.cancel()
+
+    async def _accept(self, listener: socket.socket) -> None:
+        """Accept on one socket, one client a turn of the loop."""
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                sock, address = await loop.sock_accept(listener)
+            except OSError as error:
+                self._throttle.log(
+                    logging.ERROR, ('accept', error.errno), f'cannot accept a client: {error}'
+                )
+                await asyncio.sleep(ACCEPT_PAUSE_S)
+                continue
+            cause = self._refusal(str(address[0]))
+            if cause:
+                self._refuse(sock, name_of(address), cause)
+            else:
+                task = loop.create_task(self._open(sock))
+                self._opening |= {task}
+                task.add_done_callback(self._opened)
+            await asyncio.sleep(0)  # sock_accept() does not suspend while clients queue
+
+    def _refusal(self, host: str) -> str:
+        """Return why a host is not let in, or ''."""
+        networks = self._options.allowed_peers
+        if networks:
+            address = ipaddress.ip_address(host.split('%')[0].removeprefix('::ffff:'))
+            if not any(address in ipaddress.ip_network(network) for network in networks):
+                return 'allowed_peers'
+        if len(self._sessions) + len(self._opening) >= self._options.max_clients:
+            return 'max_clients'
+        return ''
+
+    def _refuse(self, sock: socket.socket, peer_name: str, cause: str) -> None:
+        """Close a connection before anything was read from it."""
+        with self._lock:
+            self._past.refused_peers[cause] += 1
+        self._throttle.log(logging.WARNING, ('refused', cause), f'{peer_name}: refused: {cause}')
+        with sock:
+            if cause == 'max_clients':
+                try:
+                    sock.send(_BUSY)
+                    sock.shutdown(socket.SHUT_WR)
+                except OSError:  # gone already
+                    pass
+
+    async def _open(self, sock: socket.socket) -> None:
+        """Make a session of an accepted connection."""
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(self._make_session, sock)
+        except BaseException:
+            sock.close()
+            raise
+
+    def _opened(self, task: asyncio.Task[None]) -> None:
+        """Forget a task that is done."""
+        self._opening -= {task}
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._throttle.log(logging.ERROR, 'open', f'cannot serve a client: {error!r}')
