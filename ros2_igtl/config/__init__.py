@@ -1,0 +1,26 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+The mapping file: which devices become which topics, and which topics are sent. No ROS in here.
+
+    config = load_config('mapping.yaml', pairs)   # or ConfigError, with all that is wrong in it
+"""
+
+from .errors import ConfigError, Problem
+from .load import Pairs, load_config, parse_config
+from .schema import Config, ConnectionConfig, Direction, MappingConfig, Mode, TfLookup, TfTool
+
+__all__ = [
+    'Config',
+    'ConfigError',
+    'ConnectionConfig',
+    'Direction',
+    'MappingConfig',
+    'Mode',
+    'Pairs',
+    'Problem',
+    'TfLookup',
+    'TfTool',
+    'load_config',
+    'parse_config',
+]

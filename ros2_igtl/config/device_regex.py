@@ -1,0 +1,98 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Regular expressions for device names: compiled, and refused where a match could take long.
+
+A device name comes from the peer, so that a peer could stall the node through an expression that
+backtracks. Here the number of ways in which a name can be tried is bounded from above by reading
+the expression: choices in a row multiply, alternatives add up.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+
+from .errors import Refused
+
+MAX_REGEX_LENGTH = 200
+# Four times `.*` in one expression; what is allowed takes some 10 ms at worst on 20 characters.
+MAX_WAYS = 300_000
+# A device name has 20 bytes; what repeats more often never matches.
+_MAX_REPEATS = 21
+
+_TOKEN = re.compile(
+    r'(?P<open>\((?:\?(?P<extension>.))?)'
+    r'|(?P<close>\))'
+    r'|(?P<bar>\|)'
+    r'|(?P<repeat>[*+?]|\{(?=[0-9,])(?P<low>[0-9]*)(?P<comma>,?)(?P<high>[0-9]*)\})[?+]?'
+    r'|\[\^?\]?(?:\\.|[^\]\\])*\]|\\.|.'
+)
+
+
+def compile_device_regex(pattern: str) -> re.Pattern[str]:
+    """
+    Return the compiled expression, which a device name is to match in full.
+
+    :raises Refused: it is too long, does not compile, or can take too long on 20 characters.
+    """
+    if len(pattern) > MAX_REGEX_LENGTH:
+        raise Refused(f'the expression has {len(pattern)} characters; allowed: {MAX_REGEX_LENGTH}')
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('error', FutureWarning)  # `[[`: it may change its meaning
+            compiled = re.compile(pattern)
+    except (re.error, OverflowError, FutureWarning) as error:
+        raise Refused(f'{pattern!r} is not a regular expression: {error}') from None
+    if _count_ways(pattern.removeprefix('(?i)')) > MAX_WAYS:
+        raise Refused(
+            f'{pattern!r} can take too long on a name made for it; allowed: at most 4 repetitions '
+            'in a row, and none of what has a choice inside, as (a+)* and (a|b)* have'
+        )
+    return compiled
+
+
+def _count_ways(pattern: str) -> int:
+    """Return an upper bound, itself cut off, of the ways to try a pattern that compiles."""
+    # One entry a group that is open: the ways of its branches before the last `|`, of the last
+    # branch without its last item, and of that item, to which a repetition applies.
+    alternatives, branch, item = 0, 1, 1
+    outer: list[tuple[int, int]] = []
+    for token in _TOKEN.finditer(pattern):
+        if token['repeat']:
+            item = _repeat(item, *_repeats(token))
+            continue
+        branch = min(branch * item, MAX_WAYS + 1)
+        item = 1
+        if token['open']:
+            if token['extension'] not in (None, ':'):
+                raise Refused(
+                    f'{token["open"]!r} in {pattern!r} is not allowed; '
+                    'allowed: (...), (?:...) and (?i) at the start'
+                )
+            outer.append((alternatives, branch))
+            alternatives, branch = 0, 1
+        elif token['bar']:
+            alternatives, branch = alternatives + branch, 1
+        elif token['close']:
+            item = alternatives + branch
+            alternatives, branch = outer.pop()
+    return alternatives + branch * item
+
+
+def _repeats(token: re.Match[str]) -> tuple[int, int]:
+    """Return how often the last item is repeated at least and at most."""
+    if token['low'] is None:
+        return {'*': (0, _MAX_REPEATS), '+': (1, _MAX_REPEATS), '?': (0, 1)}[token['repeat'][0]]
+    low = int(token['low'] or 0)
+    if not token['comma']:
+        return low, low
+    return low, int(token['high'] or max(low, _MAX_REPEATS))
+
+
+def _repeat(ways: int, low: int, high: int) -> int:
+    if low > _MAX_REPEATS:  # an empty group would be tried so many times
+        return MAX_WAYS + 1
+    high = min(high, _MAX_REPEATS)
+    ways_of_each_count: list[int] = [ways**count for count in range(low, high + 1)]
+    return max(low, sum(ways_of_each_count))

@@ -1,0 +1,335 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+A mapping file to a Config: which keys there are, and which of them go together.
+
+What one value may be is in checks.py; what rows must not do to each other is in consistency.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from typing import Any
+
+import yaml
+
+from . import checks
+from .consistency import Consistency
+from .device_regex import compile_device_regex
+from .document import compose, read_file
+from .errors import Problems, Refused
+from .schema import Config, ConnectionConfig, MappingConfig, TfLookup, TfTool
+from .section import Section
+
+# (OpenIGTLink type name, ROS type name) -> the directions it can be converted in.
+Pairs = Mapping[tuple[str, str], Set[str]]
+
+INBOUND = 'IGTL_TO_ROS'
+OUTBOUND = 'ROS_TO_IGTL'
+
+# What a tf lookup is converted from, one pair of frames or several.
+TF_TYPE = 'geometry_msgs/msg/TransformStamped'
+TF_TOOLS_TYPE = 'ros2_igtl/msg/TrackingData'
+
+
+def _nested(node: yaml.Node) -> yaml.Node:
+    """Return the node itself: its inside is read by a function of its own."""
+    return node
+
+
+_seconds = checks.number(0, 3600, 's')
+_seconds_above_0 = checks.number(0, 3600, 's', above=True)
+_rate = checks.number(0, 10_000, 'Hz', above=True)
+
+FILE_KEYS: dict[str, checks.Check] = {
+    'version': checks.whole_number(1, 1),
+    'connections': _nested,
+}
+
+# Node parameters that may differ from connection to connection, by the parameters' names.
+OPTION_KEYS: dict[str, checks.Check] = {
+    'header_version': checks.whole_number(0, 2),
+    'allowed_peers': _nested,
+    'max_clients': checks.whole_number(1, 1000),
+    'max_message_bytes': checks.whole_number(1, 2**40),
+    'crc_policy': checks.word('reject', 'warn', 'ignore'),
+    'send_buffer_limit': checks.whole_number(1, 2**40),
+    'send_timeout': _seconds_above_0,
+    'connect_timeout': _seconds_above_0,
+    'header_timeout': _seconds_above_0,
+    'body_timeout': _seconds_above_0,
+    'keepalive_interval': _seconds,
+    'reconnect_initial_delay': _seconds_above_0,
+    'reconnect_max_delay': _seconds_above_0,
+    'timestamp_mode': checks.word('auto', 'device', 'receive'),
+    'time_offset': checks.number(-1e9, 1e9, 's'),
+    'max_clock_skew': _seconds,
+    'stale_timeout': _seconds,
+    'publish_tf': checks.truth,
+    'frame_prefix': checks.frame_prefix,
+    'default_frame_id': checks.frame_id,
+    'lazy': checks.truth,
+}
+
+# What only the one who listens, or only the one who dials, can be told.
+SERVER_KEYS = ('allowed_peers', 'max_clients')
+CLIENT_KEYS = ('connect_timeout', 'reconnect_initial_delay', 'reconnect_max_delay')
+
+CONNECTION_KEYS: dict[str, checks.Check] = {
+    'name': checks.connection_name,
+    'mode': checks.word('client', 'server'),
+    'address': checks.address,
+    'port': checks.whole_number(0, 65535),
+    'auto_inbound': checks.truth,
+    'mappings': _nested,
+    **OPTION_KEYS,
+}
+
+MAPPING_KEYS: dict[str, checks.Check] = {
+    'igtl_device_name': checks.device_name,
+    'igtl_device_regex': lambda node: compile_device_regex(checks.text(node)),
+    'igtl_type_name': checks.type_name,
+    'ros_topic_name': checks.topic_name,
+    'ros_type_name': checks.ros_type_name,
+    'direction': checks.word(INBOUND, OUTBOUND),
+    'frame_id': checks.frame_id,
+    'child_frame_id': checks.frame_id,
+    'publish_tf': checks.truth,
+    'stale_timeout': _seconds,
+    'rate_limit': _rate,
+    'qos': _nested,
+    'tf': _nested,
+    'skip': checks.truth,
+}
+# What only a row of that direction may say.
+INBOUND_KEYS = ('igtl_device_regex', 'frame_id', 'child_frame_id', 'publish_tf', 'skip')
+OUTBOUND_KEYS = ('tf',)
+# What a row with tf may not say: it has no topic, and tf.rate is its rate.
+TOPIC_KEYS = ('ros_topic_name', 'ros_type_name', 'qos', 'rate_limit')
+# What a row with `skip: true` may say.
+SKIP_KEYS = ('igtl_device_name', 'igtl_device_regex', 'igtl_type_name', 'direction', 'skip')
+
+QOS_KEYS: dict[str, checks.Check] = {
+    'reliability': checks.word('reliable', 'best_effort'),
+    'durability': checks.word('volatile', 'transient_local'),
+    'history': checks.word('keep_last', 'keep_all'),
+    'depth': checks.whole_number(1, 10_000),
+}
+
+TF_KEYS: dict[str, checks.Check] = {
+    'rate': _rate,
+    'parent_frame_id': checks.frame_id,
+    'child_frame_id': checks.frame_id,
+    'tools': _nested,
+}
+
+TF_TOOL_KEYS: dict[str, checks.Check] = {
+    'name': checks.tool_name,
+    'parent_frame_id': checks.frame_id,
+    'child_frame_id': checks.frame_id,
+}
+
+
+def load_config(path: str, pairs: Pairs | None = None) -> Config:
+    """
+    Return what a mapping file says.
+
+    :param path: a file of at most 1 MB, in UTF-8.
+    :param pairs: the conversions there are; None: any pair of types is taken.
+    :raises ConfigError: with all that is wrong, a line each: `file:line: key: what, and what is
+        allowed`. Nothing is skipped.
+    """
+    problems = Problems(path)
+    return _Reader(problems, pairs).read(compose(read_file(path, problems), problems))
+
+
+def parse_config(data: bytes, file: str, pairs: Pairs | None = None) -> Config:
+    """
+    Return what the bytes of a mapping file say; problems name it `file`.
+
+    :raises ConfigError: as load_config.
+    """
+    problems = Problems(file)
+    return _Reader(problems, pairs).read(compose(data, problems))
+
+
+class _Reader:
+    """Reads the sections of one file, from the outermost in."""
+
+    def __init__(self, problems: Problems, pairs: Pairs | None) -> None:
+        self._problems = problems
+        self._pairs = pairs
+        self._consistency = Consistency()
+
+    def read(self, root: yaml.Node) -> Config:
+        section = Section(root, '', FILE_KEYS, self._problems)
+        section.require('version', 'connections')
+        nodes = section.items('connections')
+        if section.has('connections') and not nodes and not self._problems:
+            section.refuse('connections', 'is empty; allowed: at least one connection')
+        connections = tuple(
+            self._read_connection(node, index, alone=len(nodes) == 1)
+            for index, node in enumerate(nodes)
+        )
+        self._problems.raise_if_any()
+        return Config(connections)
+
+    def _read_connection(self, node: yaml.Node, index: int, *, alone: bool) -> ConnectionConfig:
+        section = Section(node, f'connections[{index}]', CONNECTION_KEYS, self._problems)
+        values = section.values
+        _check_role(section)
+        if 'allowed_peers' in values:
+            values['allowed_peers'] = _read_networks(section)
+        self._consistency.add_connection(section, alone=alone)
+        options = {name: values.pop(name) for name in OPTION_KEYS if name in values}
+        nodes = section.items('mappings')
+        rows = (
+            self._read_row(row, section.key(f'mappings[{at}]'), index, options)
+            for at, row in enumerate(nodes)
+        )
+        values['mappings'] = tuple(row for row in rows if row is not None)
+        return ConnectionConfig(line=section.line, options=options, **values)
+
+    def _read_row(
+        self, node: yaml.Node, key: str, connection: int, options: dict[str, Any]
+    ) -> MappingConfig | None:
+        """Return a row, or None if anything is wrong with it."""
+        problems_before = len(self._problems)
+        section = Section(node, key, MAPPING_KEYS, self._problems)
+        section.require('igtl_type_name', 'direction')
+        if section.values.get('direction') == INBOUND:
+            _check_inbound(section)
+        elif section.values.get('direction') == OUTBOUND:
+            _check_outbound(section)
+        if 'qos' in section.values:
+            section.values['qos'] = _read_qos(section)
+        if 'tf' in section.values:
+            section.values['tf'] = _read_tf(section)
+        if self._pairs is not None:
+            _check_pair(section, self._pairs)
+        if len(self._problems) > problems_before:
+            return None
+        row = MappingConfig(line=section.line, **section.values)
+        self._consistency.add_row(section, row, connection, options)
+        return row
+
+
+def _check_role(section: Section) -> None:
+    """Refuse what the other end of a connection decides."""
+    values = section.values
+    if values.get('mode') == 'client':
+        section.forbid(SERVER_KEYS, 'is for a server, and this is a client')
+        if values.get('port') == 0:
+            section.refuse('port', 'is 0; allowed: 1 to 65535, a client has to know the port')
+    elif values.get('mode') == 'server':
+        section.forbid(CLIENT_KEYS, 'is for a client, and this is a server')
+    first, most = values.get('reconnect_initial_delay'), values.get('reconnect_max_delay')
+    if first is not None and most is not None and first > most:
+        text = f'is {first:g}; allowed: up to reconnect_max_delay, which is {most:g}'
+        section.refuse('reconnect_initial_delay', text)
+
+
+def _read_networks(section: Section) -> tuple[str, ...]:
+    networks = []
+    for index, node in enumerate(section.items('allowed_peers')):
+        try:
+            networks.append(checks.network(node))
+        except Refused as refused:
+            line = node.start_mark.line + 1
+            section.problems.add(line, section.key(f'allowed_peers[{index}]'), str(refused))
+    return tuple(networks)
+
+
+def _check_inbound(section: Section) -> None:
+    section.forbid(OUTBOUND_KEYS, f'is for {OUTBOUND}, and this row is {INBOUND}')
+    if section.has('igtl_device_regex'):
+        section.forbid(
+            ['igtl_device_name'], 'stands beside igtl_device_regex; allowed: one of them'
+        )
+        text = 'is one frame, and igtl_device_regex many devices; allowed with igtl_device_name'
+        section.forbid(['child_frame_id'], text)
+    else:
+        section.require('igtl_device_name', hint='allowed: it or igtl_device_regex')
+    frame = section.values.get('frame_id')
+    if frame is not None and frame == section.values.get('child_frame_id'):
+        section.refuse('child_frame_id', f'is {frame!r}, as frame_id is; allowed: another frame')
+    if section.values.get('skip'):
+        outputs = [key for key in MAPPING_KEYS if key not in SKIP_KEYS]
+        section.forbid(outputs, 'is about what is published; allowed without skip: true')
+
+
+def _check_outbound(section: Section) -> None:
+    section.forbid(INBOUND_KEYS, f'is for {INBOUND}, and this row is {OUTBOUND}')
+    section.require('igtl_device_name', hint='what is sent has a device name')
+    if section.has('tf'):
+        section.forbid(TOPIC_KEYS, 'is about a topic; allowed without tf')
+    else:
+        hint = f'{OUTBOUND} needs it, or tf in place of a topic'
+        section.require('ros_topic_name', 'ros_type_name', hint=hint)
+
+
+def _read_qos(section: Section) -> dict[str, Any]:
+    qos = Section(section.values['qos'], section.key('qos'), QOS_KEYS, section.problems)
+    if qos.values.get('history') == 'keep_all':
+        qos.forbid(['depth'], 'means nothing with keep_all; allowed with keep_last')
+    return qos.values
+
+
+def _read_tf(section: Section) -> TfLookup | None:
+    """Return the lookup, or None if a key of its own is missing."""
+    tf = Section(section.values['tf'], section.key('tf'), TF_KEYS, section.problems)
+    tf.require('rate')
+    if not tf.has('tools'):
+        _check_frame_pair(tf)
+        return TfLookup(**tf.values) if 'rate' in tf.values else None
+    tf.forbid(['parent_frame_id', 'child_frame_id'], 'stands beside tools; allowed: in each tool')
+    tools: dict[str, TfTool] = {}
+    nodes = tf.items('tools')
+    if isinstance(tf.values['tools'], yaml.SequenceNode) and not nodes:
+        tf.refuse('tools', 'is empty; allowed: at least one tool')
+    for index, node in enumerate(nodes):
+        tool = Section(node, tf.key(f'tools[{index}]'), TF_TOOL_KEYS, section.problems)
+        tool.require('name')
+        _check_frame_pair(tool)
+        if tool.values.get('name') in tools:
+            tool.refuse('name', f'{tool.values["name"]!r} stands twice; allowed: one tool a name')
+        elif len(tool.values) == len(TF_TOOL_KEYS):
+            tools[tool.values['name']] = TfTool(**tool.values)
+    rate = tf.values.get('rate')
+    return TfLookup(rate, tools=tuple(tools.values())) if rate is not None else None
+
+
+def _check_frame_pair(section: Section) -> None:
+    section.require('parent_frame_id', 'child_frame_id')
+    parent = section.values.get('parent_frame_id')
+    if parent is not None and parent == section.values.get('child_frame_id'):
+        text = f'is {parent!r}, as parent_frame_id is; allowed: another frame'
+        section.refuse('child_frame_id', text)
+
+
+def _check_pair(section: Section, pairs: Pairs) -> None:
+    """Refuse types that cannot be converted in the row's direction."""
+    values = section.values
+    type_name, direction = values.get('igtl_type_name'), values.get('direction')
+    if type_name is None or direction is None or values.get('skip'):
+        return
+    known = {igtl for (igtl, _), directions in pairs.items() if direction in directions}
+    allowed = sorted(
+        ros
+        for (igtl, ros), directions in pairs.items()
+        if igtl == type_name and direction in directions
+    )
+    ros_type_name = values.get('ros_type_name')
+    tf: TfLookup | None = values.get('tf')
+    if not allowed:
+        near = checks.suggest(type_name, known)
+        text = f'{type_name!r} has no {direction} conversion{near}; allowed: '
+        section.refuse('igtl_type_name', text + ', '.join(sorted(known)))
+    elif tf is not None and (TF_TOOLS_TYPE if tf.tools else TF_TYPE) not in allowed:
+        what = 'tools' if tf.tools else 'one pair of frames'
+        text = f'looks up {what}, and {type_name} cannot be made of that; allowed: '
+        section.refuse('tf', text + ('one pair of frames' if tf.tools else 'tools'))
+    elif ros_type_name is not None and ros_type_name not in allowed:
+        near = checks.suggest(ros_type_name, allowed)
+        text = f'{ros_type_name!r} has no {direction} conversion with {type_name}{near}; allowed: '
+        section.refuse('ros_type_name', text + ', '.join(allowed))

@@ -1,0 +1,78 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What a mapping file says, as values. How it is written and what is refused lives beside it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Direction = Literal['IGTL_TO_ROS', 'ROS_TO_IGTL']
+Mode = Literal['client', 'server']
+
+
+@dataclass(frozen=True)
+class TfTool:
+    """One tool of a tracking data message, looked up in tf."""
+
+    name: str
+    parent_frame_id: str
+    child_frame_id: str
+
+
+@dataclass(frozen=True)
+class TfLookup:
+    """
+    What is looked up in tf and sent, `rate` times a second.
+
+    Either one pair of frames (`tools` is empty), or `tools` (both frames are None): then all of
+    them go out in one message.
+    """
+
+    rate: float  # Hz
+    parent_frame_id: str | None = None
+    child_frame_id: str | None = None
+    tools: tuple[TfTool, ...] = ()
+
+
+@dataclass(frozen=True)
+class MappingConfig:
+    """One row: which device and type becomes which topic and ROS type, or the other way round."""
+
+    igtl_type_name: str
+    direction: Direction
+    line: int
+    igtl_device_name: str | None = None  # at most 20 bytes; '' is a device without a name
+    igtl_device_regex: re.Pattern[str] | None = None  # to be used with fullmatch
+    ros_topic_name: str | None = None  # None: as without a mapping file
+    ros_type_name: str | None = None  # None: the default of the type
+    frame_id: str | None = None  # parent frame
+    child_frame_id: str | None = None
+    publish_tf: bool | None = None
+    stale_timeout: float | None = None  # seconds; 0: the device is never stale
+    rate_limit: float | None = None  # Hz
+    qos: dict[str, Any] = field(default_factory=dict)  # reliability durability history depth
+    tf: TfLookup | None = None
+    skip: bool = False
+
+
+@dataclass(frozen=True)
+class ConnectionConfig:
+    """One connection; what is None or not in `options` comes from the node's parameters."""
+
+    line: int
+    name: str | None = None
+    mode: Mode | None = None
+    address: str | None = None
+    port: int | None = None
+    auto_inbound: bool = True  # False: what no row names is skipped
+    options: dict[str, Any] = field(default_factory=dict)  # node parameters, by their names
+    mappings: tuple[MappingConfig, ...] = ()
+
+
+@dataclass(frozen=True)
+class Config:
+    """A mapping file that was read without a problem."""
+
+    connections: tuple[ConnectionConfig, ...]
