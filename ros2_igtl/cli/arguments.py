@@ -6,12 +6,7 @@ from __future__ import annotations
 
 import argparse
 import math
-
-
-def add_peer(parser: argparse.ArgumentParser) -> None:
-    """Declare HOST and PORT of a server to dial."""
-    parser.add_argument('host', metavar='HOST', help='name or address of the server')
-    parser.add_argument('port', metavar='PORT', type=tcp_port, help='its TCP port, often 18944')
+from collections.abc import Callable
 
 
 def tcp_port(text: str) -> int:
@@ -57,3 +52,9 @@ def _whole_number(text: str, lowest: int, highest: int | None) -> int:
     if value < lowest or (highest is not None and value > highest):
         raise argparse.ArgumentTypeError(f'{text!r}: {allowed} is allowed')
     return value
+
+
+def add_peer(parser: argparse.ArgumentParser, parse_port: Callable[[str], int] = tcp_port) -> None:
+    """Declare HOST and PORT of a server."""
+    parser.add_argument('host', metavar='HOST', help='name or address of the server')
+    parser.add_argument('port', metavar='PORT', type=parse_port, help='its TCP port, often 18944')

@@ -1,29 +1,38 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""`igtl listen`: dial a server and print what it sends."""
+"""`igtl listen`: print what a peer sends."""
 
 from __future__ import annotations
 
 import argparse
+import socket
 import sys
 import time
+from collections.abc import Iterator
 from datetime import datetime
 
+from ros2_igtl import codec
 from ros2_igtl.cli import arguments as common
 from ros2_igtl.cli import stream, text
-from ros2_igtl.codec import DecodeError
 
-HELP = 'print what a server sends'
+HELP = 'print what a peer sends'
 DESCRIPTION = (
-    'Dial an OpenIGTLink server and print what it sends, one line a message: time of arrival, '
-    'type, device name, time stamp in seconds (- if it has none), summary. Lengths are in '
-    'millimetres. Exit code 1 if a message was rejected, or if fewer came than --count.'
+    'Dial an OpenIGTLink server, or be one with --server, and print what the peer sends, one line '
+    'a message: time of arrival, type, device name, time stamp in seconds (- if it has none), '
+    'summary. Lengths are in millimetres. Exit code 1 if a message was rejected, or if fewer came '
+    'than --count.'
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    common.add_peer(parser)
+    common.add_peer(parser, common.tcp_port_or_any)
+    parser.add_argument(
+        '--server',
+        action='store_true',
+        help='listen on HOST and PORT (0: any) for clients, one after the other, instead of '
+        'dialling',
+    )
     parser.add_argument('--json', action='store_true', help='print JSON, one object a line')
     parser.add_argument(
         '--count',
@@ -42,26 +51,61 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print until the peer closes or enough is seen."""
-    seconds, count = arguments.seconds, arguments.count
-    deadline = None if seconds is None else time.monotonic() + seconds
+    deadline = None if arguments.seconds is None else time.monotonic() + arguments.seconds
+    receive = _serve if arguments.server else _dial
     seen = rejected = 0
-    with stream.connect(arguments.host, arguments.port) as peer:
-        for result in stream.receive(peer, deadline):
-            now_ns = time.time_ns()
-            if isinstance(result, DecodeError):
-                rejected += 1
-            elif arguments.type_names and result.type_name not in arguments.type_names:
-                continue
-            else:
-                seen += 1
-            if arguments.json:
-                print(text.json_line(result, receive_time_ns=now_ns), flush=True)
-            else:
-                clock = datetime.fromtimestamp(now_ns / 1e9).time().isoformat('milliseconds')
-                print(clock, text.line(result), flush=True)
-            if seen == count:
-                break
-    if count is not None and seen < count:
-        print(f'igtl listen: {seen} messages came, {count} were asked for', file=sys.stderr)
+    for result in receive(arguments.host, arguments.port, deadline):
+        now_ns = time.time_ns()
+        if isinstance(result, codec.DecodeError):
+            rejected += 1
+        elif arguments.type_names and result.type_name not in arguments.type_names:
+            continue
+        else:
+            seen += 1
+        if arguments.json:
+            print(text.json_line(result, receive_time_ns=now_ns), flush=True)
+        else:
+            clock = datetime.fromtimestamp(now_ns / 1e9).time().isoformat('milliseconds')
+            print(clock, text.line(result), flush=True)
+        if seen == arguments.count:
+            break
+    if arguments.count is not None and seen < arguments.count:
+        print(
+            f'igtl listen: {seen} messages came, {arguments.count} were asked for', file=sys.stderr
+        )
         return 1
     return 1 if rejected else 0
+
+
+def _dial(
+    host: str, port: int, deadline: float | None
+) -> Iterator[codec.Message | codec.MessageError]:
+    with stream.connect(host, port) as peer:
+        yield from stream.receive(peer, deadline)
+
+
+def _serve(
+    host: str, port: int, deadline: float | None
+) -> Iterator[codec.Message | codec.DecodeError]:
+    """Receive from one client after the other; what one breaks off ends with it."""
+    try:
+        server = socket.create_server((host, port), reuse_port=False)
+    except OSError as error:
+        raise OSError(f'{host}:{port}: {error.strerror or error}') from error
+    with server:
+        print(f'igtl listen: listening on {host}:{server.getsockname()[1]}', file=sys.stderr)
+        while deadline is None or time.monotonic() < deadline:
+            server.settimeout(
+                None if deadline is None else max(deadline - time.monotonic(), 0.001)
+            )
+            try:
+                peer, _ = server.accept()
+            except TimeoutError:
+                return
+            with peer:
+                try:
+                    yield from stream.receive(peer, deadline)
+                except codec.FramingError as error:
+                    yield error
+                except ConnectionError:
+                    continue

@@ -13,7 +13,7 @@ from types import FrameType
 from ros2_igtl.cli import arguments as common
 from ros2_igtl.cli.errors import UsageError
 from ros2_igtl.sim import Imager, Simulation, Source, Tracker, VolumeImager
-from ros2_igtl.transport.options import Options
+from ros2_igtl.transport import Options
 
 HELP = 'simulate a tracker or an imager'
 DESCRIPTION = (
@@ -70,6 +70,13 @@ def _add_common(parser: argparse.ArgumentParser, port: int, rate: float) -> None
         '--address', default='127.0.0.1', help='address to listen on (%(default)s)'
     )
     parser.add_argument(
+        '--allow',
+        nargs='+',
+        default=[],
+        metavar='NETWORK',
+        help='who may connect, e.g. 192.168.0.0/24; needed to listen beyond this host',
+    )
+    parser.add_argument(
         '--connect',
         nargs=2,
         metavar=('HOST', 'PORT'),
@@ -109,16 +116,27 @@ def run(arguments: argparse.Namespace) -> int:
             port = common.tcp_port(arguments.connect[1])
         except argparse.ArgumentTypeError as error:
             raise UsageError(f'argument --connect: {error}') from None
-    simulation = Simulation(
-        arguments.make_source(arguments),
-        arguments.rate,
-        address=address,
-        port=port,
-        dial=arguments.connect is not None,
-        count=arguments.count,
-        options=Options(header_version=arguments.header_version),
-        announce=_announce,
-    )
+    source: Source = arguments.make_source(arguments)
+    try:
+        options = Options(
+            header_version=arguments.header_version, allowed_peers=tuple(arguments.allow)
+        )
+        simulation = Simulation(
+            source,
+            arguments.rate,
+            address=address,
+            port=port,
+            dial=arguments.connect is not None,
+            count=arguments.count,
+            options=options,
+            announce=_announce,
+        )
+        return _run_until_told(simulation)
+    except ValueError as error:  # of the options and of where it listens
+        raise UsageError(str(error)) from None
+
+
+def _run_until_told(simulation: Simulation) -> int:
     # Being told to end is how this verb ends; launch files do it too.
     ending = threading.Event()
 

@@ -11,12 +11,15 @@ from types import TracebackType
 from typing import Protocol
 
 from ros2_igtl import codec
-from ros2_igtl.transport.client import Client
-from ros2_igtl.transport.handler import ConnectionState, Handler
-from ros2_igtl.transport.io_thread import IoThread
-from ros2_igtl.transport.options import Options
-from ros2_igtl.transport.server import Server
-from ros2_igtl.transport.session import Session
+from ros2_igtl.transport import (
+    Client,
+    ConnectionState,
+    Handler,
+    IoThread,
+    Options,
+    Server,
+    Session,
+)
 
 NS_PER_S = 1_000_000_000
 
@@ -94,11 +97,12 @@ class Simulation:
         Start.
 
         :raises OSError: it cannot listen there.
+        :raises ValueError: it may not listen there: see `allowed_peers` of the options.
         """
         self._io_thread.start()
         try:
             self._peer.start()
-        except OSError:
+        except BaseException:
             self._io_thread.stop()
             raise
         self._thread.start()
