@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 
 logger = logging.getLogger('ros2_igtl.transport')
 
@@ -24,8 +25,13 @@ def printable(text: str) -> str:
 class Throttle:
     """Lets the first line of a key through, then one every ``REPEAT_S`` with the count."""
 
-    def __init__(self) -> None:
-        """Start with nothing said."""
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """
+        Start with nothing said.
+
+        :param clock: seconds, steady.
+        """
+        self._clock = clock
         self._said: dict[object, tuple[float, int]] = {}
 
     def log(self, level: int, key: object, text: str) -> None:
@@ -35,7 +41,7 @@ class Throttle:
         :param key: what counts as the same, e.g. a peer's host and a cause.
         :param text: printed with control characters escaped.
         """
-        now = time.monotonic()
+        now = self._clock()
         said_at, held_back = self._said.get(key, (None, 0))
         if said_at is not None and now - said_at < REPEAT_S:
             self._said[key] = (said_at, held_back + 1)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -50,13 +50,20 @@ class Batch(NamedTuple):
 class Outbox:
     """What waits for one peer. Every method may be called from any thread."""
 
-    def __init__(self, limit_bytes: int, statistics: Statistics) -> None:
+    def __init__(
+        self,
+        limit_bytes: int,
+        statistics: Statistics,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """
         Start empty.
 
         :param limit_bytes: of waiting events, and of waiting state, that is not to be exceeded.
         :param statistics: where replaced, refused and the high water are counted.
+        :param clock: seconds, steady.
         """
+        self._clock = clock
         self._limit = limit_bytes
         self._statistics = statistics
         self._lock = threading.Lock()
@@ -94,7 +101,7 @@ class Outbox:
         :param key: whose state it is; a newer message of the same key replaces it.
         :returns: False if the peer is being closed, because of this message or before it.
         """
-        waiting = _Waiting(buffers, size, time.monotonic(), key)
+        waiting = _Waiting(buffers, size, self._clock(), key)
         with self._lock:
             if self._is_closed or self._has_overflown:
                 return False
@@ -112,14 +119,13 @@ class Outbox:
             self._event_bytes -= size
             if self._oversize_bytes and any(event.size > self._limit for event in taken):
                 self._oversize_bytes = 0
-            state_from = len(taken)
-            total = self._take_from(self._state, taken, size)
-            for waiting in taken[state_from:]:
-                slots = self._state_by_key[waiting.key]
-                slots.popleft()
-                if not slots:
-                    del self._state_by_key[waiting.key]
-            self._state_bytes -= total - size
+            total = size
+            if not self._events:
+                events = len(taken)
+                total = self._take_from(self._state, taken, size)
+                for waiting in taken[events:]:
+                    self._forget_slot(waiting.key)
+                self._state_bytes -= total - size
         if not taken:
             return None
         if len(taken) == 1:
@@ -131,7 +137,7 @@ class Outbox:
         """Say that the socket takes nothing more, or that it does again."""
         with self._lock:
             if self._is_blocked and not is_blocked:
-                self._collapse_if_congested(time.monotonic())
+                self._collapse_if_congested(self._clock())
             self._is_blocked = is_blocked
 
     def close(self) -> None:
@@ -232,9 +238,13 @@ class Outbox:
     def _reject_oldest_state(self) -> None:
         """Make room: the newest of all devices together are over the limit."""
         oldest = self._state.popleft()
-        slots = self._state_by_key[oldest.key]
-        slots.popleft()
-        if not slots:
-            del self._state_by_key[oldest.key]
+        self._forget_slot(oldest.key)
         self._state_bytes -= oldest.size
         self._statistics.send_rejected['send_buffer_limit'] += 1
+
+    def _forget_slot(self, key: Hashable) -> None:
+        """Forget the oldest slot of a device, which is not in the line any more."""
+        slots = self._state_by_key[key]
+        slots.popleft()
+        if not slots:
+            del self._state_by_key[key]

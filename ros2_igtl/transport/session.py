@@ -80,7 +80,7 @@ class Session(asyncio.BufferedProtocol):
             codec.Limits(max_body_size=options.max_message_bytes),
             cast(CrcPolicy, options.crc_policy),
         )
-        self._buffer = memoryview(bytearray())
+        self._first_buffer = memoryview(b'')
         self._first_bytes = b''
         self._receive_time_ns = 0
         self._crc_failures = 0
@@ -192,15 +192,17 @@ class Session(asyncio.BufferedProtocol):
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Receive straight into where the codec wants the bytes."""
-        self._buffer = self._connection.get_buffer()
-        return self._buffer
+        buffer = self._connection.get_buffer()
+        if len(self._first_bytes) < _FIRST_BYTES:
+            self._first_buffer = buffer
+        return buffer
 
     def buffer_updated(self, nbytes: int) -> None:
         """Take what was received."""
         self._receive_time_ns = time.time_ns()
         self.statistics.received_bytes += nbytes
         if len(self._first_bytes) < _FIRST_BYTES:
-            self._first_bytes += bytes(self._buffer[: min(nbytes, _FIRST_BYTES)])
+            self._first_bytes += bytes(self._first_buffer[: min(nbytes, _FIRST_BYTES)])
         if self._close_reason:
             return
         try:
