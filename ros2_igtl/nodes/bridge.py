@@ -1,0 +1,221 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The lifecycle node that client and server are: it declares, wires and spins."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import rclpy
+from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
+from diagnostic_msgs.msg import DiagnosticArray
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter
+from tf2_ros import Buffer, TransformBroadcaster, TransformListener
+
+from ros2_igtl.nodes import diagnostics
+from ros2_igtl.nodes.connection import BridgeConnection
+from ros2_igtl.nodes.inbound import Tree
+from ros2_igtl.nodes.parameters import ACTUAL_PORT, declare_parameters, judge, parameter_values
+from ros2_igtl.nodes.settings import Settings, SettingsError, load_settings
+from ros2_igtl.transport import IoThread
+
+PROFILES_VARIABLE = 'FASTDDS_DEFAULT_PROFILES_FILE'
+DIAGNOSTICS_PERIOD_S = 1.0
+
+
+class BridgeNode(LifecycleNode):
+    """
+    One connection as a lifecycle node.
+
+    UNCONFIGURED: nothing open. INACTIVE: the configuration is valid, sockets are closed. ACTIVE:
+    talking.
+
+    :param node_name: its default name, and that of its connection.
+    :param mode: client or server.
+    """
+
+    def __init__(self, node_name: str, mode: str, **options: Any) -> None:
+        super().__init__(node_name, **options)
+        self._mode = mode
+        self._settings: list[Settings] = []
+        self._connections: list[BridgeConnection] = []
+        self._io_thread = IoThread()
+        self._timer: Any = None
+        self._tf_listener: Any = None
+        self._setting_port = False
+        declare_parameters(self)
+        self.add_on_set_parameters_callback(self._on_set_parameters)
+        # tf2_ros cannot take its publisher back, so there is one for the node's life.
+        self._broadcaster = TransformBroadcaster(self)
+        self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
+
+    @property
+    def connections(self) -> Sequence[BridgeConnection]:
+        """The connections, while active."""
+        return self._connections
+
+    def autostart(self) -> None:
+        """Configure and activate, unless the parameter says to wait for a manager."""
+        if not self.get_parameter('autostart').value:
+            return
+        if self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
+            self.trigger_activate()
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Read and check everything; open nothing."""
+        return self._transition('configure', self._configure)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Open the sockets, publish and subscribe."""
+        result = self._transition('activate', self._activate)
+        if result != TransitionCallbackReturn.SUCCESS:
+            self._close()
+        return result
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Close all that activation opened."""
+        return self._transition('deactivate', self._close)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Forget the configuration."""
+        return self._transition('cleanup', self._forget)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Close and forget."""
+        return self._transition('shutdown', self._forget)
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Close and forget; the node can be configured again."""
+        return self._transition('error', self._forget)
+
+    def close(self) -> None:
+        """Close the sockets whatever the state; the last thing before the node is destroyed."""
+        self._close()
+
+    def _transition(self, name: str, run: Callable[[], None]) -> TransitionCallbackReturn:
+        """Run a transition; rclpy would swallow what it raises."""
+        try:
+            run()
+        except (SettingsError, OSError) as error:  # the user's to mend, who needs no traceback
+            self.get_logger().error(f'cannot {name}: {error}')
+            return TransitionCallbackReturn.FAILURE
+        except Exception:
+            self.get_logger().error(f'{name} failed:\n{traceback.format_exc()}')
+            return TransitionCallbackReturn.ERROR
+        return TransitionCallbackReturn.SUCCESS
+
+    def _configure(self) -> None:
+        settings = load_settings(
+            parameter_values(self), mode=self._mode, connection_name=self.get_name()
+        )
+        self._settings = [settings]
+        self.get_logger().info(
+            f'Fast DDS profile: {os.environ.get(PROFILES_VARIABLE) or "none, large images suffer"}'
+        )
+
+    def _activate(self) -> None:
+        self._io_thread.start()
+        buffer = Buffer()
+        if any(row.tf is not None for settings in self._settings for row in settings.rows):
+            self._tf_listener = TransformListener(buffer, self)
+        tree = Tree()
+        for settings in self._settings:
+            connection = BridgeConnection(
+                self, settings, self._io_thread, self._broadcaster, tree, buffer
+            )
+            self._connections.append(connection)
+            connection.start()
+        self._set_actual_port(self._connections[0].actual_port)
+        self._timer = self.create_timer(DIAGNOSTICS_PERIOD_S, self._on_timer)
+
+    def _close(self) -> None:
+        if self._timer is not None:
+            self.destroy_timer(self._timer)
+            self._timer = None
+        for connection in self._connections:
+            connection.stop()
+        self._connections.clear()
+        if self._tf_listener is not None:
+            self._tf_listener.unregister()
+            self._tf_listener = None
+        self._io_thread.stop()
+        self._set_actual_port(0)
+
+    def _forget(self) -> None:
+        self._close()
+        self._settings.clear()
+
+    def _on_timer(self) -> None:
+        array = DiagnosticArray()
+        array.header.stamp = self.get_clock().now().to_msg()
+        for connection in self._connections:
+            connection.follow_publishers()
+            array.status += diagnostics.statuses(self.get_name(), connection)
+        self._diagnostics.publish(array)
+
+    def _on_set_parameters(self, parameters: list[Parameter]) -> Any:
+        own = self._setting_port
+        if not own and any(parameter.name == ACTUAL_PORT for parameter in parameters):
+            return SetParametersResult(
+                successful=False, reason=f'{ACTUAL_PORT} is set by the node'
+            )
+        return judge(parameters, bool(self._settings))
+
+    def _set_actual_port(self, port: int) -> None:
+        self._setting_port = True
+        try:
+            self.set_parameters([Parameter(ACTUAL_PORT, value=port)])
+        finally:
+            self._setting_port = False
+
+
+def use_large_message_profile() -> None:
+    """
+    Have Fast DDS use the package's profile, and glibc keep large buffers, unless the user chose.
+
+    The default shared-memory segment of 512 KiB makes a 1080p image take 50 ms and loses it if
+    best effort; buffers that are unmapped after each image cost page faults. Has to be called
+    before the middleware is loaded.
+    """
+    if PROFILES_VARIABLE not in os.environ and 'FASTRTPS_DEFAULT_PROFILES_FILE' not in os.environ:
+        try:
+            share = get_package_share_directory('ros2_igtl')
+        except PackageNotFoundError:
+            return  # run from the source tree without a build
+        os.environ[PROFILES_VARIABLE] = os.path.join(share, 'config', 'fastdds.xml')
+    # mallopt(3): M_MMAP_THRESHOLD -3, M_TRIM_THRESHOLD -1, M_TOP_PAD -2
+    libc = ctypes.CDLL(None)
+    for option, variable, value in (
+        (-3, 'MALLOC_MMAP_THRESHOLD_', 1 << 28),
+        (-1, 'MALLOC_TRIM_THRESHOLD_', 1 << 30),
+        (-2, 'MALLOC_TOP_PAD_', 1 << 26),
+    ):
+        if variable not in os.environ and hasattr(libc, 'mallopt'):
+            libc.mallopt(option, value)
+
+
+def run(node_name: str, mode: str, args: list[str] | None = None) -> int:
+    """Run a node until it is told to end; return the exit code."""
+    use_large_message_profile()
+    rclpy.init(args=args)
+    node = BridgeNode(node_name, mode)
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    try:
+        node.autostart()
+        executor.spin()
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass  # how rclpy says that the user or the launch file ends it
+    finally:
+        node.close()
+        executor.shutdown()
+        node.destroy_node()
+        rclpy.try_shutdown()
+    return 0

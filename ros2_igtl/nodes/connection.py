@@ -1,0 +1,138 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""One connection of a node: its client or server, and the two directions, wired together."""
+
+from __future__ import annotations
+
+from rclpy.node import Node
+from tf2_ros import Buffer, TransformBroadcaster
+
+from ros2_igtl import codec
+from ros2_igtl.nodes.counters import Outcomes
+from ros2_igtl.nodes.inbound import Inbound, Tree
+from ros2_igtl.nodes.outbound import Sender, TfSender, TopicSender
+from ros2_igtl.nodes.settings import Settings
+from ros2_igtl.transport import Client, ConnectionState, IoThread, Server, Session
+
+
+class BridgeConnection:
+    """
+    Joins the peers of one connection to the ROS graph while it is started.
+
+    It is the transport's handler; those methods run on the I/O thread.
+
+    :param node: the node.
+    :param settings: what to do.
+    :param io_thread: running from start() to stop().
+    :param broadcaster: to /tf, shared by the node's connections.
+    :param tree: of tf, likewise.
+    :param buffer: of tf, likewise.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        settings: Settings,
+        io_thread: IoThread,
+        broadcaster: TransformBroadcaster,
+        tree: Tree,
+        buffer: Buffer,
+    ) -> None:
+        self.settings = settings
+        self.sent = Outcomes()
+        self.state: ConnectionState = 'closed'
+        self.detail = ''
+        self.senders: list[Sender] = []
+        self._node = node
+        self._buffer = buffer
+        endpoint = Client if settings.mode == 'client' else Server
+        self._endpoint: Client | Server = endpoint(
+            io_thread, settings.address, settings.port, self, settings.options
+        )
+        self._outbound_rows = [row for row in settings.rows if row.direction == 'ROS_TO_IGTL']
+        subscribed = frozenset(
+            node.resolve_topic_name(row.ros_topic_name)
+            for row in self._outbound_rows
+            if row.ros_topic_name is not None
+        )
+        self.inbound = Inbound(node, settings, broadcaster, tree, subscribed)
+
+    def start(self) -> None:
+        """
+        Open the sockets and subscribe.
+
+        :raises OSError: the server cannot listen; the text names address and port.
+        """
+        self._endpoint.start()
+        for row in self._outbound_rows:
+            if row.tf is None:
+                self.senders.append(TopicSender(self._node, row, self._send, self.sent))
+            else:
+                self.senders.append(
+                    TfSender(
+                        self._node,
+                        row,
+                        self._send,
+                        self.sent,
+                        self._buffer,
+                        self.settings.stale_timeout_s
+                        if row.stale_timeout is None
+                        else row.stale_timeout,
+                    )
+                )
+
+    def stop(self) -> None:
+        """Unsubscribe, close the sockets and destroy the publishers; may be called twice."""
+        for sender in self.senders:
+            sender.destroy()
+        self.senders.clear()
+        self._endpoint.stop()
+        self.inbound.destroy()
+
+    @property
+    def actual_port(self) -> int:
+        """The port listened on or dialled."""
+        endpoint = self._endpoint
+        return endpoint.actual_port if isinstance(endpoint, Server) else self.settings.port
+
+    @property
+    def transport(self) -> Client | Server:
+        """The client or server, for its sessions and statistics."""
+        return self._endpoint
+
+    def follow_publishers(self) -> None:
+        """Let the subscriptions follow their publishers' quality of service."""
+        for sender in self.senders:
+            if isinstance(sender, TopicSender):
+                sender.follow()
+
+    def _send(self, message: codec.Message, traffic: str) -> int:
+        if not self._endpoint.sessions:
+            return 0
+        return self._endpoint.send(message, traffic=traffic)  # type: ignore[arg-type]
+
+    def session_opened(self, session: Session) -> None:
+        """Say who came."""
+        self._node.get_logger().info(f'{self.settings.name}: {session.peer_name} connected')
+
+    def session_closed(self, session: Session, reason: str) -> None:
+        """Say who left, and why."""
+        self._node.get_logger().info(
+            f'{self.settings.name}: {session.peer_name} disconnected: {reason}'
+        )
+
+    def message_received(
+        self, session: Session, message: codec.Message, receive_time_ns: int
+    ) -> None:
+        """Publish it."""
+        self.inbound.publish(message, receive_time_ns)
+
+    def message_rejected(self, session: Session, error: codec.DecodeError) -> None:
+        """Do nothing: the transport has counted and logged it."""
+
+    def connection_state(self, state: ConnectionState, detail: str) -> None:
+        """Keep it for the diagnostics, and log a change."""
+        if (state, detail) != (self.state, self.detail):
+            self._node.get_logger().info(f'{self.settings.name}: {state}: {detail}')
+        self.state = state
+        self.detail = detail

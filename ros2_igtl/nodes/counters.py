@@ -1,0 +1,64 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What a connection's node counts; every message has exactly one outcome."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Outcomes:
+    """
+    What became of messages in one direction.
+
+    ``received`` = ``done`` + the sums of ``rejected`` and ``skipped``.
+
+    :ivar done: published on ROS, or handed to the transport.
+    :ivar rejected: refused, by cause.
+    :ivar skipped: not ours, by cause.
+    """
+
+    received: int = 0
+    done: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    skipped: Counter[str] = field(default_factory=Counter)
+
+
+class Rate:
+    """The rate of the last few seconds and the age of the last event, on the steady clock."""
+
+    WINDOW_S = 5.0
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.last_s: float | None = None
+        self._marks: deque[tuple[float, int]] = deque()
+
+    def tick(self) -> None:
+        """Count one event, now."""
+        now = time.monotonic()
+        self.count += 1
+        self.last_s = now
+        marks = self._marks
+        if not marks or now - marks[-1][0] >= 0.1:  # bounded at any rate
+            marks.append((now, self.count))
+            while now - marks[0][0] > self.WINDOW_S:
+                marks.popleft()
+
+    @property
+    def age_s(self) -> float | None:
+        """Seconds since the last event, None before the first."""
+        return None if self.last_s is None else time.monotonic() - self.last_s
+
+    @property
+    def hz(self) -> float:
+        """Events a second over the window, 0 when the last is older than that."""
+        marks = list(self._marks)
+        now = time.monotonic()
+        if len(marks) < 2 or self.last_s is None or now - self.last_s > self.WINDOW_S:
+            return 0.0
+        elapsed = self.last_s - marks[0][0]
+        return (self.count - marks[0][1]) / elapsed if elapsed > 0.0 else 0.0

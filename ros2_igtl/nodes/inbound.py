@@ -1,0 +1,316 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+From OpenIGTLink to ROS: which topics a device becomes, and publishing it there.
+
+Everything here runs on the I/O thread. What becomes of a type stands in ``convert.mappings``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from builtin_interfaces.msg import Time
+from rclpy.node import Node
+from rclpy.publisher import Publisher
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from tf2_ros import TransformBroadcaster
+
+from ros2_igtl import codec
+from ros2_igtl.config import MappingConfig
+from ros2_igtl.convert import mappings, naming
+from ros2_igtl.convert.context import Context
+from ros2_igtl.convert.errors import ConvertError
+from ros2_igtl.convert.time import StampEstimator, split_stamp
+from ros2_igtl.nodes.counters import Outcomes, Rate
+from ros2_igtl.nodes.qos import publisher_qos
+from ros2_igtl.nodes.settings import Settings
+
+# A peer that makes up names must not make publishers without end.
+MAX_DEVICES = 500
+
+
+class Tree:
+    """Keeps what one node sends to tf a tree: the first parent of a child stays its parent."""
+
+    def __init__(self) -> None:
+        self._parents: dict[str, str] = {}
+
+    def parent_of(self, child: str, parent: str) -> str:
+        """Return the parent that a child has, which is the given one if it had none."""
+        return self._parents.setdefault(child, parent)
+
+
+@dataclass(slots=True)
+class Route:
+    """What one device of one type becomes; ``skip`` names why it becomes nothing."""
+
+    skip: str = ''
+    outputs: list[tuple[mappings.Mapping, Publisher]] = field(default_factory=list)
+    tf: Callable[[Any, Context], Sequence[Any]] | None = None
+    frames: tuple[str, str] = ('', '')  # child, parent
+    rate: Rate = field(default_factory=Rate)
+    topics: tuple[str, ...] = ()
+    last_stamp_ns: int = -1
+    stale_timeout_s: float = 0.0  # 0: never stale
+    interval_s: float = 0.0  # least time between two messages
+    next_s: float = 0.0
+
+
+class Inbound:
+    """
+    Publishes what comes from the peers of one connection.
+
+    :param node: where the publishers are made.
+    :param settings: the connection's.
+    :param broadcaster: what sends to /tf.
+    :param tree: of the node; shared by its connections.
+    :param subscribed: topics this connection sends from, which it must not publish on.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        settings: Settings,
+        broadcaster: TransformBroadcaster,
+        tree: Tree,
+        subscribed: frozenset[str],
+    ) -> None:
+        self.outcomes = Outcomes()
+        self.routes: dict[tuple[str, str, tuple[mappings.Mapping, ...]], Route] = {}
+        self.tf_withheld = 0
+        """Poses that were published on their topic but not on tf, their stamp not being newer."""
+        self._node = node
+        self._settings = settings
+        self._broadcaster = broadcaster
+        self._tree = tree
+        self._subscribed = subscribed
+        self._owners: dict[str, tuple[str, str]] = {}  # topic -> type and device
+        self._publishers: list[Publisher] = []
+        self._told: set[tuple[str, ...]] = set()
+        self._rows = tuple(row for row in settings.rows if row.direction == 'IGTL_TO_ROS')
+        self.estimator = StampEstimator(
+            settings.timestamp_mode,  # type: ignore[arg-type]
+            settings.time_offset_ns,
+            settings.max_clock_skew_ns,
+        )
+
+    def publish(self, message: codec.Message, receive_time_ns: int) -> None:
+        """
+        Publish a message, or count why not.
+
+        :param receive_time_ns: system clock at its last byte.
+        """
+        outcomes = self.outcomes
+        outcomes.received += 1
+        try:
+            cause = self._publish(message, receive_time_ns)
+        except ConvertError as error:
+            outcomes.rejected[error.cause] += 1
+            self._tell(message, error.cause, str(error))
+        else:
+            if cause:
+                outcomes.skipped[cause] += 1
+            else:
+                outcomes.done += 1
+
+    def destroy(self) -> None:
+        """Destroy the publishers."""
+        for publisher in self._publishers:
+            self._node.destroy_publisher(publisher)
+        self._publishers.clear()
+        self.routes.clear()
+        self._owners.clear()
+
+    def _publish(self, message: codec.Message, receive_time_ns: int) -> str:
+        """Publish a message; return the cause if it is skipped."""
+        route = self._route(message)
+        if route.skip:
+            return route.skip
+        if route.interval_s:
+            now = time.monotonic()
+            if now < route.next_s:
+                return 'rate_limit'
+            route.next_s = now + route.interval_s
+        status = message.metadata.get('TransformStatus') if message.metadata else None
+        if status is not None and status != 'OK' and route.tf is not None:
+            raise ConvertError(
+                'transform_status', f"the peer says TransformStatus '{naming.escape(status)}'"
+            )
+        if self._node.get_clock().ros_time_is_active:
+            receive_time_ns = self._node.get_clock().now().nanoseconds
+        stamp_ns = self.estimator.stamp(message.timestamp, receive_time_ns)
+        sec, nanosec = split_stamp(stamp_ns)
+        child, parent = route.frames
+        context = Context(message.device_name, Time(sec=sec, nanosec=nanosec), parent, child)
+        # All is converted before anything is published: a message is refused as a whole.
+        ready = [
+            (publisher, row.to_ros(message.content, context))  # type: ignore[misc]
+            for row, publisher in route.outputs
+        ]
+        transforms = self._transforms(message, route, context, stamp_ns)
+        if transforms:
+            self._broadcaster.sendTransform(transforms)
+        for publisher, ros_messages in ready:
+            for ros_message in ros_messages:
+                publisher.publish(ros_message)
+        route.rate.tick()
+        return ''
+
+    def _transforms(
+        self, message: codec.Message, route: Route, context: Context, stamp_ns: int
+    ) -> list[Any]:
+        if route.tf is None:
+            return []
+        transforms = route.tf(message.content, context)
+        if stamp_ns <= route.last_stamp_ns:
+            # tf must not be told an older or a second pose for one time.
+            self.tf_withheld += 1
+            self._tell(message, 'stamp_not_newer', 'its stamp is not newer than the last; no tf')
+            return []
+        route.last_stamp_ns = stamp_ns
+        return [transform for transform in transforms if self._fits(message, transform)]
+
+    def _fits(self, message: codec.Message, transform: Any) -> bool:
+        child, parent = transform.child_frame_id, transform.header.frame_id
+        known = self._tree.parent_of(child, parent)
+        if known != parent:
+            self._tell(
+                message,
+                'second_parent',
+                f"frame '{child}' has parent '{known}' on tf already; its pose in '{parent}' is "
+                'on its topic only',
+            )
+        return bool(known == parent)
+
+    def _route(self, message: codec.Message) -> Route:
+        rows = mappings.mappings_for(message.type_name, message.content)
+        key = (message.type_name, message.device_name, rows)
+        route = self.routes.get(key)
+        if route is None:
+            if len(self.routes) >= MAX_DEVICES:
+                self._tell(message, 'too_many_devices', f'{MAX_DEVICES} devices are allowed')
+                return Route(skip='too_many_devices')
+            route = self.routes[key] = self._new_route(message, rows)
+        return route
+
+    def _new_route(self, message: codec.Message, defaults: tuple[mappings.Mapping, ...]) -> Route:
+        rows = [row for row in self._rows if _matches(row, message)]
+        cause = self._refusal(message.device_name, rows)
+        if cause:
+            return Route(skip=cause)
+        outputs = self._choose_outputs(message, rows, defaults)
+        if not outputs:
+            self._tell(message, 'no_mapping', 'no row of the table takes it')
+            return Route(skip='no_mapping')
+        route = Route(frames=self._frames(message.device_name, rows))
+        if self._settings.publish_tf and all(row.publish_tf is not False for row in rows):
+            route.tf = mappings.TF_SOURCES.get(message.type_name)
+        if route.tf is not None and all(mapping.traffic == 'state' for mapping, _ in outputs):
+            timeouts = [row.stale_timeout for row in rows if row.stale_timeout is not None]
+            route.stale_timeout_s = min(timeouts, default=self._settings.stale_timeout_s)
+        intervals = (1.0 / row.rate_limit for row in rows if row.rate_limit)
+        route.interval_s = max(intervals, default=0.0)
+        for mapping, row in outputs:
+            if not self._add_output(route, message, mapping, row):
+                return Route(skip='topic_taken')
+        route.topics = tuple(publisher.topic_name for _, publisher in route.outputs)
+        return route
+
+    def _refusal(self, device: str, rows: Sequence[MappingConfig]) -> str:
+        """Return why a device is not published at all."""
+        if not self._wanted(device):
+            return 'device_filtered'
+        if any(row.skip for row in rows):
+            return 'mapping_skip'
+        return '' if rows or self._settings.auto_inbound else 'not_mapped'
+
+    def _choose_outputs(
+        self,
+        message: codec.Message,
+        rows: Sequence[MappingConfig],
+        defaults: Sequence[mappings.Mapping],
+    ) -> list[tuple[mappings.Mapping, MappingConfig | None]]:
+        """Return the rows of the table to publish by, and what the mapping file says to each."""
+        if not rows:
+            return [(default, None) for default in defaults]
+        outputs: list[tuple[mappings.Mapping, MappingConfig | None]] = []
+        for row in rows:
+            if row.ros_type_name is None:
+                outputs += [(default, row) for default in defaults]
+            else:
+                mapping = mappings.find_mapping(message.type_name, row.ros_type_name)
+                if mapping.accepts(message.content):
+                    outputs.append((mapping, row))
+        return outputs
+
+    def _wanted(self, device: str) -> bool:
+        settings = self._settings
+        allowed = settings.device_whitelist
+        if allowed and not any(pattern.fullmatch(device) for pattern in allowed):
+            return False
+        return not any(pattern.fullmatch(device) for pattern in settings.device_blacklist)
+
+    def _frames(self, device: str, rows: Sequence[MappingConfig]) -> tuple[str, str]:
+        child, parent = naming.frames_of(device, self._settings.default_frame_id)
+        for row in rows:
+            parent = row.frame_id or parent
+            child = row.child_frame_id or child
+        return child, parent
+
+    def _add_output(
+        self,
+        route: Route,
+        message: codec.Message,
+        mapping: mappings.Mapping,
+        row: MappingConfig | None,
+    ) -> bool:
+        topic = row.ros_topic_name if row else None
+        if topic is None:
+            device = naming.topic_token(message.device_name)
+            topic = f'{self._settings.name}/{message.type_name.lower()}/{device}'
+        if mapping.topic_suffix and not (row and row.ros_type_name):
+            topic += f'/{mapping.topic_suffix}'
+        resolved = self._node.resolve_topic_name(topic)
+        owner = (message.type_name, message.device_name)
+        if resolved in self._subscribed:
+            self._tell(message, 'echo', f'{resolved} is sent to this peer; it would come back')
+            return False
+        if self._owners.setdefault(resolved, owner) != owner:
+            first = naming.escape(' '.join(self._owners[resolved]))
+            self._tell(message, 'topic_taken', f'{resolved} belongs to {first} already')
+            return False
+        publisher = self._node.create_publisher(
+            mappings.ros_type(mapping.ros_type_name),
+            topic,
+            publisher_qos(mapping, row.qos if row else {}),
+            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+        )
+        self._publishers.append(publisher)
+        route.outputs.append((mapping, publisher))
+        self._node.get_logger().info(
+            f'{self._settings.name}: {message.type_name} '
+            f"'{naming.escape(message.device_name)}' -> {resolved} ({mapping.ros_type_name})"
+        )
+        return True
+
+    def _tell(self, message: codec.Message, cause: str, text: str) -> None:
+        """Log the first of each cause a device; the counters tell the rest."""
+        key = (cause, message.type_name, message.device_name)
+        if key not in self._told and len(self._told) < MAX_DEVICES:
+            self._told.add(key)
+            self._node.get_logger().warning(
+                f'{self._settings.name}: {message.type_name} '
+                f"'{naming.escape(message.device_name)}': {cause}: {text}"
+            )
+
+
+def _matches(row: MappingConfig, message: codec.Message) -> bool:
+    if row.igtl_type_name != message.type_name:
+        return False
+    if row.igtl_device_regex is not None:
+        return row.igtl_device_regex.fullmatch(message.device_name) is not None
+    return row.igtl_device_name == message.device_name

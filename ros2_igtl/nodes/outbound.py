@@ -1,0 +1,273 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+From ROS to OpenIGTLink: subscriptions and tf look-ups of one connection.
+
+Everything here runs in ROS callbacks, and nothing in it waits: a message is packed and left in
+the peers' outboxes.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from rclpy.node import Node
+from rclpy.qos import QoSProfile
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from rclpy.time import Time
+from tf2_ros import Buffer, TransformException
+
+from ros2_igtl import codec
+from ros2_igtl.config import MappingConfig
+from ros2_igtl.convert import mappings
+from ros2_igtl.convert.context import Outbound as Converted
+from ros2_igtl.convert.errors import ConvertError
+from ros2_igtl.convert.geometry_msgs import tracking_data_from_transform_stamped
+from ros2_igtl.convert.mappings import find_mapping, ros_type
+from ros2_igtl.nodes.counters import Outcomes, Rate
+from ros2_igtl.nodes.qos import subscription_qos
+
+TF_TYPE = 'geometry_msgs/msg/TransformStamped'
+
+Send = Callable[[codec.Message, str], int]
+"""Queues a message for every peer and returns for how many; raises ``codec.EncodeError``."""
+
+
+class Sender(ABC):
+    """
+    What all ways of sending one row have in common.
+
+    :param node: for its logger.
+    :param row: of the mapping file.
+    :param send: the transport's.
+    :param outcomes: of the connection, in the direction of the peers.
+    """
+
+    def __init__(self, node: Node, row: MappingConfig, send: Send, outcomes: Outcomes) -> None:
+        self.row = row
+        self.rate = Rate()
+        self._node = node
+        self._send = send
+        self._outcomes = outcomes
+        self._interval_s = 1.0 / row.rate_limit if row.rate_limit else 0.0
+        self._next_s = 0.0
+
+    @property
+    def source(self) -> str:
+        """Where it comes from, for people."""
+        return self.row.ros_topic_name or 'tf'
+
+    @abstractmethod
+    def destroy(self) -> None:
+        """Stop."""
+
+    def _submit(self, convert: Callable[[], Sequence[Converted]], traffic: str) -> None:
+        """Convert, pack and queue; count what becomes of it."""
+        outcomes = self._outcomes
+        outcomes.received += 1
+        now = time.monotonic()
+        if now < self._next_s:
+            outcomes.skipped['rate_limit'] += 1
+            return
+        try:
+            peers = 0
+            ready = convert()
+            if not ready:
+                outcomes.skipped['not_newer'] += 1
+                return
+            for converted in ready:
+                peers += self._send(self._message(converted), traffic)
+        except (ConvertError, codec.EncodeError, TransformException) as error:
+            cause = _cause(error)
+            outcomes.rejected[cause] += 1
+            self._node.get_logger().warning(
+                f'{self.source} -> {self.row.igtl_type_name} '
+                f"'{self.row.igtl_device_name}': {cause}: {error}",
+                throttle_duration_sec=5.0,
+            )
+            return
+        if peers:
+            outcomes.done += 1
+            self.rate.tick()
+            self._next_s = now + self._interval_s
+        else:
+            outcomes.skipped['no_peer'] += 1
+
+    def _message(self, converted: Converted) -> codec.Message:
+        return codec.Message(
+            converted.content,
+            self.row.igtl_device_name or '',
+            codec.timestamp.from_nanoseconds(converted.stamp_ns),
+            type_name=self.row.igtl_type_name,
+        )
+
+
+def _cause(error: Exception) -> str:
+    if isinstance(error, ConvertError):
+        return error.cause
+    return 'tf_lookup' if isinstance(error, TransformException) else 'encode'
+
+
+class TopicSender(Sender):
+    """Sends what comes on a topic."""
+
+    def __init__(self, node: Node, row: MappingConfig, send: Send, outcomes: Outcomes) -> None:
+        super().__init__(node, row, send, outcomes)
+        assert row.ros_topic_name is not None
+        assert row.ros_type_name is not None
+        self._mapping = find_mapping(row.igtl_type_name, row.ros_type_name)
+        self._topic: str = node.resolve_topic_name(row.ros_topic_name)
+        self._qos: QoSProfile | None = None
+        self._subscription: Any = None
+        self._companion_topic = ''
+        self._companion: Any = None  # newest message of the companion topic
+        self._waiting: Any = None  # newest message whose companion has not come
+        self._companion_subscription: Any = None
+        if self._mapping.companion:
+            self._companion_topic = f'{self._topic}/{self._mapping.companion}'
+        self.follow()
+
+    @property
+    def topic(self) -> str:
+        """The topic, fully resolved."""
+        return self._topic
+
+    def follow(self) -> None:
+        """Subscribe, and anew if the publishers now ask for another quality of service."""
+        profile = subscription_qos(self._node, self._topic, self._mapping, self.row.qos)
+        if profile == self._qos:
+            return
+        if self._subscription is not None:
+            self._node.destroy_subscription(self._subscription)
+        self._qos = profile
+        self._subscription = self._node.create_subscription(
+            ros_type(self._mapping.ros_type_name),
+            self._topic,
+            self._received,
+            profile,
+            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+        )
+        if self._companion_topic and self._companion_subscription is None:
+            companion = next(
+                row
+                for row in mappings.MAPPINGS
+                if row.type_name == self._mapping.type_name
+                and row.topic_suffix == self._mapping.companion
+            )
+            self._companion_subscription = self._node.create_subscription(
+                ros_type(companion.ros_type_name),
+                self._companion_topic,
+                self._companion_received,
+                QoSProfile(depth=self._qos.depth),
+            )
+
+    def destroy(self) -> None:
+        """Unsubscribe."""
+        for subscription in (self._subscription, self._companion_subscription):
+            if subscription is not None:
+                self._node.destroy_subscription(subscription)
+        self._subscription = self._companion_subscription = None
+
+    def _received(self, ros_message: Any) -> None:
+        if self._companion_topic and self._node.count_publishers(self._companion_topic):
+            if self._waiting is not None:
+                self._outcomes.received += 1
+                self._outcomes.skipped['no_companion'] += 1
+            self._waiting = ros_message
+            self._send_pair()
+        else:
+            self._submit(lambda: self._convert(ros_message), self._mapping.traffic)
+
+    def _companion_received(self, ros_message: Any) -> None:
+        self._companion = ros_message
+        self._send_pair()
+
+    def _send_pair(self) -> None:
+        """Send the message that waits when the companion of its stamp is there."""
+        message, companion = self._waiting, self._companion
+        if message is None or companion is None:
+            return
+        if message.header.stamp == companion.header.stamp:
+            self._waiting = None
+            self._submit(lambda: self._convert(message, companion), self._mapping.traffic)
+
+    def _convert(self, *ros_messages: Any) -> Sequence[Converted]:
+        assert self._mapping.from_ros is not None  # the mapping file was checked against the table
+        return self._mapping.from_ros(*ros_messages)
+
+
+class TfSender(Sender):
+    """
+    Looks up a pair of frames, or several for one message, at a rate.
+
+    A pose is never repeated: what tf has not heard anew is not sent again, but for static
+    transforms, whose stamp is 0.
+
+    :param stale_timeout_s: a tool whose pose is older is absent from the message; 0: never.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        row: MappingConfig,
+        send: Send,
+        outcomes: Outcomes,
+        buffer: Buffer,
+        stale_timeout_s: float,
+    ) -> None:
+        super().__init__(node, row, send, outcomes)
+        assert row.tf is not None
+        self._tf = row.tf
+        self._buffer = buffer
+        self._stale_timeout_ns = round(1e9 * stale_timeout_s)
+        self._sent: dict[str, int] = {}  # stamp of each tool in the last message, nanoseconds
+        convert = self._tools if self._tf.tools else self._pair
+        self._timer = node.create_timer(1.0 / row.tf.rate, lambda: self._submit(convert, 'state'))
+
+    def destroy(self) -> None:
+        """Stop the timer."""
+        self._node.destroy_timer(self._timer)
+
+    def _look_up(self, parent: str, child: str) -> tuple[Any, int]:
+        transform = self._buffer.lookup_transform(parent, child, Time())
+        return transform, Time.from_msg(transform.header.stamp).nanoseconds
+
+    def _pair(self) -> Sequence[Converted]:
+        """Return the pose of a pair of frames, nothing if it was sent before."""
+        assert self._tf.parent_frame_id is not None
+        assert self._tf.child_frame_id is not None
+        transform, stamp_ns = self._look_up(self._tf.parent_frame_id, self._tf.child_frame_id)
+        if stamp_ns and self._sent.get('') == stamp_ns:
+            return ()
+        self._sent[''] = stamp_ns
+        from_ros = find_mapping(self.row.igtl_type_name, TF_TYPE).from_ros
+        assert from_ros is not None
+        return from_ros(transform)
+
+    def _tools(self) -> Sequence[Converted]:
+        """Return one TDATA of the tools that are not stale, nothing if it says nothing new."""
+        now_ns = self._node.get_clock().now().nanoseconds
+        seen: dict[str, int] = {}
+        transforms = []
+        for tool in self._tf.tools:
+            try:
+                transform, stamp_ns = self._look_up(tool.parent_frame_id, tool.child_frame_id)
+            except TransformException as error:
+                self._node.get_logger().warning(
+                    f"TDATA '{self.row.igtl_device_name}': tool '{tool.name}' is absent: {error}",
+                    throttle_duration_sec=5.0,
+                )
+                continue
+            timeout_ns = self._stale_timeout_ns
+            if stamp_ns and timeout_ns and now_ns - stamp_ns > timeout_ns:
+                continue
+            seen[tool.name] = stamp_ns
+            transforms.append((tool.name, transform))
+        is_static = bool(seen) and not any(seen.values())
+        if seen == self._sent and not is_static:
+            return ()
+        self._sent = seen
+        return (tracking_data_from_transform_stamped(transforms),)

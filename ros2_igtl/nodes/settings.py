@@ -1,0 +1,152 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What one connection is to do: parameters and mapping file put together and checked."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from ros2_igtl.config import ConfigError, ConnectionConfig, Direction, MappingConfig, load_config
+from ros2_igtl.config.device_regex import compile_device_regex
+from ros2_igtl.config.errors import Refused
+from ros2_igtl.convert import mappings
+from ros2_igtl.nodes.parameters import CONNECTION_PARAMETERS
+from ros2_igtl.transport import Options
+
+
+class SettingsError(ValueError):
+    """What parameters and mapping file ask for cannot be done; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything one connection needs to know."""
+
+    name: str
+    mode: str  # client or server
+    address: str
+    port: int
+    options: Options
+    rows: tuple[MappingConfig, ...]
+    auto_inbound: bool
+    device_whitelist: tuple[re.Pattern[str], ...]
+    device_blacklist: tuple[re.Pattern[str], ...]
+    timestamp_mode: str
+    time_offset_ns: int
+    max_clock_skew_ns: int
+    stale_timeout_s: float
+    publish_tf: bool
+    default_frame_id: str
+
+
+def load_settings(values: Mapping[str, Any], *, mode: str, connection_name: str) -> Settings:
+    """
+    Return the settings of the one connection of a client or server node.
+
+    The keys of the connection in the mapping file win over the parameters.
+
+    :param values: the node's parameters by name.
+    :param mode: client or server.
+    :param connection_name: what the connection is called if the mapping file does not say.
+    :raises SettingsError: a value is refused; the text has one line a problem.
+    """
+    connection = ConnectionConfig(line=0)
+    where = 'parameters'
+    if values['config_file']:
+        connection = _the_connection(values['config_file'], mode)
+        where = f'{values["config_file"]}:{connection.line}'
+    unknown = set(connection.options) - CONNECTION_PARAMETERS
+    if unknown:
+        raise SettingsError(
+            f'{where}: {", ".join(sorted(unknown))}: not a parameter of this node; allowed: '
+            f'{", ".join(sorted(CONNECTION_PARAMETERS))}'
+        )
+    merged = {**values, **connection.options}
+    address = values['address'] if connection.address is None else connection.address
+    port = values['port'] if connection.port is None else connection.port
+    if mode == 'client' and port == 0:
+        raise SettingsError(f'{where}: port: 0 means any port to a server; a client needs one')
+    names = {field.name for field in fields(Options)}
+    try:
+        options = Options(**{name: merged[name] for name in sorted(names & merged.keys())})
+    except ValueError as error:
+        raise SettingsError(f'{where}: {error}') from None
+    if mode == 'server':
+        _check_exposure(where, address, options)
+    return Settings(
+        name=connection.name or connection_name,
+        mode=mode,
+        address=address,
+        port=port,
+        options=options,
+        rows=connection.mappings,
+        auto_inbound=connection.auto_inbound,
+        device_whitelist=_patterns(where, 'device_whitelist', merged),
+        device_blacklist=_patterns(where, 'device_blacklist', merged),
+        timestamp_mode=merged['timestamp_mode'],
+        time_offset_ns=round(merged['time_offset'] * 1e9),
+        max_clock_skew_ns=round(merged['max_clock_skew'] * 1e9),
+        stale_timeout_s=merged['stale_timeout'],
+        publish_tf=merged['publish_tf'],
+        default_frame_id=merged['default_frame_id'],
+    )
+
+
+def _the_connection(path: str, mode: str) -> ConnectionConfig:
+    try:
+        config = load_config(path, pairs=_pairs())
+    except ConfigError as error:
+        raise SettingsError(str(error)) from None
+    if len(config.connections) != 1:
+        raise SettingsError(
+            f'{path}:1: connections: {len(config.connections)} given; '
+            f'igtl_{mode} has one connection'
+        )
+    connection = config.connections[0]
+    if connection.mode not in (None, mode):
+        raise SettingsError(
+            f'{path}:{connection.line}: mode: {connection.mode}; igtl_{mode} takes {mode} or none'
+        )
+    return connection
+
+
+def _pairs() -> dict[tuple[str, str], set[Direction]]:
+    """Return which pairs of types the table joins, and in which directions."""
+    pairs: dict[tuple[str, str], set[Direction]] = {}
+    for row in mappings.MAPPINGS:
+        directions = pairs.setdefault((row.type_name, row.ros_type_name), set())
+        if row.to_ros is not None:
+            directions.add('IGTL_TO_ROS')
+        if row.from_ros is not None:
+            directions.add('ROS_TO_IGTL')
+    return pairs
+
+
+def _patterns(where: str, name: str, values: Mapping[str, Any]) -> tuple[re.Pattern[str], ...]:
+    try:
+        return tuple(compile_device_regex(pattern) for pattern in values[name])
+    except Refused as error:
+        raise SettingsError(f'{where}: {name}: {error}') from None
+
+
+def _check_exposure(where: str, address: str, options: Options) -> None:
+    """
+    Refuse to listen beyond this machine to anybody who comes.
+
+    :raises SettingsError: the address is not loopback and no peers are named.
+    """
+    try:
+        loopback = ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        loopback = address == 'localhost'
+    if not loopback and not options.allowed_peers:
+        raise SettingsError(
+            f'{where}: address: {address!r} can be reached from other machines, and OpenIGTLink '
+            'has no authentication; say who may connect, for example\n'
+            '  allowed_peers:\n'
+            '    - 192.168.0.0/24'
+        )
