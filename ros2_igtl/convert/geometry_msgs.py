@@ -36,6 +36,7 @@ from ros2_igtl.convert.geometry import (
     unit_quaternion,
 )
 
+from ros2_igtl.convert.time import join_stamp
 
 def transform_to_transform_stamped(content: codec.Transform, context: Context) -> TransformStamped:
     """
@@ -206,6 +207,29 @@ def tracking_data_to_transform_stamped(
         tool_context = Context(context.device_name, context.stamp, parent, child)
         transforms.append(_transform_stamped(tool.position, tool.orientation, tool_context))
     return transforms
+
+
+def tracking_data_from_transform_stamped(
+    tools: Iterable[tuple[str, TransformStamped]],
+) -> Outbound:
+    """
+    Return one TDATA of 6D instruments given by name and transform, with the newest stamp.
+
+    :raises ConvertError: ``not_finite``; ``out_of_range``; ``zero_quaternion``;
+        ``quaternion_norm``; ``duplicate_name``; ``name_too_long``; ``too_many_tools``.
+    """
+    rows = []
+    stamp_ns = 0
+    for name, message in tools:
+        translation, rotation = message.transform.translation, message.transform.rotation
+        pose = elements.make_pose(
+            (translation.x, translation.y, translation.z),
+            (rotation.x, rotation.y, rotation.z, rotation.w),
+        )
+        rows.append((name, codec.ToolType.INSTRUMENT_6D, pose))
+        stamp = message.header.stamp
+        stamp_ns = max(stamp_ns, join_stamp(stamp.sec, stamp.nanosec))
+    return Outbound(elements.tracking_data_of(rows), stamp_ns)
 
 
 def point_to_pose_array(content: codec.Point, context: Context) -> PoseArray:

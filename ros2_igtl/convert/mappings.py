@@ -58,6 +58,7 @@ class Mapping:
     latched: bool = False
     traffic: Literal['state', 'event'] = 'state'  # newest wins, or nothing is lost
     accepts: Callable[[Any], bool] = always
+    companion: str = ''  # 'geometry': from_ros also takes the row's of that suffix, same stamp
 
 
 def _one(convert: Callable[..., Any]) -> Callable[..., tuple[Any]]:
@@ -122,6 +123,7 @@ MAPPINGS: tuple[Mapping, ...] = (
         _one(sensor_msgs.image_from_ros),
         default=True,
         accepts=is_slice,
+        companion='geometry',
     ),
     Mapping(
         'IMAGE',
