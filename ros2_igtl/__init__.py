@@ -1,3 +1,3 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""OpenIGTLink on the ROS graph, and back. Nothing lives here but this line: see the rooms below it."""
+"""OpenIGTLink on the ROS graph, and back; what lives in the package, lives in its rooms below."""

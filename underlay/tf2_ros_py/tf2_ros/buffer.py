@@ -12,6 +12,7 @@ from rclpy.duration import Duration
 from rclpy.logging import get_logger
 from rclpy.node import Node
 from rclpy.time import Time
+
 from tf2_ros.exceptions import (
     ConnectivityException,
     ExtrapolationException,

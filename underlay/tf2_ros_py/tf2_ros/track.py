@@ -8,8 +8,8 @@ No frame tree and no ROS: quaternions are (x, y, z, w), lengths metres, times na
 
 from __future__ import annotations
 
-from bisect import bisect_left
 import math
+from bisect import bisect_left
 from typing import NamedTuple
 
 Vector = tuple[float, float, float]
@@ -75,7 +75,9 @@ def interpolated(a: Rigid, b: Rigid, fraction: float) -> Rigid:
     else:
         weight_a = math.sin((1.0 - fraction) * angle) / math.sin(angle)
         weight_b = math.sin(fraction * angle) / math.sin(angle)
-    x, y, z, w = (weight_a * p + sign * weight_b * q for p, q in zip(a.rotation, b.rotation, strict=True))
+    x, y, z, w = (
+        weight_a * p + sign * weight_b * q for p, q in zip(a.rotation, b.rotation, strict=True)
+    )
     norm = math.sqrt(x * x + y * y + z * z + w * w)
     return Rigid(translation, (x / norm, y / norm, z / norm, w / norm))
 
