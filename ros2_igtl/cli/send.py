@@ -230,7 +230,8 @@ def _add_position(parser: argparse.ArgumentParser) -> None:
 
 
 def _make_position(arguments: argparse.Namespace) -> codec.Position:
-    return codec.Position(*arguments.translation, *_quaternion(arguments))
+    x, y, z = arguments.translation
+    return codec.Position(x, y, z, *_quaternion(arguments))
 
 
 def _add_string(parser: argparse.ArgumentParser) -> None:

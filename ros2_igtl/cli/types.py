@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 
 from ros2_igtl import codec
 
@@ -27,5 +28,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _first_sentence(docstring: str) -> str:
-    first_paragraph = docstring.strip().split('\n\n')[0]
-    return ' '.join(first_paragraph.split())
+    first_paragraph = ' '.join(docstring.strip().split('\n\n')[0].split())
+    words = re.sub(r'(:\w+:)?`+([^`]*)`+', r'\2', first_paragraph)  # reStructuredText's quotes
+    return words.split('. ')[0].rstrip('.')

@@ -38,7 +38,7 @@ def phantom_at(
 
     :param x: millimetres to the right, as y to the front and z to the top; they are broadcast.
     """
-    grey = np.zeros(np.broadcast_shapes(x.shape, y.shape, z.shape))
+    grey = np.zeros(np.broadcast_shapes(x.shape, y.shape, z.shape), dtype=np.float64)
     for (a, b, c), (cx, cy, cz), degrees, value in PHANTOM:
         cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
         u = cosine * (x - cx) + sine * (y - cy)

@@ -48,6 +48,14 @@ class _Announcer(Handler):
     def session_closed(self, session: Session, reason: str) -> None:
         self._announce(f'{session.peer_name} disconnected: {reason}')
 
+    def message_received(
+        self, session: Session, message: codec.Message, receive_time_ns: int
+    ) -> None:
+        pass
+
+    def message_rejected(self, session: Session, error: codec.DecodeError) -> None:
+        pass
+
     def connection_state(self, state: ConnectionState, detail: str) -> None:
         if state != 'closed':
             self._announce(f'{state}: {detail}')

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import time
 from pathlib import Path
@@ -64,7 +65,7 @@ def test_a_machine_without_the_packages_and_without_root_is_told_the_command(
 ) -> None:
     import reference_programs
 
-    monkeypatch.setattr(reference_programs.shutil, 'which', lambda name: None)
+    monkeypatch.setattr(shutil, 'which', lambda name: None)
     monkeypatch.setattr(os, 'geteuid', lambda: 1000)
     with pytest.raises(
         reference_programs.ReferenceProgramsUnavailableError,

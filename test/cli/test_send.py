@@ -1,0 +1,236 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""`igtl send` sends what its arguments say."""
+
+from __future__ import annotations
+
+import io
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from helpers.reference_programs import ReferenceProgram, free_port
+from ros2_igtl import codec
+from ros2_igtl.cli.main import main
+
+DEADLINE_S = 20.0
+TEXT = codec.pack(codec.Message(codec.String('ready'), 'Robot'))
+
+
+@contextmanager
+def receiving(answer: bytes = b'') -> Iterator[tuple[str, bytearray]]:
+    """Take in what one client sends, until it closes; yields the port and the bytes."""
+    received = bytearray()
+    with socket.create_server(('127.0.0.1', 0)) as server:
+        server.settimeout(DEADLINE_S)
+
+        def run() -> None:
+            peer, _ = server.accept()
+            with peer:
+                peer.settimeout(DEADLINE_S)
+                peer.sendall(answer)
+                while chunk := peer.recv(65536):
+                    received.extend(chunk)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        try:
+            yield str(server.getsockname()[1]), received
+        finally:
+            thread.join(DEADLINE_S)
+
+
+def send(*arguments: str) -> codec.Message:
+    """Return the message that arrives when `igtl send` is given these arguments."""
+    with receiving() as (port, received):
+        assert main(['send', '127.0.0.1', port, *arguments]) == 0
+    return codec.unpack(received)
+
+
+def test_a_transform_has_its_translation_in_millimetres_and_its_rotation_in_degrees() -> None:
+    message = send(
+        *('TRANSFORM', '--device', 'Probe', '--translation', '10', '-20.5', '30'),
+        *('--rotation', '0', '0', '90'),
+    )
+    assert message.device_name == 'Probe'
+    assert message.header_version == 1
+    expected = np.array([[0, -1, 0, 10], [1, 0, 0, -20.5], [0, 0, 1, 30], [0, 0, 0, 1]])
+    np.testing.assert_allclose(message.content.matrix, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize('angles', [(30, 0, 0), (0, 40, 0), (0, 0, 50), (20, -30, 110)])
+def test_a_rotation_is_about_the_fixed_axes_x_then_y_then_z(angles: tuple[int, int, int]) -> None:
+    def about(axis: int, degrees: int) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+        cosine, sine = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+        matrix = np.eye(3)
+        i, j = (axis + 1) % 3, (axis + 2) % 3
+        matrix[i, i] = matrix[j, j] = cosine
+        matrix[i, j], matrix[j, i] = -sine, sine
+        return matrix
+
+    message = send('TRANSFORM', '--rotation', *map(str, angles))
+    roll, pitch, yaw = angles
+    expected = about(2, yaw) @ about(1, pitch) @ about(0, roll)
+    np.testing.assert_allclose(message.content.matrix[:3, :3], expected, atol=1e-6)
+
+
+def test_a_quaternion_is_normalised() -> None:
+    message = send('TRANSFORM', '--quaternion', '0', '0', '2', '2')
+    expected = [[0, -1, 0], [1, 0, 0], [0, 0, 1]]
+    np.testing.assert_allclose(message.content.matrix[:3, :3], expected, atol=1e-6)
+
+
+def test_a_matrix_is_sent_as_it_is() -> None:
+    message = send('transform', '--matrix', *map(str, range(12)))
+    np.testing.assert_array_equal(message.content.matrix[:3], np.arange(12).reshape(3, 4))
+
+
+def test_a_position_has_its_quaternion() -> None:
+    message = send('POSITION', '--translation', '1', '2', '3', '--rotation', '180', '0', '0')
+    assert message.content.content_size == 28
+    position = message.content
+    assert (position.x, position.y, position.z) == (1, 2, 3)
+    np.testing.assert_allclose(
+        (position.ox, position.oy, position.oz, position.w), (1, 0, 0, 0), atol=1e-6
+    )
+
+
+def test_a_string_is_ascii_or_utf_8_or_what_is_asked_for() -> None:
+    assert send('STRING', 'go').content == codec.String('go', 3)
+    assert send('STRING', 'Größe').content == codec.String('Größe', 106)
+    assert send('STRING', 'Größe', '--encoding', '4').content == codec.String('Größe', 4)
+
+
+def test_a_status_takes_a_number_or_a_name() -> None:
+    message = send(
+        *(
+            'STATUS',
+            'not_ready',
+            '--subcode',
+            '-3',
+            '--error-name',
+            'E1',
+            '--message',
+            'warming up',
+        )
+    )
+    assert message.content == codec.Status(13, -3, 'E1', 'warming up')
+    assert send('STATUS', '77').content == codec.Status(77)
+
+
+def test_points_have_what_they_share() -> None:
+    message = send(
+        *('POINT', '--point', 'A', '1', '2', '3', '--point', 'B', '-4', '5', '6'),
+        *('--group', 'Plan', '--color', '1', '2', '3', '4', '--size', '2.5', '--owner', 'CT'),
+    )
+    shared = {'group': 'Plan', 'rgba': (1, 2, 3, 4), 'size': 2.5, 'owner': 'CT'}
+    assert message.content == codec.Point.from_points(
+        [
+            {'name': 'A', 'position': (1, 2, 3), **shared},
+            {'name': 'B', 'position': (-4, 5, 6), **shared},
+        ]
+    )
+
+
+@pytest.mark.parametrize('shape', [(3, 4), (2, 3, 4), (2, 3, 4, 3)])
+def test_an_image_comes_from_a_file_of_numpy(shape: tuple[int, ...], tmp_path: Path) -> None:
+    path = tmp_path / 'image.npy'
+    pixels = np.arange(np.prod(shape), dtype='u2').reshape(shape)
+    np.save(path, pixels)
+    message = send(
+        *('IMAGE', str(path), '--spacing', '0.5', '0.75', '2', '--position', '1', '2', '3'),
+        *('--coordinate', 'LPS'),
+    )
+    image = message.content
+    assert image.spacing == (0.5, 0.75, 2.0)
+    assert image.position == (1.0, 2.0, 3.0)
+    assert image.coordinate is codec.CoordinateSystem.LPS
+    np.testing.assert_array_equal(image.pixels, pixels if len(shape) > 2 else pixels[np.newaxis])
+
+
+def test_tools_have_their_positions() -> None:
+    message = send('TDATA', '--tool', 'A', '1', '2', '3', '--tool', 'B', '4', '5', '6')
+    tools = message.content.tools
+    assert [codec.text(name) for name in tools['name']] == ['A', 'B']
+    assert tools['matrix'][:, 3].tolist() == [[1, 2, 3], [4, 5, 6]]
+
+
+def test_a_capability_lists_its_types() -> None:
+    assert send('CAPABILITY', 'IMAGE', 'POINT').content == codec.Capability(('IMAGE', 'POINT'))
+
+
+def test_a_command_is_of_header_version_2_by_itself() -> None:
+    message = send('COMMAND', 'Start', '<Run speed="2"/>', '--id', '9')
+    assert message.header_version == 2
+    assert message.content == codec.Command(9, 'Start', '<Run speed="2"/>')
+
+
+def test_metadata_and_a_message_id_make_header_version_2() -> None:
+    message = send(
+        'STRING', 'x', '--metadata', 'a=b=c', '--metadata', 'Größe=', '--message-id', '4'
+    )
+    assert message.header_version == 2
+    assert message.message_id == 4
+    assert message.metadata == {'a': 'b=c', 'Größe': ''}
+    assert send('STRING', 'x', '--header-version', '2').header_version == 2
+
+
+def test_the_stamp_is_now_or_what_is_asked_for() -> None:
+    before_ns = time.time_ns()
+    now_ns = codec.timestamp.to_nanoseconds(send('STRING', 'x').timestamp)
+    assert before_ns <= now_ns <= time.time_ns()
+    assert send('STRING', 'x', '--stamp', '0').timestamp == 0
+    assert send('STRING', 'x', '--stamp', '2.5').timestamp == 5 << 31
+
+
+def test_a_file_is_sent_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / 'bytes'
+    path.write_bytes(TEXT * 2 + b'nonsense')
+    with receiving() as (port, received):
+        assert main(['send', '127.0.0.1', port, 'FILE', str(path)]) == 0
+    assert received == TEXT * 2 + b'nonsense'
+
+
+def test_standard_input_is_a_file_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, 'stdin', io.TextIOWrapper(io.BytesIO(TEXT)))
+    with receiving() as (port, received):
+        assert main(['send', '127.0.0.1', port, 'FILE', '-']) == 0
+    assert received == TEXT
+
+
+def test_what_the_peer_answers_is_printed_if_it_is_waited_for(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with receiving(answer=TEXT) as (port, received):
+        assert main(['send', '127.0.0.1', port, 'STRING', 'x', '--wait', '0.3']) == 0
+    assert codec.unpack(received).content == codec.String('x')
+    assert "'ready'" in capsys.readouterr().out
+
+
+def test_nothing_is_lost_when_the_peer_is_sending_at_the_same_time() -> None:
+    with receiving(answer=TEXT * 1000) as (port, received):
+        assert main(['send', '127.0.0.1', port, 'STRING', 'x']) == 0
+    assert codec.unpack(received).content == codec.String('x')
+
+
+def test_a_value_that_does_not_fit_is_refused_before_anything_is_sent(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    exit_code = main(['send', '127.0.0.1', '1', 'POINT', '--point', 'n' * 64, '0', '0', '0'])
+    assert exit_code == 1
+    assert '63' in capsys.readouterr().err
+
+
+def test_the_reference_prints_what_was_sent() -> None:
+    port = free_port()
+    with ReferenceProgram('ReceiveServer', port) as program:
+        program.wait_until_listening(port)
+        assert main(['send', '127.0.0.1', str(port), 'STRING', 'from the command line']) == 0
+        program.wait_for_output('Encoding: 3; String: from the command line')
