@@ -219,14 +219,17 @@ async def _cancel(task: asyncio.Task[None]) -> None:
 
 def _pack(message: codec.Message, header_version: int) -> tuple[list[Buffer], int]:
     """Return the buffers and the size of a message in a header version; small ones are joined."""
-    if message.header_version != header_version:
+    is_plain = header_version == 1  # without message identifier and metadata
+    if message.header_version != header_version or (
+        is_plain and (message.message_id or message.metadata)
+    ):
         message = codec.Message(
             message.content,
             message.device_name,
             message.timestamp,
             header_version,
-            message.message_id if header_version == 2 else 0,
-            message.metadata if header_version == 2 else {},
+            0 if is_plain else message.message_id,
+            {} if is_plain else message.metadata,
             type_name=message.type_name,
         )
     buffers = codec.pack_parts(message)

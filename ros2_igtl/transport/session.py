@@ -84,7 +84,7 @@ class Session(asyncio.BufferedProtocol):
         self._first_bytes = b''
         self._receive_time_ns = 0
         self._crc_failures = 0
-        self._has_lost_frame = False
+        self._is_rest_counted = True  # a message that is cut off, unless we closed at will
         self._header_since: float | None = None
         self._body_since: float | None = None
         self._body_mark = 0  # received_bytes when the body last made progress
@@ -169,10 +169,10 @@ class Session(asyncio.BufferedProtocol):
         reason = self._close_reason = self._close_reason or _describe_loss(exc)
         if self._timer is not None:
             self._timer.cancel()
-        if not self._has_lost_frame:
+        if self._is_rest_counted:
             try:
                 self._connection.close()
-            except codec.FramingError as error:  # within a message
+            except codec.TruncatedError as error:
                 self._reject(error)
         self._slices.clear()
         self._outbox.close()
@@ -187,7 +187,7 @@ class Session(asyncio.BufferedProtocol):
 
     def eof_received(self) -> bool:
         """Close: a peer that sends no more has gone."""
-        self._close('closed by the peer')
+        self._close('closed by the peer', is_rest_counted=True)
         return False
 
     def get_buffer(self, sizehint: int) -> memoryview:
@@ -229,36 +229,42 @@ class Session(asyncio.BufferedProtocol):
         completed = 0
         while completed < MESSAGES_A_TURN:
             try:
-                message = self._connection.next_message()
-            except codec.MessageError as error:
-                self._reject(error)
-                if isinstance(error, codec.CrcError):
-                    self._crc_failures += 1
-                    if self._crc_failures == MAX_CRC_FAILURES:
-                        self._close(f'{MAX_CRC_FAILURES} messages in a row with a wrong CRC')
-            except codec.FramingError as error:
-                self._has_lost_frame = True
-                self._reject(error)
-                self._close(f'{error.cause}: {error}{self._foreign_hint()}')
+                received = self._connection.next_message()
+            except codec.DecodeError as error:
+                received = error
+            if received is codec.NEED_DATA:
+                self._transport_or_fail().resume_reading()
+                self._note_receive_progress(completed)
+                return
+            if isinstance(received, codec.DecodeError):
+                self._refuse(received)
             else:
-                if message is codec.NEED_DATA:
-                    self._transport_or_fail().resume_reading()
-                    self._note_receive_progress(completed)
-                    return
-                self.statistics.received += 1
-                if message.crc_ok:
-                    self._crc_failures = 0
-                else:
-                    self._warn_of_crc(message)
-                self._call_handler(
-                    self._handler.message_received, self, message, self._receive_time_ns
-                )
+                self._accept(received)
             completed += 1
             if self._close_reason:
                 return
         self._header_since = self._body_since = None  # what comes next is there already
         self._transport_or_fail().pause_reading()
         self._loop.call_soon(self._deliver_more)
+
+    def _accept(self, message: codec.Message) -> None:
+        """Count a message and give it to the handler."""
+        self.statistics.received += 1
+        if message.crc_ok:
+            self._crc_failures = 0
+        elif self._options.crc_policy == 'warn':
+            self._warn_of_crc(message)
+        self._call_handler(self._handler.message_received, self, message, self._receive_time_ns)
+
+    def _refuse(self, error: codec.DecodeError) -> None:
+        """Count a message that the codec refused, and close if nothing can follow it."""
+        self._reject(error)
+        if isinstance(error, codec.FramingError):
+            self._close(f'{error.cause}: {error}{self._foreign_hint()}')
+        elif isinstance(error, codec.CrcError):
+            self._crc_failures += 1
+            if self._crc_failures == MAX_CRC_FAILURES:
+                self._close(f'{MAX_CRC_FAILURES} messages in a row with a wrong CRC')
 
     def _deliver_more(self) -> None:
         """Go on with what a turn left."""
@@ -401,9 +407,9 @@ class Session(asyncio.BufferedProtocol):
         options = self._options
         self._timer = self._loop.call_later(self._tick, self._check)
         if self._header_since is not None and now - self._header_since > options.header_timeout:
-            self._close(f'header_timeout{self._foreign_hint()}')
+            self._close(f'header_timeout{self._foreign_hint()}', is_rest_counted=True)
         elif self._body_since is not None and now - self._body_since > options.body_timeout:
-            self._close('body_timeout')
+            self._close('body_timeout', is_rest_counted=True)
         elif self._has_send_stalled(now):
             self._close('send_timeout')
         elif options.keepalive_interval and (
@@ -414,12 +420,13 @@ class Session(asyncio.BufferedProtocol):
             self.put([keepalive], len(keepalive), 'event', ('STATUS', ''))
             self._pump()
 
-    def _close(self, reason: str) -> None:
+    def _close(self, reason: str, *, is_rest_counted: bool = False) -> None:
         """Close at once; the first reason stays."""
         transport = self._transport
         if self._close_reason or transport is None:
             return
         self._close_reason = reason
+        self._is_rest_counted = is_rest_counted
         waiting = self._outbox.waiting_bytes
         self._outbox.close()
         level = (

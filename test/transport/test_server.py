@@ -1,0 +1,358 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of ros2_igtl.transport.server: listening, and who is let in."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from helpers.recording_handler import RecordingHandler
+from helpers.scripted_peer import ScriptedPeer, unused_port
+from helpers.waiting import wait_until
+from ros2_igtl import codec
+from ros2_igtl.transport import IoThread, Options, Server
+from ros2_igtl.transport import server as server_module
+
+Listen = Callable[..., Server]
+
+MESSAGE = codec.Message(codec.String('text'), 'Device')
+DATA = codec.pack(MESSAGE)
+
+
+@pytest.fixture
+def listen(io_thread: IoThread, handler: RecordingHandler) -> Iterator[Listen]:
+    """Return what starts a server, given an address, a port and Options as keywords."""
+    servers = []
+
+    def start(address: str = '127.0.0.1', port: int = 0, **options: object) -> Server:
+        server = Server(io_thread, address, port, handler, Options(**options))  # type: ignore[arg-type]
+        server.start()
+        servers.append(server)
+        return server
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+def has_ipv6() -> bool:
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET6) as sock:
+        sock.bind(('::1', 0))
+        return True
+    return False
+
+
+def test_it_listens_on_the_port_it_names(listen: Listen, handler: RecordingHandler) -> None:
+    server = listen()
+    server.start()  # does nothing
+    wait_until(lambda: handler.states)
+    assert handler.states == [('listening', f'127.0.0.1:{server.actual_port}')]
+    with ScriptedPeer.dial(server.actual_port) as peer:
+        peer.send(DATA)
+        wait_until(lambda: handler.messages == [MESSAGE])
+        assert [session.peer_name for session in server.sessions] == [peer.name]
+
+
+def test_a_second_client_is_served_at_once(listen: Listen, handler: RecordingHandler) -> None:
+    server = listen()
+    with (
+        ScriptedPeer.dial(server.actual_port) as first,
+        ScriptedPeer.dial(server.actual_port) as second,
+    ):
+        second.send(DATA)
+        wait_until(lambda: len(handler.messages) == 1)
+        first.send(DATA)
+        wait_until(lambda: len(handler.messages) == 2)
+        assert [session.peer_name for session in handler.senders] == [second.name, first.name]
+        assert server.send(MESSAGE, traffic='event') == 2
+        assert first.receive_message() == second.receive_message() == DATA
+
+
+def test_a_message_goes_to_one_to_all_or_to_all_but_one(
+    listen: Listen, handler: RecordingHandler
+) -> None:
+    server = listen()
+    with contextlib.ExitStack() as stack:
+        peers = []
+        for number in range(3):
+            peers.append(stack.enter_context(ScriptedPeer.dial(server.actual_port)))
+            wait_until(lambda number=number: len(handler.opened) > number)
+        one, two, three = handler.opened
+
+        def text(value: str) -> codec.Message:
+            return codec.Message(codec.String(value), 'D')
+
+        assert server.send(text('all'), traffic='event') == 3
+        assert server.send(text('two'), traffic='event', to=two) == 1
+        assert server.send(text('not one'), traffic='event', exclude=one) == 2
+        assert server.send(text('nobody'), traffic='event', to=two, exclude=two) == 0
+        server.send(text('end'), traffic='event')
+
+        def read(peer: ScriptedPeer) -> list[str]:
+            texts = []
+            while not texts or texts[-1] != 'end':
+                texts.append(codec.unpack(peer.receive_message()).content.text)
+            return texts
+
+        assert read(peers[0]) == ['all', 'end']
+        assert read(peers[1]) == ['all', 'two', 'not one', 'end']
+        assert read(peers[2]) == ['all', 'not one', 'end']
+        three.close('of the test')
+        wait_until(lambda: len(server.sessions) == 2)
+        assert server.send(text('gone'), traffic='event', to=three) == 0
+
+
+def test_each_peer_gets_its_own_header_version(listen: Listen, handler: RecordingHandler) -> None:
+    server = listen()
+    with (
+        ScriptedPeer.dial(server.actual_port) as old,
+        ScriptedPeer.dial(server.actual_port) as new,
+    ):
+        new.send(codec.pack(codec.Message(codec.Status(), header_version=2)))
+        wait_until(lambda: handler.messages and len(handler.opened) == 2)
+        server.send(codec.Message(codec.String('x'), metadata={'a': 'b'}), traffic='event')
+        assert codec.unpack(old.receive_message()).header_version == 1
+        message = codec.unpack(new.receive_message())
+        assert (message.header_version, message.metadata) == (2, {'a': 'b'})
+
+
+def test_f14_a_port_in_use_is_named_and_can_be_had_once_it_is_free(
+    listen: Listen, handler: RecordingHandler, io_thread: IoThread
+) -> None:
+    with socket.create_server(('127.0.0.1', 0)) as holder:
+        port = holder.getsockname()[1]
+        server = Server(io_thread, '127.0.0.1', port, handler)
+        with pytest.raises(OSError, match=f'cannot listen on 127.0.0.1:{port}: ') as raised:
+            server.start()
+        assert raised.value.errno == errno.EADDRINUSE
+        with pytest.raises(RuntimeError, match='not listen'):
+            _ = server.actual_port
+        server.stop()
+    server.start()
+    assert server.actual_port == port
+    server.stop()
+    assert states(handler) == ['listening', 'closed']
+
+
+def states(handler: RecordingHandler) -> list[str]:
+    return [state for state, _ in handler.states]
+
+
+@pytest.mark.parametrize('address', ['192.0.2.1', 'scanner.invalid'])
+def test_an_address_that_is_not_ours_is_named(
+    io_thread: IoThread, handler: RecordingHandler, address: str
+) -> None:
+    server = Server(io_thread, address, 18944, handler, Options(allowed_peers=('192.0.2.0/24',)))
+    with pytest.raises(OSError, match=f'cannot listen on {address}:18944: '):
+        server.start()
+
+
+@pytest.mark.parametrize('address', ['0.0.0.0', '::'])
+def test_beyond_this_host_it_listens_only_if_told_to_whom(
+    io_thread: IoThread, handler: RecordingHandler, address: str
+) -> None:
+    with pytest.raises(ValueError, match='set allowed_peers'):
+        Server(io_thread, address, 0, handler).start()
+
+
+def test_a_server_without_an_io_thread_leaves_the_port_free(handler: RecordingHandler) -> None:
+    port = unused_port()
+    with pytest.raises(RuntimeError, match='running'):
+        Server(IoThread(), '127.0.0.1', port, handler).start()
+    socket.create_server(('127.0.0.1', port)).close()
+
+
+def test_the_port_is_free_after_the_stop_though_clients_were_connected(
+    listen: Listen, handler: RecordingHandler, io_thread: IoThread
+) -> None:
+    server = listen()
+    port = server.actual_port
+    for number in range(20):
+        with ScriptedPeer.dial(port) as peer:
+            wait_until(lambda number=number: len(handler.opened) > number)
+            server.send(MESSAGE, traffic='event')
+            server.stop()
+            server.stop()
+            assert peer.receive_until_closed() == DATA
+        assert server.sessions == ()
+        server = Server(io_thread, '127.0.0.1', port, handler)
+        server.start()
+        assert server.actual_port == port
+    server.stop()
+    assert handler.reasons == ['stopped'] * 20
+
+
+def test_f15_too_many_clients_are_told_so_and_the_others_do_not_notice(
+    listen: Listen, handler: RecordingHandler, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = listen(max_clients=2, header_version=2)
+    with (
+        ScriptedPeer.dial(server.actual_port) as first,
+        ScriptedPeer.dial(server.actual_port) as second,
+    ):
+        wait_until(lambda: len(handler.opened) == 2)
+        for _ in range(5):
+            with ScriptedPeer.dial(server.actual_port) as extra:
+                status = codec.unpack(extra.receive_message())
+                assert status.content.code == codec.StatusCode.BUSY
+                assert status.header_version == 1
+                assert extra.receive_until_closed() == b''
+        first.send(DATA)
+        second.send(DATA)
+        wait_until(lambda: len(handler.messages) == 2)
+        assert len(handler.opened) == 2
+        assert server.statistics.refused_peers == {'max_clients': 5}
+        assert caplog.text.count('refused: max_clients') == 1
+        second.close()
+        wait_until(lambda: len(server.sessions) == 1)
+        with ScriptedPeer.dial(server.actual_port) as third:
+            third.send(DATA)
+            wait_until(lambda: len(handler.messages) == 3)
+
+
+def test_f16_a_flood_of_connections_is_bounded_and_harms_nobody(
+    listen: Listen, handler: RecordingHandler
+) -> None:
+    server = listen(max_clients=4)
+    before = len(os.listdir('/proc/self/fd'))
+    with ScriptedPeer.dial(server.actual_port) as healthy:
+        wait_until(lambda: handler.opened)
+        delays = []
+        for _ in range(50):
+            flood = [ScriptedPeer.dial(server.actual_port) for _ in range(20)]
+            begin = time.monotonic()
+            received = len(handler.messages)
+            healthy.send(DATA)
+            wait_until(lambda received=received: len(handler.messages) > received)
+            delays.append(time.monotonic() - begin)
+            for peer in flood:
+                peer.close()
+        assert sorted(delays)[len(delays) // 2] < 0.05
+        wait_until(lambda: len(server.sessions) == 1)
+        statistics = server.statistics
+        wait_until(
+            lambda: (
+                sum(server.statistics.refused_peers.values()) + server.statistics.connects == 1001
+            )
+        )
+        assert statistics.refused_peers['max_clients'] > 500
+        assert len(os.listdir('/proc/self/fd')) < before + 10
+
+
+def test_f32_a_peer_that_is_not_allowed_is_closed_before_anything_is_read(
+    listen: Listen, handler: RecordingHandler, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = listen(allowed_peers=('127.0.0.2/32', '10.0.0.0/8'))
+    with ScriptedPeer.dial(server.actual_port) as stranger:
+        with contextlib.suppress(ConnectionError):
+            stranger.send(DATA)
+        assert stranger.receive_until_closed() == b''
+    with ScriptedPeer.dial(server.actual_port, source='127.0.0.2') as guest:
+        guest.send(DATA)
+        wait_until(lambda: handler.messages)
+        assert [session.peer_name for session in handler.opened] == [guest.name]
+    assert server.statistics.refused_peers == {'allowed_peers': 1}
+    assert server.statistics.received == 1
+    assert 'refused: allowed_peers' in caplog.text
+    assert '127.0.0.1:' in caplog.text
+
+
+@pytest.mark.skipif(not has_ipv6(), reason='this host has no IPv6')
+def test_ipv6_peers_are_served_and_named_in_brackets(
+    listen: Listen, handler: RecordingHandler
+) -> None:
+    server = listen('::1')
+    with ScriptedPeer.dial(server.actual_port, host='::1') as peer:
+        peer.send(DATA)
+        wait_until(lambda: handler.messages)
+        assert handler.opened[0].peer_name == peer.name
+        assert handler.opened[0].peer_name.startswith('[::1]:')
+    assert ('listening', f'[::1]:{server.actual_port}') in handler.states
+
+
+@pytest.mark.skipif(not has_ipv6(), reason='this host has no IPv6')
+def test_every_address_means_ipv4_and_ipv6_on_one_port(
+    listen: Listen, handler: RecordingHandler
+) -> None:
+    server = listen('::', allowed_peers=('127.0.0.0/8', '::1'))
+    for number, host in enumerate(('127.0.0.1', '::1')):
+        with ScriptedPeer.dial(server.actual_port, host=host) as peer:
+            peer.send(DATA)
+            wait_until(lambda number=number: len(handler.messages) > number)
+            assert handler.opened[number].peer_name == peer.name
+
+
+def test_when_accepting_fails_it_is_said_and_tried_again(
+    listen: Listen,
+    handler: RecordingHandler,
+    io_thread: IoThread,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(server_module, 'ACCEPT_PAUSE_S', 0.01)
+    original = io_thread.loop.sock_accept
+    failures = iter([True, True])
+
+    async def fail_twice(listener: socket.socket) -> object:
+        if next(failures, False):
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return await original(listener)
+
+    monkeypatch.setattr(io_thread.loop, 'sock_accept', fail_twice)
+    server = listen()
+    with ScriptedPeer.dial(server.actual_port) as peer:
+        peer.send(DATA)
+        wait_until(lambda: handler.messages)
+    assert caplog.text.count('cannot accept a client') == 1
+
+
+def test_f28_fifty_starts_and_stops_during_traffic_leave_nothing_behind(
+    handler: RecordingHandler,
+) -> None:
+    descriptors = []
+    for number in range(50):
+        with IoThread() as io_thread:
+            server = Server(io_thread, '127.0.0.1', 0, handler)
+            server.start()
+            with ScriptedPeer.dial(server.actual_port) as peer:
+                stop = threading.Event()
+
+                def feed(peer: ScriptedPeer = peer, stop: threading.Event = stop) -> None:
+                    with contextlib.suppress(OSError):
+                        while not stop.is_set():
+                            peer.send(DATA * 10)
+
+                feeder = threading.Thread(target=feed)
+                feeder.start()
+                wait_until(lambda number=number: len(handler.opened) > number)
+                server.send(MESSAGE, traffic='state')
+                server.stop()
+                assert len(handler.closed) == number + 1
+                peer.receive_until_closed()
+                stop.set()
+                feeder.join(5.0)
+        descriptors.append(len(os.listdir('/proc/self/fd')))
+    assert max(descriptors[10:]) <= max(descriptors[:10])
+    assert not [thread for thread in threading.enumerate() if thread.name == 'igtl_io']
+
+
+def test_the_log_names_who_comes_and_goes(
+    listen: Listen, handler: RecordingHandler, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, 'ros2_igtl.transport')
+    server = listen()
+    with ScriptedPeer.dial(server.actual_port) as peer:
+        name = peer.name
+        wait_until(lambda: handler.opened)
+    wait_until(lambda: handler.closed)
+    assert f'{name}: connected' in caplog.text
+    assert f'{name}: closed: closed by the peer' in caplog.text
