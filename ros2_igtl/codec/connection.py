@@ -22,10 +22,9 @@ from ros2_igtl.codec.errors import (
     ExtendedHeaderError,
     FramingError,
     MessageError,
-    NoDataError,
     TruncatedError,
 )
-from ros2_igtl.codec.header import EXTENDED_HEADER_SIZE, HEADER, HEADER_SIZE, Header
+from ros2_igtl.codec.header import EXTENDED_HEADER_SIZE, HEADER, HEADER_SIZE, Header, HeaderFields
 from ros2_igtl.codec.message import (
     BodyLayout,
     Message,
@@ -65,6 +64,10 @@ class Limits:
 
     max_body_size: int = 268_435_456
     max_unreceived: int = 16_777_216
+
+    def __post_init__(self) -> None:
+        if self.max_body_size < 0 or self.max_unreceived < 1:
+            raise ValueError(f'{self}: sizes of bytes, max_unreceived of 1 or more')
 
 
 _SCRATCH_SIZE = 65536
@@ -107,15 +110,19 @@ class _Growing:
 
 
 class _Large:
-    """A message that has buffers of its own: head, bulk data, tail."""
+    """
+    A message that has buffers of its own: head, bulk data, tail.
 
-    __slots__ = ('buffers', 'content_class', 'head', 'header', 'layout', 'type_name')
+    :param head: of the body, up to the bulk data; empty where the whole body is one buffer.
+    :param layout: None in header version 1, and where the whole body is one buffer.
+    """
+
+    __slots__ = ('buffers', 'head', 'header', 'layout')
 
     def __init__(self, header: Header, head: bytes, layout: BodyLayout | None, step: int) -> None:
         self.header = header
-        self.type_name, self.content_class = find_type(header)
-        self.head = head  # of the body, up to the bulk data
-        self.layout = layout  # None: the whole body is one buffer
+        self.head = head
+        self.layout = layout
         bulk_end = header.body_size if layout is None else layout.content_end
         sizes = (bulk_end - len(head), header.body_size - bulk_end)
         self.buffers = [_Growing(size, step) for size in sizes]
@@ -125,21 +132,16 @@ class _Large:
 
     def message(self, check_crc: bool) -> Message:
         bulk, tail = (part.data for part in self.buffers)
-        if self.layout is None or self.content_class is None:
+        type_name, content_class = find_type(self.header.type_bytes)
+        if content_class is None or not self.head:
             return unpack_body(self.header, memoryview(bulk), check_crc)
         crc = crc64(tail, crc64(bulk, crc64(self.head)))
-        if check_crc and crc != self.header.crc:
+        crc_ok = crc == self.header.crc
+        if check_crc and not crc_ok:
             raise crc_error(self.header, crc)
-        fixed = memoryview(self.head)[self.layout.content_start :]
-        content = self.content_class.unpack_parts(fixed, bulk)
-        return make_message(
-            self.header,
-            self.type_name,
-            content,
-            self.layout,
-            memoryview(tail),
-            crc == self.header.crc,
-        )
+        content_start = 0 if self.layout is None else self.layout.content_start
+        content = content_class.unpack_parts(memoryview(self.head)[content_start:], bulk)
+        return make_message(self.header, type_name, content, crc_ok, self.layout, memoryview(tail))
 
 
 class Connection:
@@ -160,6 +162,7 @@ class Connection:
         self.peer_version = 0
         """The highest header version the peer has sent, 0 before its first message."""
         self._check_crc = crc_policy == 'reject'
+        self._max_body_size = self.limits.max_body_size
         self._scratch = bytearray(_SCRATCH_SIZE)
         self._view = memoryview(self._scratch)
         self._start = 0  # of what is not consumed in the scratch buffer
@@ -269,72 +272,63 @@ class Connection:
             return self._finish_large()
         if self._skip_error is not None:
             return self._finish_skip()
-        header = self._header
+        header: HeaderFields | None = self._header
         if header is None:
             if self._end - self._start < HEADER_SIZE:
                 return NEED_DATA
-            header = Header._make(HEADER.unpack_from(self._scratch, self._start))
+            header = HEADER.unpack_from(self._scratch, self._start)
             try:
-                self._accept(header)
+                check_header(header, self._max_body_size)
+            except FramingError as error:
+                error.header = Header._make(header)
+                self._fatal = error
+                raise
             except MessageError as error:
-                self._start += HEADER_SIZE
-                return self._refuse(error, header)
-        total = HEADER_SIZE + header.body_size
-        if total > _SMALL_SIZE:
-            return self._begin_large(header)
-        if self._end - self._start < total:
-            if self._start + total > _SCRATCH_SIZE:
-                self._compact()
-            return NEED_DATA
+                return self._refuse(error, Header._make(header))
+            if header[0] > self.peer_version:
+                self.peer_version = header[0]
         body_start = self._start + HEADER_SIZE
-        self._start += total
+        body_end = body_start + header[4]
+        if body_end > self._end or body_end - body_start > _SMALL_SIZE:
+            return self._wait(Header._make(header))
+        self._start = body_end
         self._header = None
         # Contents view their bytes, so each message gets its own.
-        body = memoryview(bytes(self._view[body_start : self._start]))
+        body = memoryview(bytes(self._view[body_start:body_end]))
         try:
             return unpack_body(header, body, self._check_crc)
         except DecodeError as error:
-            error.header = header
+            error.header = Header._make(header)
             raise
 
-    def _accept(self, header: Header) -> None:
-        try:
-            check_header(header, self.limits.max_body_size)
-        except FramingError as error:
-            error.header = header
-            self._fatal = error
-            raise
-        if header.version > self.peer_version:
-            self.peer_version = header.version
+    def _wait(self, header: Header) -> Message | Literal[NeedData.NEED_DATA]:
+        """Remember a header whose body is not there yet, or too large to be gathered here."""
         self._header = header
+        if header.body_size > _SMALL_SIZE:
+            return self._begin_large(header)
+        return self._wait_for(HEADER_SIZE + header.body_size)
 
     def _begin_large(self, header: Header) -> Message | Literal[NeedData.NEED_DATA]:
         """Set buffers aside for a message as soon as its bulk data's place is known."""
-        available = self._end - self._start - HEADER_SIZE
         body = self._view[self._start + HEADER_SIZE : self._end]
-        _, content_class = find_type(header)
+        _, content_class = find_type(header.type_bytes)
         layout = None
         head_size = 0
         if content_class is not None and content_class.bulk_offset is not None:
-            if header.version == 2 and available < EXTENDED_HEADER_SIZE:
-                return self._wait_for(HEADER_SIZE + EXTENDED_HEADER_SIZE)
-            try:
-                layout = BodyLayout(header, body)
-                head_size = layout.content_start + content_class.bulk_offset
-                if head_size > layout.content_end:
-                    raise NoDataError(
-                        f'{header.type_name} takes {content_class.bulk_offset} bytes or more'
-                    )
-                if head_size > _SMALL_SIZE:
-                    raise ExtendedHeaderError(
-                        f'extended header has {layout.content_start} bytes, '
-                        f'{_SMALL_SIZE} are allowed'
-                    )
-            except MessageError as error:
-                self._header = None
-                self._start += HEADER_SIZE
-                return self._refuse(error, header)
-            if available < head_size:
+            head_size = content_class.bulk_offset
+            if header.version == 2:
+                if len(body) < EXTENDED_HEADER_SIZE:
+                    return self._wait_for(HEADER_SIZE + EXTENDED_HEADER_SIZE)
+                try:
+                    layout = BodyLayout(header, body)
+                    head_size += layout.content_start
+                except ExtendedHeaderError:
+                    head_size = header.body_size
+            bulk_end = header.body_size if layout is None else layout.content_end
+            if head_size > min(bulk_end, _SMALL_SIZE):
+                # Not what its type needs: gathered whole, and judged like any other message.
+                layout, head_size = None, 0
+            if len(body) < head_size:
                 return self._wait_for(HEADER_SIZE + head_size)
         head = bytes(body[:head_size])
         self._large = _Large(header, head, layout, self.limits.max_unreceived)
@@ -366,6 +360,7 @@ class Connection:
     def _refuse(self, error: MessageError, header: Header) -> Literal[NeedData.NEED_DATA]:
         """Skip a body, then raise why."""
         error.header = header
+        self._start += HEADER_SIZE
         self._skip_error = error
         self._skip = header.body_size
         return self._finish_skip()

@@ -14,8 +14,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import importlib
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +22,12 @@ from numpy.typing import NDArray
 POLYNOMIAL = 0x42F0E1EBA9EA3693
 _MASK = 0xFFFFFFFFFFFFFFFF
 
-Crc64 = Callable[[Any, int], int]
+
+class Crc64(Protocol):
+    """What the three implementations look like."""
+
+    def __call__(self, data: Any, initial: int = 0, /) -> int:
+        """Return the CRC of a contiguous buffer, continuing from that of the bytes before it."""
 
 
 def _from_fastcrc() -> Crc64 | None:
@@ -33,10 +37,6 @@ def _from_fastcrc() -> Crc64 | None:
     except (ImportError, AttributeError, TypeError):  # missing, or one that takes bytes only
         return None
     return function
-
-
-def _reversed_bits(value: int, width: int) -> int:
-    return int(f'{value:0{width}b}'[::-1], 2)
 
 
 def _from_liblzma() -> Crc64 | None:
@@ -52,17 +52,20 @@ def _from_liblzma() -> Crc64 | None:
         return None
     function.restype = ctypes.c_uint64
     function.argtypes = (ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint64)
-    table = bytes(_reversed_bits(value, 8) for value in range(256))
+    table = bytes(int(f'{value:08b}'[::-1], 2) for value in range(256))
     piece_size = 1 << 18  # the reversed copy stays in the cache, and small
 
-    def crc64(data: Any, initial: int = 0) -> int:
+    def reversed_bits(value: int) -> int:
+        return int.from_bytes(value.to_bytes(8, 'little').translate(table), 'big')
+
+    def crc64(data: Any, initial: int = 0, /) -> int:
         view = memoryview(data).cast('B')
         # lzma_crc64 inverts its running value on entry and on exit.
-        crc = _reversed_bits(initial, 64) ^ _MASK
+        crc = reversed_bits(initial) ^ _MASK
         for start in range(0, len(view), piece_size):
             piece = bytes(view[start : start + piece_size]).translate(table)
             crc = function(piece, len(piece), crc)
-        return _reversed_bits(crc ^ _MASK, 64)
+        return reversed_bits(crc ^ _MASK)
 
     return crc64
 
@@ -108,7 +111,7 @@ def _from_numpy() -> Crc64:
     piece_size = 1 << 15  # words and gathered entries of a piece stay in the cache
     piece_tables = _shift_tables(15)
 
-    def crc64(data: Any, initial: int = 0) -> int:
+    def crc64(data: Any, initial: int = 0, /) -> int:
         view = memoryview(data).cast('B')
         size = len(view)
         if size < 256:  # fewer Python steps than numpy calls
@@ -145,14 +148,8 @@ def _choose() -> tuple[str, Crc64]:
     return 'numpy', _from_numpy()
 
 
-IMPLEMENTATION, _crc64 = _choose()
-
-
-def crc64(data: Any, initial: int = 0) -> int:
-    """
-    Return the CRC-64 of a contiguous buffer, continuing from the CRC of what came before it.
-
-    :param data: any contiguous bytes-like object; it is not copied.
-    :param initial: the CRC of the bytes before ``data``.
-    """
-    return _crc64(data, initial)
+IMPLEMENTATION, crc64 = _choose()
+"""
+``crc64(data, initial=0)`` returns the CRC-64 of a contiguous buffer, continuing from ``initial``,
+the CRC of the bytes before it. Not wrapped in a function: this runs for every message.
+"""

@@ -9,7 +9,9 @@ What arrives in pieces is the business of ``connection``.
 from __future__ import annotations
 
 import functools
+import struct
 from collections.abc import Mapping, Sequence
+from math import inf
 from typing import Any
 
 from ros2_igtl.codec import wire
@@ -35,6 +37,7 @@ from ros2_igtl.codec.header import (
     HEADER,
     HEADER_SIZE,
     Header,
+    HeaderFields,
 )
 from ros2_igtl.codec.metadata import pack_metadata, unpack_metadata
 from ros2_igtl.codec.registry import MESSAGE_TYPES, TYPE_BY_WIRE_NAME, Content, is_type_name
@@ -62,7 +65,7 @@ class Unknown(Content):
 
     def pack_parts(self) -> tuple[Any]:
         """Return the bytes unchanged."""
-        return (self.body,)
+        return (memoryview(self.body).cast('B'),)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Unknown):
@@ -186,6 +189,8 @@ def pack_parts(message: Message) -> list[Any]:
         )
     except EncodeError as error:
         raise type(error)(f'{message.type_name} {message.device_name!r}: {error}') from None
+    except (struct.error, OverflowError, TypeError, ValueError) as error:
+        raise ValueRangeError(f'{message.type_name} {message.device_name!r}: {error}') from error
     return [header, *parts]
 
 
@@ -211,38 +216,39 @@ def unpack(data: Any, *, check_crc: bool = True) -> Message:
         view = view.cast('B')
     if len(view) < HEADER_SIZE:
         raise TruncatedError(f'a header takes {HEADER_SIZE} bytes, got {len(view)}')
-    header = Header._make(HEADER.unpack_from(view))
+    header = HEADER.unpack_from(view)
     try:
         check_header(header)
         body = view[HEADER_SIZE:]
-        if len(body) != header.body_size:
-            if len(body) < header.body_size:
-                raise TruncatedError(f'body has {header.body_size} bytes, got {len(body)}')
-            raise ContentSizeError(f'body has {header.body_size} bytes, got {len(body)}')
+        body_size = header[4]
+        if len(body) != body_size:
+            kind = TruncatedError if len(body) < body_size else ContentSizeError
+            raise kind(f'body has {body_size} bytes, got {len(body)}')
         return unpack_body(header, body, check_crc)
     except DecodeError as error:
-        error.header = header
+        error.header = Header._make(header)
         raise
 
 
-def check_header(header: Header, max_body_size: int | None = None) -> None:
+def check_header(fields: HeaderFields, max_body_size: float = inf) -> None:
     """
     Judge a header before its body is there.
 
     :raises FramingError: the header is none, or announces more than the limit; the stream is lost.
     :raises MessageError: the body has to be skipped.
     """
-    if header.version in (1, 2) and header.type_bytes in TYPE_BY_WIRE_NAME:
-        if max_body_size is not None and header.body_size > max_body_size:
-            raise BodyTooLargeError(_too_large(header, max_body_size))
+    if fields[1] in TYPE_BY_WIRE_NAME and 1 <= fields[0] <= 2 and fields[4] <= max_body_size:
         return
+    header = Header._make(fields)
     printable = is_type_name(header.type_name)
     if header.version == 0 or (header.version > 2 and not printable):
         raise HeaderVersionError(
             f'header version is {header.version}, 1 or 2 are allowed; type {header.type_bytes!r}'
         )
-    if max_body_size is not None and header.body_size > max_body_size:
-        raise BodyTooLargeError(_too_large(header, max_body_size))
+    if header.body_size > max_body_size:
+        raise BodyTooLargeError(
+            f'body of {header.body_size} bytes announced, {max_body_size} are allowed'
+        )
     if header.version > 2:
         raise UnsupportedVersionError(f'header version is {header.version}, 1 or 2 are allowed')
     if not printable:
@@ -251,103 +257,95 @@ def check_header(header: Header, max_body_size: int | None = None) -> None:
         )
 
 
-def _too_large(header: Header, max_body_size: int) -> str:
-    return f'body of {header.body_size} bytes announced, {max_body_size} are allowed'
-
-
-def find_type(header: Header) -> tuple[str, type[Content] | None]:
+def find_type(type_bytes: bytes) -> tuple[str, type[Content] | None]:
     """Return the type name of a header and its content class, None if nobody registered one."""
-    known = TYPE_BY_WIRE_NAME.get(header.type_bytes)
+    known = TYPE_BY_WIRE_NAME.get(type_bytes)
     if known is None:  # or there is something behind the NUL, which means nothing
-        return header.type_name, MESSAGE_TYPES.get(header.type_name)
+        type_name = wire.text(type_bytes)
+        return type_name, MESSAGE_TYPES.get(type_name)
     return known
 
 
 class BodyLayout:
     """
-    Where the parts of a body lie.
+    Where the parts of a body of header version 2 lie.
 
     :param header: the message's header.
-    :param start: the first bytes of the body; 12 of them are needed in header version 2.
+    :param start: the first bytes of the body, 12 or more where it has as many.
     :raises MessageError: the sizes contradict each other.
     """
 
     __slots__ = ('content_end', 'content_start', 'message_id', 'metadata_start')
 
-    def __init__(self, header: Header, start: memoryview) -> None:
-        self.content_start = 0
-        self.content_end = self.metadata_start = header.body_size
-        self.message_id = 0
-        if header.version == 1:
-            return
-        if header.body_size < EXTENDED_HEADER_SIZE:
-            if header.body_size == 0:
+    def __init__(self, header: HeaderFields, start: memoryview) -> None:
+        body_size = header[4]
+        if body_size < EXTENDED_HEADER_SIZE:
+            if body_size == 0:
                 raise NoDataError('header version 2 takes a body of 14 bytes or more, got 0')
             raise ExtendedHeaderError(
-                f'extended header takes {EXTENDED_HEADER_SIZE} bytes, got {header.body_size}'
+                f'extended header takes {EXTENDED_HEADER_SIZE} bytes, got {body_size}'
             )
         size, header_size, metadata_size, self.message_id = EXTENDED_HEADER.unpack_from(start)
-        self.metadata_start = header.body_size - metadata_size
+        self.metadata_start = body_size - metadata_size
         self.content_start = size  # a later version may have a longer one
         self.content_end = self.metadata_start - header_size
         if size < EXTENDED_HEADER_SIZE or self.content_end < size:
             raise ExtendedHeaderError(
-                f'body of {header.body_size} bytes has an extended header of {size}, '
+                f'body of {body_size} bytes has an extended header of {size}, '
                 f'a metadata header of {header_size} and metadata of {metadata_size}'
             )
 
 
-def unpack_body(header: Header, body: memoryview, check_crc: bool = True) -> Message:
+def unpack_body(header: HeaderFields, body: memoryview, check_crc: bool = True) -> Message:
     """
     Return the message of a checked header and its whole body.
 
     :raises MessageError: the body is not what the specification allows.
     """
     crc = crc64(body)
-    if check_crc and crc != header.crc:
+    crc_ok = crc == header[5]
+    if check_crc and not crc_ok:
         raise crc_error(header, crc)
-    layout = BodyLayout(header, body)
-    content = body[layout.content_start : layout.content_end]
-    type_name, content_class = find_type(header)
+    type_name, content_class = find_type(header[1])
+    content, layout = body, None
+    if header[0] != 1:
+        layout = BodyLayout(header, body)
+        content = body[layout.content_start : layout.content_end]
+        body = body[layout.content_end :]
     value: Any
     value = Unknown(type_name, content) if content_class is None else content_class.unpack(content)
-    tail = body[layout.content_end :]
-    return make_message(header, type_name, value, layout, tail, crc == header.crc)
+    return make_message(header, type_name, value, crc_ok, layout, body)
 
 
 def make_message(
-    header: Header,
+    header: HeaderFields,
     type_name: str,
     content: Any,
-    layout: BodyLayout,
-    tail: memoryview,
     crc_ok: bool,
+    layout: BodyLayout | None,
+    tail: memoryview,
 ) -> Message:
     """
-    Return the message of a header, a content and what follows it, the metadata.
+    Return the message of a header and a content.
 
+    :param layout: where the metadata lie; None in header version 1, which has none.
+    :param tail: what follows the content in header version 2: the metadata.
     :raises MetadataError: the metadata contradict themselves.
     """
-    metadata: dict[str, str] = {}
-    if header.version == 2:
-        split = layout.metadata_start - layout.content_end
-        metadata = unpack_metadata(tail[:split], tail[split:])
-    message = Message(
-        content,
-        _device_text(header.device_bytes),
-        header.timestamp,
-        header.version,
-        layout.message_id,
-        metadata,
-        type_name=type_name,
-    )
+    version, _, device_bytes, timestamp, _, _ = header
+    message = Message(content, _device_text(device_bytes), timestamp, version, type_name=type_name)
     message.crc_ok = crc_ok
+    if layout is not None:
+        split = layout.metadata_start - layout.content_end
+        message.message_id = layout.message_id
+        message.metadata = unpack_metadata(tail[:split], tail[split:])
     return message
 
 
-def crc_error(header: Header, crc: int) -> CrcError:
+def crc_error(header: HeaderFields, crc: int) -> CrcError:
     """Return the refusal of a body that has another CRC than its header announces."""
+    _, type_bytes, device_bytes, _, _, announced = header
     return CrcError(
-        f'{header.type_name} {header.device_name!r}: header has CRC {header.crc:016x}, '
+        f'{wire.text(type_bytes)} {wire.text(device_bytes)!r}: header has CRC {announced:016x}, '
         f'body has {crc:016x}'
     )

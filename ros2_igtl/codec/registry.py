@@ -77,8 +77,8 @@ def register(content_class: type[_C]) -> type[_C]:
 
     :raises ValueError: a name is taken, or not 1 to 12 printable ASCII characters.
     """
-    for type_name in (content_class.type_name, *content_class.aliases):
-        wire_name = type_name.encode('ascii', 'replace')
+    type_names = (content_class.type_name, *content_class.aliases)
+    for type_name in type_names:
         if not is_type_name(type_name):
             raise ValueError(
                 f'type name {type_name!r} of {content_class.__name__} must be 1 to '
@@ -87,8 +87,10 @@ def register(content_class: type[_C]) -> type[_C]:
         known = MESSAGE_TYPES.get(type_name)
         if known is not None and known is not content_class:
             raise ValueError(f'type name {type_name!r} is taken by {known.__qualname__}')
+    for type_name in type_names:
+        wire_name = type_name.encode().ljust(TYPE_NAME_SIZE, b'\0')
         MESSAGE_TYPES[type_name] = content_class
-        TYPE_BY_WIRE_NAME[wire_name.ljust(TYPE_NAME_SIZE, b'\0')] = (type_name, content_class)
+        TYPE_BY_WIRE_NAME[wire_name] = (type_name, content_class)
     return content_class
 
 

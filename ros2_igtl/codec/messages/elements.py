@@ -17,6 +17,31 @@ from ros2_igtl.codec.registry import Content, check_multiple
 _E = TypeVar('_E', bound='ElementList')
 
 
+def _fit(values: list[Any], dtype: np.dtype[Any], field: str) -> Any:
+    """
+    Return the values of one field as the field holds them; numpy alone would cut, wrap or repeat.
+
+    :raises NameTooLongError: a text fills the field.
+    :raises ValueRangeError: a value has another shape than the field, or does not fit it.
+    """
+    if dtype.kind == 'S':
+        texts = (wire.text(value) if isinstance(value, bytes) else value for value in values)
+        return [wire.inner_name(text, dtype.itemsize, field) for text in texts]
+    try:
+        given = np.array(values)
+        with np.errstate(over='ignore', invalid='ignore'):
+            stored = given.astype(dtype.base)
+        if dtype.base.kind == 'f':
+            fits = np.array_equal(np.isfinite(stored), np.isfinite(given))
+        else:
+            fits = np.array_equal(stored, given)
+    except (ValueError, TypeError, OverflowError):  # ragged, or no numbers
+        fits = False
+    if not fits or given.shape[1:] != dtype.shape:
+        raise ValueRangeError(f'{field} {values}: shape {dtype.shape} of {dtype.base} is allowed')
+    return stored
+
+
 class ElementList(Content):
     """
     A list of elements, a structured numpy array that views the received bytes.
@@ -59,19 +84,16 @@ class ElementList(Content):
         rows = list(rows)
         array = np.zeros(len(rows), cls.dtype)
         fields: Mapping[str, Any] = cls.dtype.fields or {}
-        for index, row in enumerate(rows):
-            for field, value in row.items():
-                if field not in fields:
-                    raise ValueRangeError(
-                        f'{cls.type_name} has no field {field!r}; {", ".join(fields)} are allowed'
-                    )
-                if isinstance(value, str):
-                    size = fields[field][0].itemsize
-                    value = wire.inner_name(value, size, f'{cls.type_name} {field}')
-                try:
-                    array[field][index] = value
-                except (ValueError, TypeError, OverflowError) as error:
-                    raise ValueRangeError(f'{cls.type_name} {field} {value!r}: {error}') from None
+        unknown = {field for row in rows for field in row} - fields.keys()
+        if unknown:
+            raise ValueRangeError(
+                f'{cls.type_name} has no field {min(unknown)!r}; {", ".join(fields)} are allowed'
+            )
+        for field, (dtype, *_) in fields.items():
+            given = [index for index, row in enumerate(rows) if field in row]
+            values = [rows[index][field] for index in given]
+            if values:
+                array[field][given] = _fit(values, dtype, f'{cls.type_name} {field}')
         return array
 
     def __len__(self) -> int:

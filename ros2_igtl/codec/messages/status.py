@@ -83,5 +83,7 @@ class Status(Content):
         # error_name may fill its field: the golden message of the reference does not, but its
         # receiver reads 20 bytes.
         error_name = wire.name(self.error_name, 20, 'error name')
+        if '\0' in self.message:
+            raise ValueRangeError('STATUS message has a NUL character, which would end it early')
         message = self.message.encode('utf-8', 'surrogateescape') + b'\0'
         return _LAYOUT.pack(self.code, self.subcode, error_name), message

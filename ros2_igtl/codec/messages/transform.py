@@ -51,7 +51,7 @@ class Transform(_Transform, Content):
         """Return the transform of 48 bytes."""
         if len(content) != _LAYOUT.size:
             check_size('TRANSFORM', content, _LAYOUT.size)
-        return cls._make(_LAYOUT.unpack(content))
+        return tuple.__new__(cls, _LAYOUT.unpack(content))
 
     def pack_parts(self) -> tuple[bytes]:
         """Return 48 bytes."""
