@@ -44,6 +44,7 @@ class BridgeConnection:
         self.detail = ''
         self.senders: list[Sender] = []
         self._node = node
+        self._io_thread = io_thread
         self._buffer = buffer
         endpoint = Client if settings.mode == 'client' else Server
         self._endpoint: Client | Server = endpoint(
@@ -55,7 +56,14 @@ class BridgeConnection:
             for row in self._outbound_rows
             if row.ros_topic_name is not None
         )
-        self.inbound = Inbound(node, settings, broadcaster, tree, subscribed)
+        self.inbound = Inbound(
+            node,
+            settings,
+            broadcaster,
+            tree,
+            lambda delay_s, function: io_thread.loop.call_later(delay_s, function),
+            subscribed,
+        )
 
     def start(self) -> None:
         """
@@ -87,6 +95,8 @@ class BridgeConnection:
             sender.destroy()
         self.senders.clear()
         self._endpoint.stop()
+        if self._io_thread.is_running:
+            self._io_thread.call(self.inbound.release)
         self.inbound.destroy()
 
     @property

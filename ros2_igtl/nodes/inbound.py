@@ -32,6 +32,14 @@ from ros2_igtl.nodes.settings import Settings
 # A peer that makes up names must not make publishers without end.
 MAX_DEVICES = 500
 
+# What comes first on a new topic is held until the subscribers that wait for it are connected, or
+# they would never see it: discovery takes some milliseconds.
+HOLD_S = 0.5
+HOLD_POLL_S = 0.002
+
+# Messages that one read brought have one time of arrival; tf needs different ones.
+BURST_NS = 10_000_000
+
 
 class Tree:
     """Keeps what one node sends to tf a tree: the first parent of a child stays its parent."""
@@ -54,6 +62,7 @@ class Route:
     frames: tuple[str, str] = ('', '')  # child, parent
     rate: Rate = field(default_factory=Rate)
     topics: tuple[str, ...] = ()
+    held: list[tuple[Publisher, Any]] | None = None  # None: publish at once
     last_stamp_ns: int = -1
     stale_timeout_s: float = 0.0  # 0: never stale
     interval_s: float = 0.0  # least time between two messages
@@ -68,6 +77,7 @@ class Inbound:
     :param settings: the connection's.
     :param broadcaster: what sends to /tf.
     :param tree: of the node; shared by its connections.
+    :param call_later: of the I/O thread's loop: calls a function after seconds.
     :param subscribed: topics this connection sends from, which it must not publish on.
     """
 
@@ -77,6 +87,7 @@ class Inbound:
         settings: Settings,
         broadcaster: TransformBroadcaster,
         tree: Tree,
+        call_later: Callable[[float, Callable[[], None]], Any],
         subscribed: frozenset[str],
     ) -> None:
         self.outcomes = Outcomes()
@@ -87,6 +98,7 @@ class Inbound:
         self._settings = settings
         self._broadcaster = broadcaster
         self._tree = tree
+        self._call_later = call_later
         self._subscribed = subscribed
         self._owners: dict[str, tuple[str, str]] = {}  # topic -> type and device
         self._publishers: list[Publisher] = []
@@ -117,8 +129,13 @@ class Inbound:
             else:
                 outcomes.done += 1
 
+    def release(self) -> None:
+        """Publish what is held, now."""
+        for route in self.routes.values():
+            self._release(route, 0.0)
+
     def destroy(self) -> None:
-        """Destroy the publishers."""
+        """Destroy the publishers; nothing may be held any more."""
         for publisher in self._publishers:
             self._node.destroy_publisher(publisher)
         self._publishers.clear()
@@ -143,6 +160,8 @@ class Inbound:
         if self._node.get_clock().ros_time_is_active:
             receive_time_ns = self._node.get_clock().now().nanoseconds
         stamp_ns = self.estimator.stamp(message.timestamp, receive_time_ns)
+        if stamp_ns == receive_time_ns and 0 <= route.last_stamp_ns - stamp_ns < BURST_NS:
+            stamp_ns = route.last_stamp_ns + 1  # they came together, and in this order
         sec, nanosec = split_stamp(stamp_ns)
         child, parent = route.frames
         context = Context(message.device_name, Time(sec=sec, nanosec=nanosec), parent, child)
@@ -156,7 +175,10 @@ class Inbound:
             self._broadcaster.sendTransform(transforms)
         for publisher, ros_messages in ready:
             for ros_message in ros_messages:
-                publisher.publish(ros_message)
+                if route.held is None:
+                    publisher.publish(ros_message)
+                else:
+                    route.held.append((publisher, ros_message))
         route.rate.tick()
         return ''
 
@@ -218,7 +240,28 @@ class Inbound:
             if not self._add_output(route, message, mapping, row):
                 return Route(skip='topic_taken')
         route.topics = tuple(publisher.topic_name for _, publisher in route.outputs)
+        self._hold(route)
         return route
+
+    def _hold(self, route: Route) -> None:
+        """Hold what comes until those who wait for it are connected."""
+        route.held = []
+        self._release(route, time.monotonic() + HOLD_S)
+
+    def _release(self, route: Route, deadline: float) -> None:
+        """Publish what is held if all are connected, or it is late; else look again soon."""
+        if route.held is None:
+            return
+        if time.monotonic() < deadline and not all(
+            publisher.get_subscription_count()
+            >= self._node.count_subscribers(publisher.topic_name)
+            for _, publisher in route.outputs
+        ):
+            self._call_later(HOLD_POLL_S, lambda: self._release(route, deadline))
+            return
+        held, route.held = route.held, None
+        for publisher, ros_message in held:
+            publisher.publish(ros_message)
 
     def _refusal(self, device: str, rows: Sequence[MappingConfig]) -> str:
         """Return why a device is not published at all."""

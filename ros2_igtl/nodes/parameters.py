@@ -13,6 +13,7 @@ from rcl_interfaces.msg import (
     ParameterDescriptor,
     SetParametersResult,
 )
+from rclpy.exceptions import ParameterUninitializedException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
@@ -155,11 +156,15 @@ def declare_parameters(node: Node) -> None:
 
 def parameter_values(node: Node) -> dict[str, Any]:
     """Return the values of all parameters; lists as tuples."""
-    values = {name: node.get_parameter(name).value for name in _DEFAULTS}
-    return {
-        name: tuple(value or ()) if _DEFAULTS[name].default == () else value
-        for name, value in values.items()
-    }
+    return {name: _value(node, name) for name in _DEFAULTS}
+
+
+def _value(node: Node, name: str) -> Any:
+    try:
+        value = node.get_parameter(name).value
+    except ParameterUninitializedException:
+        return ()  # a list that nobody has set
+    return tuple(value) if _DEFAULTS[name].default == () else value
 
 
 def judge(parameters: list[Parameter], configured: bool) -> SetParametersResult:

@@ -1,0 +1,115 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""A bridge node and a user's node in one process, spinning in a thread, for the tests of nodes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import rclpy
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+
+from helpers.waiting import wait_until
+from ros2_igtl.convert.interfaces import ros_type
+from ros2_igtl.nodes.bridge import BridgeNode
+
+
+class Graph:
+    """
+    A ROS context of its own with a node to test by.
+
+    :ivar user: the node that subscribes and publishes as a user would.
+    :ivar stack: what is to be closed with it, the peers for example.
+    """
+
+    def __init__(self) -> None:
+        self.context = Context()
+        rclpy.init(context=self.context)
+        self.user = Node('user', context=self.context)
+        self._executor = SingleThreadedExecutor(context=self.context)
+        self._executor.add_node(self.user)
+        self.stack = ExitStack()
+        self._bridges: list[BridgeNode] = []
+        self._thread = threading.Thread(target=self._executor.spin, daemon=True)
+        self._thread.start()
+
+    def add_bridge(
+        self, mode: str, parameters: dict[str, Any], name: str = 'bridge', autostart: bool = True
+    ) -> BridgeNode:
+        """Add a bridge node with its parameters; configured and active if it can be."""
+        node = BridgeNode(
+            name,
+            mode,
+            context=self.context,
+            parameter_overrides=[Parameter(key, value=value) for key, value in parameters.items()],
+        )
+        self._bridges.append(node)
+        self._executor.add_node(node)
+        if autostart:
+            node.autostart()
+        return node
+
+    def remove_bridge(self, node: BridgeNode) -> None:
+        """Close and destroy a bridge node."""
+        self._bridges.remove(node)
+        node.close()
+        self._executor.remove_node(node)
+        node.destroy_node()
+
+    def subscribe(
+        self,
+        ros_type_name: str,
+        topic: str,
+        *,
+        depth: int = 100,
+        latched: bool = False,
+        best_effort: bool = False,
+    ) -> list[Any]:
+        """Subscribe and return the list that fills with what comes."""
+        received: list[Any] = []
+        profile = QoSProfile(depth=depth)
+        if latched:
+            profile.durability = DurabilityPolicy.TRANSIENT_LOCAL
+        if best_effort:
+            profile.reliability = ReliabilityPolicy.BEST_EFFORT
+        self.user.create_subscription(ros_type(ros_type_name), topic, received.append, profile)
+        return received
+
+    def publisher(self, ros_type_name: str, topic: str, qos: Any = 100) -> Any:
+        """Return a publisher that has found its subscriber."""
+        publisher = self.user.create_publisher(ros_type(ros_type_name), topic, qos)
+        wait_until(lambda: publisher.get_subscription_count() > 0, 10.0, f'subscriber of {topic}')
+        return publisher
+
+    def wait_for_topic(self, topic: str, timeout_s: float = 10.0) -> None:
+        """Wait until a topic is published and our subscription has found its publisher."""
+        wait_until(
+            lambda: self.user.count_publishers(topic) > 0, timeout_s, f'a publisher of {topic}'
+        )
+
+    def close(self) -> None:
+        """Close all nodes and the context."""
+        self.stack.close()
+        for node in list(self._bridges):
+            self.remove_bridge(node)
+        self._executor.shutdown()
+        self._thread.join(5.0)
+        self.user.destroy_node()
+        rclpy.shutdown(context=self.context)
+
+
+@contextmanager
+def ros_graph() -> Iterator[Graph]:
+    """Provide a graph and close it."""
+    graph = Graph()
+    try:
+        yield graph
+    finally:
+        graph.close()
