@@ -6,9 +6,17 @@ The mapping file: which devices become which topics, and which topics are sent. 
     config = load_config('mapping.yaml', pairs)   # or ConfigError, with all that is wrong in it
 """
 
-from .errors import ConfigError, Problem
-from .load import Pairs, load_config, parse_config
-from .schema import Config, ConnectionConfig, Direction, MappingConfig, Mode, TfLookup, TfTool
+from ros2_igtl.config.errors import ConfigError, Problem
+from ros2_igtl.config.load import Pairs, load_config, parse_config
+from ros2_igtl.config.schema import (
+    Config,
+    ConnectionConfig,
+    Direction,
+    MappingConfig,
+    Mode,
+    TfLookup,
+    TfTool,
+)
 
 __all__ = [
     'Config',

@@ -18,7 +18,7 @@ from typing import Any
 
 import yaml
 
-from .errors import Refused
+from ros2_igtl.config.errors import Refused
 
 Check = Callable[[yaml.Node], Any]
 
@@ -93,15 +93,16 @@ def truth(node: yaml.Node) -> bool:
 
 def whole_number(low: int, high: int) -> Check:
     """Return a check for a whole number from `low` to `high`."""
+    allowed = f'a whole number from {low} to {high}' if low < high else f'{low}'
 
     def check(node: yaml.Node) -> int:
         if kind(node) != 'a whole number':
             quotes = ' without quotes' if _is_quoted(node) else ''
-            raise Refused(f'is {show(node)}; allowed: a whole number from {low} to {high}{quotes}')
+            raise Refused(f'is {show(node)}; allowed: {allowed}{quotes}')
         # A number of a million digits is refused by its first ones.
         value = int(node.value[:30])
         if not low <= value <= high:
-            raise Refused(f'is {clip(node.value)}; allowed: {low} to {high}')
+            raise Refused(f'is {clip(node.value)}; allowed: {allowed}')
         return value
 
     return check
@@ -109,11 +110,12 @@ def whole_number(low: int, high: int) -> Check:
 
 def number(low: float, high: float, unit: str, *, above: bool = False) -> Check:
     """Return a check for a finite number from `low` (or, if `above`, above it) to `high`."""
-    allowed = f'{"above" if above else "from"} {low:g} to {high:g} {unit}'
+    start = f'above {low:g}, up to' if above else f'from {low:g} to'
+    allowed = f'a number {start} {high:g} {unit}'
 
     def check(node: yaml.Node) -> float:
         if kind(node) not in ('a whole number', 'a number'):
-            raise Refused(f'is {show(node)}; allowed: a number {allowed}')
+            raise Refused(f'is {show(node)}; allowed: {allowed}')
         value = float(node.value.replace('.inf', 'inf').replace('.nan', 'nan'))
         if not (math.isfinite(value) and low <= value <= high) or (above and value == low):
             raise Refused(f'is {clip(node.value)}; allowed: {allowed}')

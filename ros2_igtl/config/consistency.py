@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any
 
-from .schema import MappingConfig
-from .section import Section
+from ros2_igtl.config.schema import MappingConfig
+from ros2_igtl.config.section import Section
 
 
 class Consistency:

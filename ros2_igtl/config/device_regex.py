@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 import warnings
 
-from .errors import Refused
+from ros2_igtl.config.errors import Refused
 
 MAX_REGEX_LENGTH = 200
 # Four times `.*` in one expression; what is allowed takes some 10 ms at worst on 20 characters.

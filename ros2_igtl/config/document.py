@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 from yaml.reader import Reader
 
-from .errors import Problems
+from ros2_igtl.config.errors import Problems
 
 # 5000 mappings fit; pure Python reads it in about 3 s on a slow machine.
 MAX_FILE_BYTES = 1_000_000
@@ -123,6 +123,10 @@ def _decode(data: bytes, problems: Problems) -> str:
 
 
 def _explain(error: yaml.MarkedYAMLError) -> str:
-    problem = error.problem or error.context or 'cannot be read'
+    problem = error.problem or 'cannot be read'
+    if problem.startswith('but ') and error.context:
+        problem = f'{error.context}, {problem}'
+    elif error.context and error.context_mark:
+        problem = f'{problem}, {error.context} that starts in line {error.context_mark.line + 1}'
     hint = '; indent with spaces' if r'\t' in problem else ''
     return f'{problem}{hint}'

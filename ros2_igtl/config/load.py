@@ -8,18 +8,19 @@ What one value may be is in checks.py; what rows must not do to each other is in
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Set
 from typing import Any
 
 import yaml
 
-from . import checks
-from .consistency import Consistency
-from .device_regex import compile_device_regex
-from .document import compose, read_file
-from .errors import Problems, Refused
-from .schema import Config, ConnectionConfig, MappingConfig, TfLookup, TfTool
-from .section import Section
+from ros2_igtl.config import checks
+from ros2_igtl.config.consistency import Consistency
+from ros2_igtl.config.device_regex import compile_device_regex
+from ros2_igtl.config.document import compose, read_file
+from ros2_igtl.config.errors import Problems, Refused
+from ros2_igtl.config.schema import Config, ConnectionConfig, MappingConfig, TfLookup, TfTool
+from ros2_igtl.config.section import Section
 
 # (OpenIGTLink type name, ROS type name) -> the directions it can be converted in.
 Pairs = Mapping[tuple[str, str], Set[str]]
@@ -37,8 +38,17 @@ def _nested(node: yaml.Node) -> yaml.Node:
     return node
 
 
-_seconds = checks.number(0, 3600, 's')
-_seconds_above_0 = checks.number(0, 3600, 's', above=True)
+def _device_regex(node: yaml.Node) -> re.Pattern[str]:
+    return compile_device_regex(checks.text(node))
+
+
+def _device_regex_text(node: yaml.Node) -> str:
+    return _device_regex(node).pattern
+
+
+# More than a day is a mistake of units.
+_seconds = checks.number(0, 86_400, 's')
+_timeout = checks.number(0.01, 86_400, 's')
 _rate = checks.number(0, 10_000, 'Hz', above=True)
 
 FILE_KEYS: dict[str, checks.Check] = {
@@ -49,18 +59,17 @@ FILE_KEYS: dict[str, checks.Check] = {
 # Node parameters that may differ from connection to connection, by the parameters' names.
 OPTION_KEYS: dict[str, checks.Check] = {
     'header_version': checks.whole_number(0, 2),
-    'allowed_peers': _nested,
     'max_clients': checks.whole_number(1, 1000),
     'max_message_bytes': checks.whole_number(1, 2**40),
     'crc_policy': checks.word('reject', 'warn', 'ignore'),
     'send_buffer_limit': checks.whole_number(1, 2**40),
-    'send_timeout': _seconds_above_0,
-    'connect_timeout': _seconds_above_0,
-    'header_timeout': _seconds_above_0,
-    'body_timeout': _seconds_above_0,
+    'send_timeout': _timeout,
+    'connect_timeout': _timeout,
+    'header_timeout': _timeout,
+    'body_timeout': _timeout,
     'keepalive_interval': _seconds,
-    'reconnect_initial_delay': _seconds_above_0,
-    'reconnect_max_delay': _seconds_above_0,
+    'reconnect_initial_delay': _timeout,
+    'reconnect_max_delay': _timeout,
     'timestamp_mode': checks.word('auto', 'device', 'receive'),
     'time_offset': checks.number(-1e9, 1e9, 's'),
     'max_clock_skew': _seconds,
@@ -69,6 +78,13 @@ OPTION_KEYS: dict[str, checks.Check] = {
     'frame_prefix': checks.frame_prefix,
     'default_frame_id': checks.frame_id,
     'lazy': checks.truth,
+}
+
+# Those of them that are lists, by what an item may be.
+OPTION_LISTS: dict[str, checks.Check] = {
+    'allowed_peers': checks.network,
+    'device_whitelist': _device_regex_text,
+    'device_blacklist': _device_regex_text,
 }
 
 # What only the one who listens, or only the one who dials, can be told.
@@ -83,11 +99,12 @@ CONNECTION_KEYS: dict[str, checks.Check] = {
     'auto_inbound': checks.truth,
     'mappings': _nested,
     **OPTION_KEYS,
+    **dict.fromkeys(OPTION_LISTS, _nested),
 }
 
 MAPPING_KEYS: dict[str, checks.Check] = {
     'igtl_device_name': checks.device_name,
-    'igtl_device_regex': lambda node: compile_device_regex(checks.text(node)),
+    'igtl_device_regex': _device_regex,
     'igtl_type_name': checks.type_name,
     'ros_topic_name': checks.topic_name,
     'ros_type_name': checks.ros_type_name,
@@ -178,10 +195,11 @@ class _Reader:
         section = Section(node, f'connections[{index}]', CONNECTION_KEYS, self._problems)
         values = section.values
         _check_role(section)
-        if 'allowed_peers' in values:
-            values['allowed_peers'] = _read_networks(section)
+        for name in OPTION_LISTS.keys() & values.keys():
+            values[name] = _read_list(section, name, OPTION_LISTS[name])
         self._consistency.add_connection(section, alone=alone)
-        options = {name: values.pop(name) for name in OPTION_KEYS if name in values}
+        names = {**OPTION_KEYS, **OPTION_LISTS}
+        options = {name: values.pop(name) for name in names if name in values}
         nodes = section.items('mappings')
         rows = (
             self._read_row(row, section.key(f'mappings[{at}]'), index, options)
@@ -229,15 +247,15 @@ def _check_role(section: Section) -> None:
         section.refuse('reconnect_initial_delay', text)
 
 
-def _read_networks(section: Section) -> tuple[str, ...]:
-    networks = []
-    for index, node in enumerate(section.items('allowed_peers')):
+def _read_list(section: Section, name: str, check: checks.Check) -> tuple[Any, ...]:
+    values = []
+    for index, node in enumerate(section.items(name)):
         try:
-            networks.append(checks.network(node))
+            values.append(check(node))
         except Refused as refused:
             line = node.start_mark.line + 1
-            section.problems.add(line, section.key(f'allowed_peers[{index}]'), str(refused))
-    return tuple(networks)
+            section.problems.add(line, section.key(f'{name}[{index}]'), str(refused))
+    return tuple(values)
 
 
 def _check_inbound(section: Section) -> None:
@@ -276,12 +294,13 @@ def _read_qos(section: Section) -> dict[str, Any]:
 
 
 def _read_tf(section: Section) -> TfLookup | None:
-    """Return the lookup, or None if a key of its own is missing."""
+    """Return the lookup, or None if anything is wrong with it."""
+    problems_before = len(section.problems)
     tf = Section(section.values['tf'], section.key('tf'), TF_KEYS, section.problems)
     tf.require('rate')
     if not tf.has('tools'):
         _check_frame_pair(tf)
-        return TfLookup(**tf.values) if 'rate' in tf.values else None
+        return TfLookup(**tf.values) if len(section.problems) == problems_before else None
     tf.forbid(['parent_frame_id', 'child_frame_id'], 'stands beside tools; allowed: in each tool')
     tools: dict[str, TfTool] = {}
     nodes = tf.items('tools')
@@ -295,8 +314,9 @@ def _read_tf(section: Section) -> TfLookup | None:
             tool.refuse('name', f'{tool.values["name"]!r} stands twice; allowed: one tool a name')
         elif len(tool.values) == len(TF_TOOL_KEYS):
             tools[tool.values['name']] = TfTool(**tool.values)
-    rate = tf.values.get('rate')
-    return TfLookup(rate, tools=tuple(tools.values())) if rate is not None else None
+    if len(section.problems) > problems_before:
+        return None
+    return TfLookup(tf.values['rate'], tools=tuple(tools.values()))
 
 
 def _check_frame_pair(section: Section) -> None:
@@ -326,9 +346,12 @@ def _check_pair(section: Section, pairs: Pairs) -> None:
         text = f'{type_name!r} has no {direction} conversion{near}; allowed: '
         section.refuse('igtl_type_name', text + ', '.join(sorted(known)))
     elif tf is not None and (TF_TOOLS_TYPE if tf.tools else TF_TYPE) not in allowed:
-        what = 'tools' if tf.tools else 'one pair of frames'
-        text = f'looks up {what}, and {type_name} cannot be made of that; allowed: '
-        section.refuse('tf', text + ('one pair of frames' if tf.tools else 'tools'))
+        other = 'ros_topic_name and ros_type_name'
+        if TF_TYPE in allowed:
+            other = 'tf with parent_frame_id and child_frame_id'
+        elif TF_TOOLS_TYPE in allowed:
+            other = 'tf with tools'
+        section.refuse('tf', f'{type_name} cannot be made of this lookup; allowed: {other}')
     elif ros_type_name is not None and ros_type_name not in allowed:
         near = checks.suggest(ros_type_name, allowed)
         text = f'{ros_type_name!r} has no {direction} conversion with {type_name}{near}; allowed: '

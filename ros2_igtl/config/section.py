@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
-from . import checks
-from .errors import Problems, Refused
+from ros2_igtl.config import checks
+from ros2_igtl.config.errors import Problems, Refused
 
 
 class Section:
@@ -28,7 +28,8 @@ class Section:
         self.problems = problems
         self._key = key
         self._lines: dict[str, int] = {}
-        if not isinstance(node, yaml.MappingNode):
+        self._is_mapping = isinstance(node, yaml.MappingNode)
+        if not self._is_mapping:
             self._add(
                 self.line, f'is {checks.show(node)}; allowed: a mapping of {", ".join(keys)}'
             )
@@ -74,9 +75,9 @@ class Section:
         self.problems.add(self.line_of(name), self.key(name), text)
 
     def require(self, *names: str, hint: str = 'it has no default') -> None:
-        """Note each of the keys that is missing."""
+        """Note each of the keys that is missing from what is a mapping at all."""
         for name in names:
-            if not self.has(name):
+            if self._is_mapping and not self.has(name):
                 self.refuse(name, f'is missing; {hint}')
 
     def forbid(self, names: Iterable[str], text: str) -> None:

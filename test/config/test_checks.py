@@ -1,0 +1,83 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What one value may be: the values that are taken; refusals stand in refused_*.txt."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+
+from ros2_igtl.config import checks
+from ros2_igtl.config.errors import Refused
+
+whole_number = checks.whole_number(-5, 20_000)
+number = checks.number(-10, 10, 'm')
+
+
+def node(text: str) -> yaml.Node:
+    found = yaml.compose(text, Loader=yaml.SafeLoader)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    ('check', 'text', 'value'),
+    [
+        (checks.truth, 'true', True),
+        (checks.truth, 'FALSE', False),
+        (whole_number, '18944', 18944),
+        (whole_number, '+7', 7),
+        (whole_number, '-5', -5),
+        (number, '1', 1.0),
+        (number, '-.5e+1', -5.0),
+        (number, '10', 10.0),
+        (checks.number(0, 1, 's', above=True), '1e-9', 1e-9),
+        (checks.text, 'a b', 'a b'),
+        (checks.text, '"no"', 'no'),
+        (checks.text, "'12'", '12'),
+        (checks.text, '""', ''),
+        (checks.text, '>-\n a\n b', 'a b'),
+        (checks.word('a', 'b'), 'b', 'b'),
+        (checks.device_name, '""', ''),
+        (checks.device_name, 'é' * 10, 'é' * 10),
+        (checks.tool_name, 'a' * 19, 'a' * 19),
+        (checks.type_name, 'GET_POLYDATA', 'GET_POLYDATA'),
+        (checks.ros_type_name, 'my_msgs2/msg/Type3', 'my_msgs2/msg/Type3'),
+        (checks.topic_name, 'a', 'a'),
+        (checks.topic_name, '/a/b_1/_c', '/a/b_1/_c'),
+        (checks.topic_name, '~/a', '~/a'),
+        (checks.topic_name, 'a__b', 'a__b'),
+        (checks.connection_name, 'plus_1', 'plus_1'),
+        (checks.frame_id, 'tool-0/tip', 'tool-0/tip'),
+        (checks.frame_prefix, '""', ''),
+        (checks.frame_prefix, 'left_', 'left_'),
+        (checks.address, '127.0.0.1', '127.0.0.1'),
+        (checks.address, 'fe80::1%eth0', 'fe80::1%eth0'),
+        (checks.address, 'scanner-2.hospital.example.', 'scanner-2.hospital.example.'),
+        (checks.network, '10.0.0.5', '10.0.0.5'),
+        (checks.network, '2001:db8::/32', '2001:db8::/32'),
+    ],
+)
+def test_an_allowed_value_is_taken(check: checks.Check, text: str, value: Any) -> None:
+    found = check(node(text))
+    assert found == value
+    assert type(found) is type(value)
+
+
+@pytest.mark.parametrize('text', ['', '~', '[a]', '{a: b}', 'a b', '/a', '1'])
+def test_a_frame_prefix_is_text_or_empty_in_quotes(text: str) -> None:
+    empty = yaml.ScalarNode('tag:yaml.org,2002:null', '')
+    with pytest.raises(Refused):
+        checks.frame_prefix(node(text) if text else empty)
+
+
+def test_a_suggestion_is_found_whatever_the_case() -> None:
+    assert checks.suggest('transform', ['STRING', 'TRANSFORM']) == " (did you mean 'TRANSFORM'?)"
+    assert checks.suggest('zzz', ['STRING']) == ''
+
+
+def test_what_is_shown_of_a_long_text_is_cut_off() -> None:
+    assert checks.clip('a' * 60) == 'a' * 60
+    assert checks.clip('a' * 61) == 'a' * 57 + '...'

@@ -1,0 +1,271 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Mapping files to Config or to lines of problems; the parts are tested beside this file."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ros2_igtl import config
+from ros2_igtl.config import load
+
+BOTH = {'IGTL_TO_ROS', 'ROS_TO_IGTL'}
+PAIRS = {
+    ('TRANSFORM', 'geometry_msgs/msg/TransformStamped'): BOTH,
+    ('TRANSFORM', 'geometry_msgs/msg/PoseStamped'): BOTH,
+    ('TDATA', 'ros2_igtl/msg/TrackingData'): BOTH,
+    ('IMAGE', 'ros2_igtl/msg/ImageGeometry'): {'IGTL_TO_ROS'},
+    ('IMU', 'sensor_msgs/msg/Imu'): BOTH,
+    ('STATUS', 'diagnostic_msgs/msg/DiagnosticStatus'): {'IGTL_TO_ROS'},
+}
+
+
+def read(text: str, pairs: load.Pairs | None = PAIRS) -> config.Config:
+    return config.parse_config(text.encode(), 'f', pairs)
+
+
+def problems_of(text: str) -> list[str]:
+    with pytest.raises(config.ConfigError) as refusal:
+        read(text)
+    return str(refusal.value).splitlines()
+
+
+def refused(name: str) -> list[tuple[str, list[str]]]:
+    """Return what a list of refusals beside this file holds: texts, and what is told of each."""
+    cases = []
+    for case in (Path(__file__).parent / name).read_text().split('\n\n')[1:]:
+        lines = case.splitlines()
+        text = ''.join(
+            f'{line[1:]}\n' if line.startswith('|') else f'  - {{{line}}}\n'
+            for line in lines
+            if not line.startswith('    ')
+        )
+        cases.append((text, [line.strip() for line in lines if line.startswith('    ')]))
+    return cases
+
+
+def assert_problems(text: str, expected: list[str]) -> None:
+    found = problems_of(text)
+    short = [
+        line.removeprefix('f:')
+        .replace('connections[0].mappings[', 'rows[')
+        .replace('connections[0]', 'connection')
+        for line in found
+    ]
+    for at, line in enumerate(expected[: len(short)]):
+        if line.endswith(' ...'):
+            short[at] = short[at][: len(line) - 3] + '...'
+    assert short == expected
+
+
+@pytest.mark.parametrize(('text', 'expected'), refused('refused_files.txt'))
+def test_a_wrong_file_is_refused_line_by_line(text: str, expected: list[str]) -> None:
+    assert_problems(text, expected)
+
+
+@pytest.mark.parametrize(('connection', 'expected'), refused('refused_connections.txt'))
+def test_a_wrong_connection_is_refused_line_by_line(connection: str, expected: list[str]) -> None:
+    assert_problems(f'version: 1\nconnections:\n{connection}', expected)
+
+
+@pytest.mark.parametrize(('rows', 'expected'), refused('refused_rows.txt'))
+def test_a_wrong_row_is_refused_line_by_line(rows: str, expected: list[str]) -> None:
+    assert_problems(f'version: 1\nconnections:\n- mappings:\n{rows}', expected)
+
+
+EVERYTHING = """\
+version: 1
+connections:
+  - name: plus
+    mode: client
+    address: ::1
+    port: 18944
+    auto_inbound: false
+    header_version: 2
+    time_offset: -1
+    send_timeout: 1.5
+    crc_policy: warn
+    device_whitelist: ['Probe.*', Stylus]
+    mappings:
+      - igtl_device_name: ProbeToTracker
+        igtl_type_name: TRANSFORM
+        ros_topic_name: ~/probe/pose
+        ros_type_name: geometry_msgs/msg/PoseStamped
+        direction: IGTL_TO_ROS
+        frame_id: Tracker
+        child_frame_id: Probe
+        publish_tf: false
+        stale_timeout: 0
+        rate_limit: 50
+        qos: {reliability: best_effort, durability: volatile, history: keep_last, depth: 5}
+      - {igtl_device_regex: '(?i)tool[0-9]+', igtl_type_name: IMAGE, direction: IGTL_TO_ROS}
+      - {igtl_device_name: '', igtl_type_name: VIDEO, direction: IGTL_TO_ROS, skip: true}
+      - igtl_device_name: Robot
+        igtl_type_name: TRANSFORM
+        direction: ROS_TO_IGTL
+        ros_topic_name: /robot
+        ros_type_name: geometry_msgs/msg/TransformStamped
+        qos: {history: keep_all}
+      - igtl_device_name: ToolToBase
+        igtl_type_name: TRANSFORM
+        direction: ROS_TO_IGTL
+        tf: {rate: 20, parent_frame_id: base, child_frame_id: tool}
+      - igtl_device_name: Tools
+        igtl_type_name: TDATA
+        direction: ROS_TO_IGTL
+        tf:
+          rate: 0.5
+          tools:
+            - {name: a, parent_frame_id: base, child_frame_id: a}
+            - {name: b, parent_frame_id: base, child_frame_id: b}
+  - name: scanner
+    mode: server
+    address: 0.0.0.0
+    port: 0
+    allowed_peers: [192.168.0.0/24, fe80::/10]
+    max_clients: 2
+"""
+
+
+def test_every_key_of_a_right_file_arrives() -> None:
+    plus, scanner = read(EVERYTHING).connections
+    pose, images, skipped, robot, looked_up, tools = plus.mappings
+    assert plus == config.ConnectionConfig(
+        line=3,
+        name='plus',
+        mode='client',
+        address='::1',
+        port=18944,
+        auto_inbound=False,
+        options={
+            'header_version': 2,
+            'time_offset': -1.0,
+            'send_timeout': 1.5,
+            'crc_policy': 'warn',
+            'device_whitelist': ('Probe.*', 'Stylus'),
+        },
+        mappings=(pose, images, skipped, robot, looked_up, tools),
+    )
+    assert scanner == config.ConnectionConfig(
+        line=45,
+        name='scanner',
+        mode='server',
+        address='0.0.0.0',
+        port=0,
+        options={'allowed_peers': ('192.168.0.0/24', 'fe80::/10'), 'max_clients': 2},
+    )
+    assert pose == config.MappingConfig(
+        igtl_type_name='TRANSFORM',
+        direction='IGTL_TO_ROS',
+        line=14,
+        igtl_device_name='ProbeToTracker',
+        ros_topic_name='~/probe/pose',
+        ros_type_name='geometry_msgs/msg/PoseStamped',
+        frame_id='Tracker',
+        child_frame_id='Probe',
+        publish_tf=False,
+        stale_timeout=0.0,
+        rate_limit=50.0,
+        qos={
+            'reliability': 'best_effort',
+            'durability': 'volatile',
+            'history': 'keep_last',
+            'depth': 5,
+        },
+    )
+    assert images == config.MappingConfig(
+        igtl_type_name='IMAGE',
+        direction='IGTL_TO_ROS',
+        line=25,
+        igtl_device_regex=re.compile('(?i)tool[0-9]+'),
+    )
+    assert skipped == config.MappingConfig(
+        igtl_type_name='VIDEO',
+        direction='IGTL_TO_ROS',
+        line=26,
+        igtl_device_name='',
+        skip=True,
+    )
+    assert robot == config.MappingConfig(
+        igtl_type_name='TRANSFORM',
+        direction='ROS_TO_IGTL',
+        line=27,
+        igtl_device_name='Robot',
+        ros_topic_name='/robot',
+        ros_type_name='geometry_msgs/msg/TransformStamped',
+        qos={'history': 'keep_all'},
+    )
+    assert looked_up.tf == config.TfLookup(20.0, 'base', 'tool')
+    assert tools.tf == config.TfLookup(
+        0.5, tools=(config.TfTool('a', 'base', 'a'), config.TfTool('b', 'base', 'b'))
+    )
+
+
+def test_what_is_not_said_is_left_to_the_node() -> None:
+    assert read('version: 1\nconnections: [{}]') == config.Config(
+        (config.ConnectionConfig(line=2, options={}, mappings=()),)
+    )
+
+
+def test_any_pair_of_types_is_taken_when_none_are_given() -> None:
+    text = EVERYTHING.replace('igtl_type_name: TRANSFORM', 'igtl_type_name: NEW_TYPE')
+    assert read(text, None).connections[0].mappings[0].igtl_type_name == 'NEW_TYPE'
+
+
+def test_a_file_is_read_from_its_path(tmp_path: Path) -> None:
+    path = tmp_path / 'mapping.yaml'
+    path.write_text(EVERYTHING)
+    assert config.load_config(str(path), PAIRS) == read(EVERYTHING)
+
+
+def test_a_problem_names_the_file_it_was_read_from(tmp_path: Path) -> None:
+    path = tmp_path / 'mapping.yaml'
+    path.write_text('version: 3\n')
+    with pytest.raises(config.ConfigError, match=re.escape(f'{path}:1: version: is 3')):
+        config.load_config(str(path))
+
+
+def _mutated(base: str) -> st.SearchStrategy[str]:
+    """Return the text with up to 5 pieces cut out, doubled or replaced."""
+    piece = st.one_of(
+        st.sampled_from(['&a ', '*a', '!', '!!int ', '|\n', '? ', ': ', '- ', '[', ']', '{', '}']),
+        st.sampled_from(
+            [',', '"', "'", '\\U99999999', '\t', '\r', '#', '---\n', '<<: ', '~', '.nan']
+        ),
+        st.text(max_size=5),
+    )
+    place = st.integers(0, len(base))
+    edit = st.tuples(place, st.integers(0, 12), piece)
+
+    def apply(edits: list[tuple[int, int, str]]) -> str:
+        text = base
+        for at, length, new in edits:
+            text = text[:at] + new + text[at + length :]
+        return text
+
+    return st.lists(edit, max_size=5).map(apply)
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    st.one_of(
+        st.binary(max_size=200),
+        st.text(max_size=200).map(lambda text: text.encode('utf-8', 'replace')),
+        _mutated(EVERYTHING).map(lambda text: text.encode('utf-8', 'replace')),
+    )
+)
+def test_any_bytes_give_a_config_or_the_documented_error(data: bytes) -> None:
+    try:
+        read_config = config.parse_config(data, 'f', PAIRS)
+    except config.ConfigError as error:
+        lines = len(data.decode('utf-8', 'replace').splitlines())
+        for problem in error.problems:
+            assert 1 <= problem.line <= lines + 1
+            assert str(problem).isprintable()
+    else:
+        assert read_config.connections
