@@ -104,19 +104,21 @@ def quaternion_from_rotation(
     Source: Higham 1986, SIAM J. Sci. Stat. Comput. 7(4) (nearest: the polar factor, by Newton's
     iteration); Shepperd 1978, J. Guidance and Control 1(3).
     """
-    deviation = max(
-        abs(r11 * r11 + r21 * r21 + r31 * r31 - 1.0),
-        abs(r12 * r12 + r22 * r22 + r32 * r32 - 1.0),
-        abs(r13 * r13 + r23 * r23 + r33 * r33 - 1.0),
-        abs(r11 * r12 + r21 * r22 + r31 * r32),
-        abs(r11 * r13 + r21 * r23 + r31 * r33),
-        abs(r12 * r13 + r22 * r23 + r32 * r33),
-    )
-    if not deviation <= RIGID_TOLERANCE:
+    xx = abs(r11 * r11 + r21 * r21 + r31 * r31 - 1.0)
+    yy = abs(r12 * r12 + r22 * r22 + r32 * r32 - 1.0)
+    zz = abs(r13 * r13 + r23 * r23 + r33 * r33 - 1.0)
+    xy = abs(r11 * r12 + r21 * r22 + r31 * r32)
+    xz = abs(r11 * r13 + r21 * r23 + r31 * r33)
+    yz = abs(r12 * r13 + r22 * r23 + r32 * r33)
+    limit = RIGID_TOLERANCE
+    # One by one: max() would pass over NaN.
+    if not (
+        xx <= limit and yy <= limit and zz <= limit and xy <= limit and xz <= limit and yz <= limit
+    ):
         check_finite(r11, r21, r31, r12, r22, r32, r13, r23, r33)
+        deviation = max(xx, yy, zz, xy, xz, yz)
         raise ConvertError(
-            'non_rigid',
-            f'RtR is off the identity by {deviation:.3g}, {RIGID_TOLERANCE:g} is allowed',
+            'non_rigid', f'RtR is off the identity by {deviation:.3g}, {limit:g} is allowed'
         )
     # A matrix within the tolerance has singular values within 1.5e-3 of 1. A step leaves half the
     # square of that, so two leave 1e-12 of the matrix's shear and the rotation itself untouched.

@@ -35,8 +35,8 @@ from ros2_igtl.convert.geometry import (
     rotation_from_quaternion,
     unit_quaternion,
 )
-
 from ros2_igtl.convert.time import join_stamp
+
 
 def transform_to_transform_stamped(content: codec.Transform, context: Context) -> TransformStamped:
     """

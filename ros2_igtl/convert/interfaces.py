@@ -36,7 +36,7 @@ def message_with_data(message_class: Any, data: Any, **fields: Any) -> Any:
 
     :param data: any bytes-like; if not an array('B'), it is copied into one.
     """
-    if not isinstance(data, array):
+    if not isinstance(data, array) or data.typecode != 'B':
         # frombytes takes any buffer of bytes; the constructor walks over all but bytes one by one
         copied = array('B')
         copied.frombytes(memoryview(data).cast('B'))

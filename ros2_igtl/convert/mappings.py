@@ -27,7 +27,7 @@ from ros2_igtl.convert.interfaces import ros_type
 __all__ = ['MAPPINGS', 'TF_SOURCES', 'Mapping', 'find_mapping', 'mappings_for', 'ros_type']
 
 ToRos: TypeAlias = Callable[[Any, Context], Sequence[Any]]
-FromRos: TypeAlias = Callable[[Any], Sequence[Outbound]]
+FromRos: TypeAlias = Callable[..., Sequence[Outbound]]  # the message, and its companion if any
 
 
 def always(content: codec.Content) -> bool:

@@ -59,15 +59,8 @@ _SCALAR_TYPES = {
     if scalar_type is not ScalarType.UINT32
 }
 _GENERIC = re.compile(r'(8U|8S|16U|16S|32S|32F|64F)C([1-9][0-9]{0,2})')
-_ITEM_SIZES = {
-    ScalarType.INT8: 1,
-    ScalarType.UINT8: 1,
-    ScalarType.INT16: 2,
-    ScalarType.UINT16: 2,
-    ScalarType.INT32: 4,
-    ScalarType.FLOAT32: 4,
-    ScalarType.FLOAT64: 8,
-}
+# Bytes of one component in the ROS message.
+_ITEM_SIZES = {scalar_type: int(prefix[:-1]) // 8 for scalar_type, prefix in _PREFIXES.items()}
 
 
 def image_to_ros(content: codec.Image, context: Context) -> Image:
@@ -89,10 +82,9 @@ def image_to_ros(content: codec.Image, context: Context) -> Image:
     image_geometry.check_axes(content.axes, content.position)
     scalar_type, components = content.scalar_type, content.components
     data = content.data
-    item_size = content.dtype.itemsize
     if scalar_type == ScalarType.UINT32:
-        data = content.pixels.astype('>f8' if content.endian == codec.Endian.BIG else '<f8')
-        item_size = 8
+        order = '>' if content.endian == codec.Endian.BIG else '<'
+        data = content.pixels.astype(f'{order}f8').view(np.uint8)
     encoding = _NAMES.get((scalar_type, components))
     width, height, _ = content.size
     return message_with_data(
@@ -103,7 +95,7 @@ def image_to_ros(content: codec.Image, context: Context) -> Image:
         width=width,
         encoding=encoding or f'{_PREFIXES[scalar_type]}C{components}',
         is_bigendian=int(content.endian == codec.Endian.BIG),
-        step=width * components * item_size,
+        step=width * components * _ITEM_SIZES[scalar_type],
     )
 
 

@@ -1,0 +1,74 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""ros2_igtl.convert.interfaces: the pixels of a message are the very buffer it was given."""
+
+from array import array
+from typing import Any
+
+import numpy as np
+import pytest
+from geometry_msgs.msg import PoseStamped
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
+
+from ros2_igtl.convert.interfaces import message_with_data, ros_type
+from ros2_igtl.msg import Volume
+
+
+def test_an_interface_is_found_by_its_name() -> None:
+    assert ros_type('geometry_msgs/msg/PoseStamped') is PoseStamped
+    assert ros_type('ros2_igtl/msg/Volume') is Volume
+
+
+@pytest.mark.parametrize('name', ['PoseStamped', 'geometry_msgs/PoseStamped', 'a/b/c/d', '//', ''])
+def test_a_name_of_another_form_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match='is no interface name'):
+        ros_type(name)
+
+
+def test_an_interface_that_is_not_installed_is_refused() -> None:
+    with pytest.raises(ImportError):
+        ros_type('no_such_msgs/msg/Pose')
+    with pytest.raises(AttributeError):
+        ros_type('geometry_msgs/msg/NoSuchPose')
+
+
+@pytest.mark.parametrize('message_class', [Image, Volume])
+def test_an_array_of_bytes_is_kept_as_it_is(message_class: Any) -> None:
+    data = array('B', b'123456')
+    message = message_with_data(message_class, data, header=Header(frame_id='probe'))
+    assert message.data is data
+    assert message.header.frame_id == 'probe'
+
+
+@pytest.mark.parametrize(
+    'data',
+    [
+        b'\1\2\3\4\5\6\7\x08',
+        bytearray(b'\1\2\3\4\5\6\7\x08'),
+        memoryview(b'\1\2\3\4\5\6\7\x08'),
+        np.frombuffer(b'\1\2\3\4\5\6\7\x08', '=u2').reshape(2, 2),
+        array('H', np.frombuffer(b'\1\2\3\4\5\6\7\x08', '=u2').tolist()),
+    ],
+    ids=['bytes', 'bytearray', 'memoryview', 'numpy', 'array of H'],
+)
+def test_any_other_buffer_is_copied_into_one(data: Any) -> None:
+    message = message_with_data(Image, data)
+    assert message.data == array('B', b'\1\2\3\4\5\6\7\x08')
+
+
+def test_a_message_class_without_checks_gets_no_keyword_for_them() -> None:
+    # the messages of Humble
+    class Plain:
+        __slots__ = ('_data', '_header')
+        data: Any
+
+        def __init__(self, **fields: Any) -> None:
+            assert fields == {'header': 1}
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            assert name == 'data'
+            object.__setattr__(self, '_data', value)
+
+    data = array('B', b'1')
+    assert message_with_data(Plain, data, header=1)._data is data
