@@ -16,7 +16,6 @@ from typing import Any
 from builtin_interfaces.msg import Time
 from rclpy.node import Node
 from rclpy.publisher import Publisher
-from rclpy.qos_overriding_options import QoSOverridingOptions
 from tf2_ros import TransformBroadcaster
 
 from ros2_igtl import codec
@@ -26,7 +25,7 @@ from ros2_igtl.convert.context import Context
 from ros2_igtl.convert.errors import ConvertError
 from ros2_igtl.convert.time import StampEstimator, split_stamp
 from ros2_igtl.nodes.counters import Outcomes, Rate
-from ros2_igtl.nodes.qos import publisher_qos
+from ros2_igtl.nodes.qos import publisher_overriding, publisher_qos
 from ros2_igtl.nodes.settings import Settings
 
 # A peer that makes up names must not make publishers without end.
@@ -157,11 +156,7 @@ class Inbound:
             raise ConvertError(
                 'transform_status', f"the peer says TransformStatus '{naming.escape(status)}'"
             )
-        if self._node.get_clock().ros_time_is_active:
-            receive_time_ns = self._node.get_clock().now().nanoseconds
-        stamp_ns = self.estimator.stamp(message.timestamp, receive_time_ns)
-        if stamp_ns == receive_time_ns and 0 <= route.last_stamp_ns - stamp_ns < BURST_NS:
-            stamp_ns = route.last_stamp_ns + 1  # they came together, and in this order
+        stamp_ns = self._stamp_ns(message, route, receive_time_ns)
         sec, nanosec = split_stamp(stamp_ns)
         child, parent = route.frames
         context = Context(message.device_name, Time(sec=sec, nanosec=nanosec), parent, child)
@@ -181,6 +176,15 @@ class Inbound:
                     route.held.append((publisher, ros_message))
         route.rate.tick()
         return ''
+
+    def _stamp_ns(self, message: codec.Message, route: Route, receive_time_ns: int) -> int:
+        clock = self._node.get_clock()
+        if clock.ros_time_is_active:
+            receive_time_ns = clock.now().nanoseconds
+        stamp_ns = self.estimator.stamp(message.timestamp, receive_time_ns)
+        if stamp_ns == receive_time_ns and 0 <= route.last_stamp_ns - stamp_ns < BURST_NS:
+            return route.last_stamp_ns + 1  # they came together, and in this order
+        return stamp_ns
 
     def _transforms(
         self, message: codec.Message, route: Route, context: Context, stamp_ns: int
@@ -237,8 +241,9 @@ class Inbound:
         intervals = (1.0 / row.rate_limit for row in rows if row.rate_limit)
         route.interval_s = max(intervals, default=0.0)
         for mapping, row in outputs:
-            if not self._add_output(route, message, mapping, row):
-                return Route(skip='topic_taken')
+            cause = self._add_output(route, message, mapping, row)
+            if cause:
+                return Route(skip=cause)
         route.topics = tuple(publisher.topic_name for _, publisher in route.outputs)
         self._hold(route)
         return route
@@ -310,7 +315,8 @@ class Inbound:
         message: codec.Message,
         mapping: mappings.Mapping,
         row: MappingConfig | None,
-    ) -> bool:
+    ) -> str:
+        """Make a publisher, or return why not."""
         topic = row.ros_topic_name if row else None
         if topic is None:
             device = naming.topic_token(message.device_name)
@@ -321,16 +327,16 @@ class Inbound:
         owner = (message.type_name, message.device_name)
         if resolved in self._subscribed:
             self._tell(message, 'echo', f'{resolved} is sent to this peer; it would come back')
-            return False
+            return 'echo'
         if self._owners.setdefault(resolved, owner) != owner:
             first = naming.escape(' '.join(self._owners[resolved]))
             self._tell(message, 'topic_taken', f'{resolved} belongs to {first} already')
-            return False
+            return 'topic_taken'
         publisher = self._node.create_publisher(
             mappings.ros_type(mapping.ros_type_name),
             topic,
             publisher_qos(mapping, row.qos if row else {}),
-            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+            qos_overriding_options=publisher_overriding(row.qos if row else {}),
         )
         self._publishers.append(publisher)
         route.outputs.append((mapping, publisher))
@@ -338,7 +344,7 @@ class Inbound:
             f'{self._settings.name}: {message.type_name} '
             f"'{naming.escape(message.device_name)}' -> {resolved} ({mapping.ros_type_name})"
         )
-        return True
+        return ''
 
     def _tell(self, message: codec.Message, cause: str, text: str) -> None:
         """Log the first of each cause a device; the counters tell the rest."""

@@ -16,7 +16,6 @@ from typing import Any
 
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
-from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.time import Time
 from tf2_ros import Buffer, TransformException
 
@@ -28,7 +27,7 @@ from ros2_igtl.convert.errors import ConvertError
 from ros2_igtl.convert.geometry_msgs import tracking_data_from_transform_stamped
 from ros2_igtl.convert.mappings import find_mapping, ros_type
 from ros2_igtl.nodes.counters import Outcomes, Rate
-from ros2_igtl.nodes.qos import subscription_qos
+from ros2_igtl.nodes.qos import subscription_overriding, subscription_qos
 
 TF_TYPE = 'geometry_msgs/msg/TransformStamped'
 
@@ -148,7 +147,7 @@ class TopicSender(Sender):
             self._topic,
             self._received,
             profile,
-            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+            qos_overriding_options=subscription_overriding(self.row.qos),
         )
         if self._companion_topic and self._companion_subscription is None:
             companion = next(

@@ -8,7 +8,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos import (
+    DurabilityPolicy,
+    HistoryPolicy,
+    QoSPolicyKind,
+    QoSProfile,
+    ReliabilityPolicy,
+)
+from rclpy.qos_overriding_options import QoSOverridingOptions
 
 from ros2_igtl.convert.mappings import Mapping as Row
 
@@ -43,6 +50,20 @@ def _apply(profile: QoSProfile, overrides: Mapping[str, Any]) -> QoSProfile:
     if 'depth' in overrides:
         profile.depth = overrides['depth']
     return profile
+
+
+# Recreated subscriptions have to follow their publishers, and a declared override never changes.
+_FOLLOWING = (QoSPolicyKind.HISTORY, QoSPolicyKind.DEPTH)
+
+
+def publisher_overriding(overrides: Mapping[str, Any]) -> QoSOverridingOptions | None:
+    """Return which policies the ``qos_overrides`` parameters may set: none the file has set."""
+    return None if overrides else QoSOverridingOptions.with_default_policies()
+
+
+def subscription_overriding(overrides: Mapping[str, Any]) -> QoSOverridingOptions | None:
+    """Return the same for a subscription, whose other policies follow its publishers."""
+    return None if overrides else QoSOverridingOptions(policy_kinds=_FOLLOWING)
 
 
 def publisher_qos(row: Row, overrides: Mapping[str, Any]) -> QoSProfile:
