@@ -1,0 +1,117 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The package builds and installs in each of the ways that its users know."""
+
+from __future__ import annotations
+
+import configparser
+import os
+import re
+import shutil
+import subprocess
+import sys
+import venv
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PARTS = ['package.xml', 'CMakeLists.txt', 'setup.py', 'setup.cfg', 'pyproject.toml', 'LICENSE']
+FOLDERS = ['config', 'launch', 'msg', 'resource', 'ros2_igtl', 'srv']
+
+USE = """
+from ros2_igtl import codec
+from ros2_igtl.msg import TrackedTool, Volume
+from ros2_igtl.nodes import client, server
+assert Volume.UINT16 == 5 and TrackedTool.INSTRUMENT_3D == 3
+print(codec.__file__)
+"""
+
+
+def copy_of_package(folder: Path) -> Path:
+    """Return a copy of what the package is made of, and of nothing that was built of it."""
+    package = folder / 'ros2_igtl'
+    package.mkdir(parents=True)
+    for name in PARTS:
+        shutil.copy(ROOT / name, package)
+    for name in FOLDERS:
+        if (ROOT / name).is_dir():
+            shutil.copytree(
+                ROOT / name, package / name, ignore=shutil.ignore_patterns('__pycache__')
+            )
+    return package
+
+
+def run(*command: str | Path, cwd: Path, env: dict[str, str]) -> str:
+    """Run a command and return what it prints; it must succeed."""
+    process = subprocess.run(
+        command, cwd=cwd, env=env, text=True, capture_output=True, check=False, timeout=300
+    )
+    output = process.stdout + process.stderr
+    assert process.returncode == 0, f'{command} failed:\n{output[-5000:]}'
+    return process.stdout
+
+
+def test_both_manifests_tell_the_same_version() -> None:
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / 'setup.cfg')
+    manifest = ElementTree.parse(ROOT / 'package.xml').getroot()
+    assert manifest.findtext('version') == setup['metadata']['version']
+    assert manifest.findtext('name') == setup['metadata']['name']
+
+
+def test_the_build_lists_every_interface() -> None:
+    listed = re.findall(r'^  ((?:msg|srv)/\w+\.\w+)$', (ROOT / 'CMakeLists.txt').read_text(), re.M)
+    files = {
+        str(path.relative_to(ROOT))
+        for name in ('msg', 'srv')
+        for path in (ROOT / name).glob('*.*')
+    }
+    assert set(listed) == files
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize('options', [[], ['--symlink-install']], ids=['copied', 'linked'])
+def test_colcon_builds_it(tmp_path: Path, options: list[str]) -> None:
+    if shutil.which('colcon') is None or 'AMENT_PREFIX_PATH' not in os.environ:
+        pytest.skip('needs colcon and a sourced ROS 2')
+    package = copy_of_package(tmp_path / 'src')
+    env = {**os.environ, 'MAKEFLAGS': '-j2'}
+    run(
+        'colcon', 'build', *options,
+        '--cmake-args', '-DBUILD_TESTING=OFF', f'-DPython3_EXECUTABLE={sys.executable}',
+        cwd=tmp_path, env=env,
+    )  # fmt: skip
+    prefix = tmp_path / 'install' / 'ros2_igtl'
+    sourced = ['sh', '-c', f'. {tmp_path}/install/local_setup.sh && exec "$@"', 'sh']
+    where = Path(run(*sourced, sys.executable, '-c', USE, cwd=tmp_path, env=env).strip())
+    assert where.is_relative_to(prefix)
+    assert where.is_symlink() is bool(options)
+    assert 'usage' in run(*sourced, 'igtl', '--help', cwd=tmp_path, env=env).lower()
+    for program in ('igtl_client', 'igtl_server'):
+        assert os.access(prefix / 'lib' / 'ros2_igtl' / program, os.X_OK)
+    for name in ('launch', 'config'):
+        installed = {p.name for p in (prefix / 'share' / 'ros2_igtl' / name).iterdir()}
+        assert installed == {p.name for p in (package / name).iterdir()}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_pip_installs_it_without_ros(tmp_path: Path) -> None:
+    package = copy_of_package(tmp_path / 'src')
+    venv.create(tmp_path / 'venv', with_pip=True)
+    python = tmp_path / 'venv' / 'bin' / 'python'
+    ros = ('AMENT_PREFIX_PATH', 'LD_LIBRARY_PATH', 'PYTHONPATH', 'ROS_DISTRO', 'VIRTUAL_ENV')
+    env = {name: value for name, value in os.environ.items() if name not in ros}
+    run(python, '-m', 'pip', 'install', '--quiet', package, cwd=tmp_path, env=env)
+    use = (
+        'from ros2_igtl import codec\n'
+        'import ros2_igtl.config, ros2_igtl.sim, ros2_igtl.transport.client\n'
+        "data = codec.pack(codec.Message(codec.String('hello')))\n"
+        'print(codec.unpack(data).type_name)\n'
+    )
+    assert run(python, '-c', use, cwd=tmp_path, env=env) == 'STRING\n'
+    igtl = tmp_path / 'venv' / 'bin' / 'igtl'
+    assert 'usage' in run(igtl, '--help', cwd=tmp_path, env=env).lower()

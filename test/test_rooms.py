@@ -1,0 +1,135 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Imports between the rooms go one way, and each room imports no more than it may."""
+
+from __future__ import annotations
+
+import ast
+import sys
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / 'ros2_igtl'
+
+# a room, and the rooms it may import
+ROOMS = {
+    'codec': set(),
+    'transport': {'codec'},
+    'convert': {'codec', 'msg', 'srv'},
+    'config': {'codec', 'convert'},
+    'sim': {'codec', 'transport'},
+    'cli': {'codec', 'transport', 'convert', 'config', 'sim'},
+    'nodes': {'codec', 'transport', 'convert', 'config', 'msg', 'srv'},
+}
+
+# what a room may import besides the standard library
+THIRD_PARTY = {
+    'codec': {'fastcrc', 'numpy'},
+    'transport': set(),
+    'convert': {'numpy'},
+    'config': {'yaml'},
+    'sim': {'numpy'},
+    'cli': {'numpy', 'yaml'},
+    'nodes': {'numpy', 'yaml'},
+}
+
+# what codec and convert do without: bytes in, values out, nothing waits or tells the time there
+WAITING = {
+    'asyncio', 'concurrent', 'datetime', 'logging', 'multiprocessing', 'select', 'selectors',
+    'signal', 'socket', 'socketserver', 'ssl', 'subprocess', 'threading', 'time',
+}  # fmt: skip
+INTERFACES = ('_msgs', '_interfaces')
+
+
+def imports_of(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield the line and the full name of each module that a file imports, wherever it does."""
+    for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            module = node.module or ''
+            if node.level:
+                package = path.relative_to(ROOT).parts[: -node.level]
+                module = '.'.join([*package, *filter(None, [module])])
+            yield from ((node.lineno, f'{module}.{alias.name}') for alias in node.names)
+
+
+def is_interface(module: str) -> bool:
+    return module.partition('.')[0].endswith(INTERFACES)
+
+
+def is_allowed(room: str, module: str) -> bool:
+    """Return whether a room may import a module."""
+    top, _, below = module.partition('.')
+    if top == 'ros2_igtl':
+        return below.partition('.')[0] in {room, *ROOMS[room]}
+    if room == 'nodes':
+        return True  # the one room that may import all of ROS
+    if top in sys.stdlib_module_names:
+        return room not in ('codec', 'convert') or top not in WAITING
+    return top in THIRD_PARTY[room] or (room == 'convert' and is_interface(module))
+
+
+def test_every_folder_is_a_room() -> None:
+    folders = {p.name for p in PACKAGE.iterdir() if any(p.glob('*.py'))}
+    assert folders == set(ROOMS)
+
+
+def test_the_package_itself_is_a_docstring() -> None:
+    (only,) = ast.parse((PACKAGE / '__init__.py').read_text(encoding='utf-8')).body
+    assert isinstance(only, ast.Expr)
+
+
+@pytest.mark.parametrize('room', ROOMS)
+def test_a_room_imports_what_it_may(room: str) -> None:
+    wrong = [
+        f'{path.relative_to(ROOT)}:{line}: {module}'
+        for path in sorted((PACKAGE / room).rglob('*.py'))
+        for line, module in imports_of(path)
+        if not is_allowed(room, module)
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ('room', 'module'),
+    [
+        ('codec', 'socket'),
+        ('codec', 'ros2_igtl.transport.client'),
+        ('codec', 'rclpy'),
+        ('transport', 'rclpy.node'),
+        ('transport', 'ros2_igtl.convert'),
+        ('convert', 'rclpy.time'),
+        ('convert', 'ros2_igtl.nodes.bridge'),
+        ('config', 'sensor_msgs.msg'),
+        ('cli', 'ros2_igtl.nodes'),
+        ('sim', 'rclpy'),
+    ],
+)
+def test_what_a_room_may_not_import_is_seen(room: str, module: str) -> None:
+    assert not is_allowed(room, module)
+
+
+def test_every_ros_package_imported_is_declared() -> None:
+    manifest = ElementTree.parse(ROOT / 'package.xml').getroot()
+    declared = {
+        (node.text or '').strip()
+        for tag in ('depend', 'exec_depend')
+        for node in manifest.iter(tag)
+    }
+    # the modules of tf2_ros_py and of Python packages are not named like their packages
+    names = {'tf2_ros': 'tf2_ros_py', 'numpy': 'python3-numpy', 'yaml': 'python3-yaml'}
+    imported = {
+        module.partition('.')[0]
+        for path in PACKAGE.rglob('*.py')
+        for _, module in imports_of(path)
+    }
+    needed = {
+        names.get(name, name)
+        for name in imported - sys.stdlib_module_names - {'ros2_igtl', 'fastcrc'}
+    }
+    assert needed <= declared
