@@ -4,6 +4,9 @@
 
 import pytest
 from builtin_interfaces.msg import Time
+from hypothesis import given
+from hypothesis import strategies as st
+from rclpy.serialization import deserialize_message, serialize_message
 from std_msgs.msg import String
 
 from ros2_igtl import codec
@@ -29,6 +32,12 @@ CONTEXT = Context('Robot', Time(), 'Tracker', 'Robot')
 )
 def test_b24_any_text_of_a_peer_is_read(raw: bytes, encoding: int, text: str) -> None:
     assert std_msgs.string_to_ros(codec.String.from_raw(raw, encoding), CONTEXT).data == text
+
+
+@given(st.binary(max_size=30), st.sampled_from([0, 3, 4, 17, 106, 1000, 1013, 1015, 2084, 65535]))
+def test_b24_any_bytes_of_a_peer_can_be_published_whole(raw: bytes, encoding: int) -> None:
+    message = std_msgs.string_to_ros(codec.String.from_raw(raw, encoding), CONTEXT)
+    assert deserialize_message(serialize_message(message), String) == message
 
 
 @pytest.mark.parametrize(
