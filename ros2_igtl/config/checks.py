@@ -221,11 +221,6 @@ def frame_id(node: yaml.Node) -> str:
     return value
 
 
-def frame_prefix(node: yaml.Node) -> str:
-    """Return what is put before the names of tf frames; '' is nothing."""
-    return frame_id(node) if node.value != '' or kind(node) == 'nothing' else ''
-
-
 def address(node: yaml.Node) -> str:
     """Return an IPv4 or IPv6 address or a host name."""
     value = text(node)

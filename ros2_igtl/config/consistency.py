@@ -15,6 +15,9 @@ from typing import Any
 from ros2_igtl.config.schema import MappingConfig
 from ros2_igtl.config.section import Section
 
+# What the rows of one device and type cannot say one this and one that: it is about the device.
+DEVICE_KEYS = ('frame_id', 'child_frame_id', 'publish_tf', 'stale_timeout', 'rate_limit')
+
 
 class Consistency:
     """Remembers what each row claimed, and in which line; refuses the second claim."""
@@ -22,8 +25,8 @@ class Consistency:
     def __init__(self) -> None:
         self._lines: dict[Hashable, int] = {}
         self._skipped: dict[Hashable, tuple[bool, int]] = {}
-        # Of each child frame: its parent frame (None: the default one), its device, its line.
-        self._frames: dict[str, tuple[str | None, Hashable, int]] = {}
+        # Of each device, what its rows say together, and the section that said it.
+        self._devices: dict[Hashable, dict[str, tuple[Any, Section]]] = {}
 
     def add_connection(self, section: Section, *, alone: bool) -> None:
         """Refuse a connection that has another one's name, or its address and port."""
@@ -39,7 +42,7 @@ class Consistency:
     def add_row(
         self, section: Section, row: MappingConfig, connection: int, options: dict[str, Any]
     ) -> None:
-        """Refuse a row that sends, publishes or hangs into tf what another row does."""
+        """Refuse a row that sends or publishes what another row does, or contradicts it."""
         regex = row.igtl_device_regex.pattern if row.igtl_device_regex else None
         device = (connection, row.igtl_device_name, regex, row.igtl_type_name)
         if row.direction == 'ROS_TO_IGTL':
@@ -57,11 +60,34 @@ class Consistency:
         else:
             text = 'publishes the same type of the same device on the default topic'
             self._claim(section, 'ros_topic_name', text, 'default', device, row.ros_type_name)
-        publishes_tf = (
-            options.get('publish_tf', True) if row.publish_tf is None else row.publish_tf
-        )
-        if row.child_frame_id is not None and publishes_tf:
-            self._add_frame(section, row, device, options.get('frame_prefix', ''))
+        # tf can be turned off for all of a connection, and no row turns it on again.
+        said = {'tf': (options.get('publish_tf', True), section)}
+        self._add_to_device(section, self._devices.setdefault(device, said))
+
+    def check_tree(self) -> None:
+        """Keep tf a tree: one device for each child frame, and no circle."""
+        parents: dict[str, str] = {}
+        lines: dict[str, int] = {}
+        for said in self._devices.values():
+            if 'child_frame_id' not in said or not _is_on_tf(said):
+                continue
+            child, section = said['child_frame_id']
+            if child in lines:
+                text = f'is {child!r}, of another device in line {lines[child]}'
+                section.refuse('child_frame_id', f'{text}; allowed: one device')
+                continue
+            lines[child] = section.line_of('child_frame_id')
+            if 'frame_id' in said:
+                parent, section = said['frame_id']
+                above = parent
+                while above != child and above in parents:
+                    above = parents[above]
+                if above == child:
+                    section.refuse(
+                        'frame_id', f'{parent!r} hangs below {child!r}; allowed: a tree'
+                    )
+                else:
+                    parents[child] = parent
 
     def _claim(self, section: Section, key: str, text: str, *claim: Hashable) -> None:
         if claim in self._lines:
@@ -69,25 +95,16 @@ class Consistency:
         else:
             self._lines[claim] = section.line_of(key)
 
-    def _add_frame(
-        self, section: Section, row: MappingConfig, device: Hashable, prefix: str
-    ) -> None:
-        """Keep tf a tree: one parent and one device for each child frame, and no circle."""
-        child = f'{prefix}{row.child_frame_id}'
-        parent = None if row.frame_id is None else f'{prefix}{row.frame_id}'
-        if child in self._frames:
-            first_parent, first_device, line = self._frames[child]
-            if device != first_device:
-                text = f'{child!r} comes from another device in line {line}; allowed: one device'
-                section.refuse('child_frame_id', text)
-            elif parent != first_parent:
-                text = f'{child!r} has another parent frame in line {line}; allowed: one parent'
-                section.refuse('child_frame_id', text)
-            return
-        above = parent
-        while above != child and above in self._frames:
-            above = self._frames[above][0]
-        if above == child:
-            section.refuse('frame_id', f'{parent!r} hangs below {child!r}; allowed: a tree')
-        else:
-            self._frames[child] = (parent, device, section.line_of('child_frame_id'))
+    def _add_to_device(self, section: Section, said: dict[str, tuple[Any, Section]]) -> None:
+        for key in DEVICE_KEYS:
+            if key not in section.values:
+                continue
+            value, first = said.setdefault(key, (section.values[key], section))
+            if value != section.values[key]:
+                line = first.line_of(key)
+                text = f'is another in line {line}; allowed: one for all rows of a device and type'
+                section.refuse(key, text)
+
+
+def _is_on_tf(said: dict[str, tuple[Any, Section]]) -> bool:
+    return all(said[key][0] for key in ('tf', 'publish_tf') if key in said)

@@ -40,9 +40,10 @@ def compile_device_regex(pattern: str) -> re.Pattern[str]:
         raise Refused(f'the expression has {len(pattern)} characters; allowed: {MAX_REGEX_LENGTH}')
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter('error', FutureWarning)  # `[[`: it may change its meaning
+            # `[[` may change its meaning; a flag that is not at the start is an error from 3.11.
+            warnings.simplefilter('error')
             compiled = re.compile(pattern)
-    except (re.error, OverflowError, FutureWarning) as error:
+    except (re.error, OverflowError, Warning) as error:
         raise Refused(f'{pattern!r} is not a regular expression: {error}') from None
     if _count_ways(pattern.removeprefix('(?i)')) > MAX_WAYS:
         raise Refused(

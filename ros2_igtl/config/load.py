@@ -75,9 +75,7 @@ OPTION_KEYS: dict[str, checks.Check] = {
     'max_clock_skew': _seconds,
     'stale_timeout': _seconds,
     'publish_tf': checks.truth,
-    'frame_prefix': checks.frame_prefix,
     'default_frame_id': checks.frame_id,
-    'lazy': checks.truth,
 }
 
 # Those of them that are lists, by what an item may be.
@@ -123,6 +121,7 @@ INBOUND_KEYS = ('igtl_device_regex', 'frame_id', 'child_frame_id', 'publish_tf',
 OUTBOUND_KEYS = ('tf',)
 # What a row with tf may not say: it has no topic, and tf.rate is its rate.
 TOPIC_KEYS = ('ros_topic_name', 'ros_type_name', 'qos', 'rate_limit')
+NO_TOOLS = f'is for {INBOUND}, and for tf with tools'
 # What a row with `skip: true` may say.
 SKIP_KEYS = ('igtl_device_name', 'igtl_device_regex', 'igtl_type_name', 'direction', 'skip')
 
@@ -188,6 +187,7 @@ class _Reader:
             self._read_connection(node, index, alone=len(nodes) == 1)
             for index, node in enumerate(nodes)
         )
+        self._consistency.check_tree()
         self._problems.raise_if_any()
         return Config(connections)
 
@@ -284,6 +284,7 @@ def _check_outbound(section: Section) -> None:
     else:
         hint = f'{OUTBOUND} needs it, or tf in place of a topic'
         section.require('ros_topic_name', 'ros_type_name', hint=hint)
+        section.forbid(['stale_timeout'], NO_TOOLS)
 
 
 def _read_qos(section: Section) -> dict[str, Any]:
@@ -300,6 +301,7 @@ def _read_tf(section: Section) -> TfLookup | None:
     tf.require('rate')
     if not tf.has('tools'):
         _check_frame_pair(tf)
+        section.forbid(['stale_timeout'], NO_TOOLS)
         return TfLookup(**tf.values) if len(section.problems) == problems_before else None
     tf.forbid(['parent_frame_id', 'child_frame_id'], 'stands beside tools; allowed: in each tool')
     tools: dict[str, TfTool] = {}

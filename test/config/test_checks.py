@@ -10,7 +10,6 @@ import pytest
 import yaml
 
 from ros2_igtl.config import checks
-from ros2_igtl.config.errors import Refused
 
 whole_number = checks.whole_number(-5, 20_000)
 number = checks.number(-10, 10, 'm')
@@ -51,8 +50,6 @@ def node(text: str) -> yaml.Node:
         (checks.topic_name, 'a__b', 'a__b'),
         (checks.connection_name, 'plus_1', 'plus_1'),
         (checks.frame_id, 'tool-0/tip', 'tool-0/tip'),
-        (checks.frame_prefix, '""', ''),
-        (checks.frame_prefix, 'left_', 'left_'),
         (checks.address, '127.0.0.1', '127.0.0.1'),
         (checks.address, 'fe80::1%eth0', 'fe80::1%eth0'),
         (checks.address, 'scanner-2.hospital.example.', 'scanner-2.hospital.example.'),
@@ -64,13 +61,6 @@ def test_an_allowed_value_is_taken(check: checks.Check, text: str, value: Any) -
     found = check(node(text))
     assert found == value
     assert type(found) is type(value)
-
-
-@pytest.mark.parametrize('text', ['', '~', '[a]', '{a: b}', 'a b', '/a', '1'])
-def test_a_frame_prefix_is_text_or_empty_in_quotes(text: str) -> None:
-    empty = yaml.ScalarNode('tag:yaml.org,2002:null', '')
-    with pytest.raises(Refused):
-        checks.frame_prefix(node(text) if text else empty)
 
 
 def test_a_suggestion_is_found_whatever_the_case() -> None:

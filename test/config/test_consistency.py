@@ -78,7 +78,7 @@ def test_two_servers_may_listen_on_any_port() -> None:
 def test_a_child_frame_of_two_connections_is_refused() -> None:
     row = rows(f'igtl_device_name: A, {POSE}, child_frame_id: c')
     assert refusal_of(f'name: a, {row}', f'name: b, {row}') == (
-        "f:4: connections[1].mappings[0].child_frame_id: 'c' comes from another device in line 3; "
+        "f:4: connections[1].mappings[0].child_frame_id: is 'c', of another device in line 3; "
         'allowed: one device'
     )
 
@@ -86,7 +86,6 @@ def test_a_child_frame_of_two_connections_is_refused() -> None:
 @pytest.mark.parametrize(
     ('first', 'second', 'row'),
     [
-        ('frame_prefix: a_', 'frame_prefix: b_', ''),
         ('publish_tf: true', 'publish_tf: false', ''),
         ('auto_inbound: true', 'auto_inbound: true', ', publish_tf: false'),
     ],
@@ -126,3 +125,38 @@ def test_frames_in_a_circle_are_refused_once() -> None:
     assert text == (
         "f:3: connections[0].mappings[2].frame_id: 'a' hangs below 'c'; allowed: a tree"
     )
+
+
+def test_the_parent_of_a_child_may_stand_in_another_row_of_the_device() -> None:
+    text = refusal_of(
+        rows(
+            f'igtl_device_name: A, {POSE}, child_frame_id: a',
+            f'igtl_device_name: B, {POSE}, child_frame_id: b, frame_id: a',
+            f'igtl_device_name: A, {POSE}, frame_id: b, ros_topic_name: a',
+        )
+    )
+    assert text == (
+        "f:3: connections[0].mappings[1].frame_id: 'a' hangs below 'b'; allowed: a tree"
+    )
+
+
+@pytest.mark.parametrize(
+    ('first', 'second'),
+    [
+        ('frame_id: a', 'frame_id: b'),
+        ('child_frame_id: a', 'child_frame_id: b'),
+        ('publish_tf: true', 'publish_tf: false'),
+        ('stale_timeout: 0', 'stale_timeout: 1'),
+        ('rate_limit: 1', 'rate_limit: 2'),
+    ],
+)
+def test_rows_of_one_device_may_not_contradict_each_other(first: str, second: str) -> None:
+    here = f'igtl_device_name: A, {POSE}, {first}'
+    there = f'igtl_device_name: A, {POSE}, {second}, ros_topic_name: a'
+    key = first.partition(':')[0]
+    assert refusal_of(rows(here, there)) == (
+        f'f:3: connections[0].mappings[1].{key}: is another in line 3; '
+        'allowed: one for all rows of a device and type'
+    )
+    assert_taken(rows(here, there.replace(second, first)))
+    assert_taken(rows(here, there.replace('igtl_device_name: A', 'igtl_device_name: B')))

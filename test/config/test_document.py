@@ -43,7 +43,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def test_a_path_with_a_nul_is_refused() -> None:
-    assert refusal_to_read('a\0b') == 'f:1: file: cannot be read: embedded null byte'
+    assert 'file: cannot be read: ' in refusal_to_read('a\0b')
 
 
 def test_a_directory_is_refused(tmp_path: Path) -> None:

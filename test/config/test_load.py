@@ -118,6 +118,7 @@ connections:
       - igtl_device_name: Tools
         igtl_type_name: TDATA
         direction: ROS_TO_IGTL
+        stale_timeout: 2
         tf:
           rate: 0.5
           tools:
@@ -152,7 +153,7 @@ def test_every_key_of_a_right_file_arrives() -> None:
         mappings=(pose, images, skipped, robot, looked_up, tools),
     )
     assert scanner == config.ConnectionConfig(
-        line=45,
+        line=46,
         name='scanner',
         mode='server',
         address='0.0.0.0',
@@ -201,6 +202,7 @@ def test_every_key_of_a_right_file_arrives() -> None:
         qos={'history': 'keep_all'},
     )
     assert looked_up.tf == config.TfLookup(20.0, 'base', 'tool')
+    assert tools.stale_timeout == 2.0
     assert tools.tf == config.TfLookup(
         0.5, tools=(config.TfTool('a', 'base', 'a'), config.TfTool('b', 'base', 'b'))
     )
