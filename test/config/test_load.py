@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from ros2_igtl import config
 from ros2_igtl.config import load
 
+ROOT = Path(__file__).parents[2]
+
 BOTH = {'IGTL_TO_ROS', 'ROS_TO_IGTL'}
 PAIRS = {
     ('TRANSFORM', 'geometry_msgs/msg/TransformStamped'): BOTH,
@@ -271,3 +273,23 @@ def test_any_bytes_give_a_config_or_the_documented_error(data: bytes) -> None:
             assert str(problem).isprintable()
     else:
         assert read_config.connections
+
+
+@pytest.mark.parametrize('name', ['config/example.yaml', 'demo/receiver.yaml'])
+def test_the_files_of_this_package_are_right(name: str) -> None:
+    connection = config.load_config(str(ROOT / name)).connections[0]
+    assert connection.mappings
+
+
+def test_every_key_stands_in_the_reference() -> None:
+    reference = (ROOT / 'doc' / 'mapping_file.md').read_text()
+    tables = (
+        load.FILE_KEYS,
+        load.CONNECTION_KEYS,
+        load.MAPPING_KEYS,
+        load.QOS_KEYS,
+        load.TF_KEYS,
+        load.TF_TOOL_KEYS,
+    )
+    missing = [key for table in tables for key in table if f'`{key}`' not in reference]
+    assert missing == []
