@@ -66,10 +66,7 @@ def decode_text(raw: bytes, encoding: int) -> str:
     An encoding that nobody knows is read as Latin-1, which keeps every byte apart; bytes that are
     not text in the declared encoding become U+FFFD.
     """
-    try:
-        return raw.decode(_CODECS.get(encoding, 'latin-1'), 'replace')
-    except UnicodeError:  # some multi-byte codecs raise in spite of 'replace'
-        return raw.decode('latin-1')
+    return raw.decode(_CODECS.get(encoding, 'latin-1'), 'replace')
 
 
 def encode_text(text: str, encoding: int | None) -> tuple[bytes, int]:

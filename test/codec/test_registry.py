@@ -1,0 +1,176 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from helpers.feeding import receive_every_way
+from helpers.wire_bytes import message_bytes
+from ros2_igtl import codec
+from ros2_igtl.codec import registry
+
+
+class Temperature(codec.Content):
+    __slots__ = ('kelvin',)
+    type_name = 'TEMPERATURE'
+    aliases = ('TEMP',)
+
+    def __init__(self, kelvin: int) -> None:
+        self.kelvin = kelvin
+
+    @classmethod
+    def unpack(cls, content: memoryview) -> Temperature:
+        return cls(content[0])
+
+    def pack_parts(self) -> tuple[bytes]:
+        return (bytes((self.kelvin,)),)
+
+
+@pytest.fixture(autouse=True)
+def restore_registry() -> Iterator[None]:
+    types, wire_names = dict(registry.MESSAGE_TYPES), dict(registry.TYPE_BY_WIRE_NAME)
+    yield
+    for table, before in (
+        (registry.MESSAGE_TYPES, types),
+        (registry.TYPE_BY_WIRE_NAME, wire_names),
+    ):
+        table.clear()
+        table.update(before)  # type: ignore[arg-type]
+
+
+def test_a_registered_type_is_read_and_written_like_any_other() -> None:
+    assert codec.register(Temperature) is Temperature
+    assert codec.MESSAGE_TYPES['TEMPERATURE'] is Temperature
+    data = message_bytes(b'TEMPERATURE', b'\x64')
+    message = receive_every_way(data)
+    assert isinstance(message, codec.Message)
+    assert message.content.kelvin == 100
+    assert codec.pack(message) == data
+
+
+def test_an_alias_a_message_came_under_is_kept() -> None:
+    codec.register(Temperature)
+    data = message_bytes(b'TEMP', b'\x64')
+    message = receive_every_way(data)
+    assert isinstance(message, codec.Message)
+    assert (message.type_name, type(message.content)) == ('TEMP', Temperature)
+    assert codec.pack(message) == data
+
+
+def test_registering_twice_changes_nothing() -> None:
+    codec.register(Temperature)
+    before = dict(codec.MESSAGE_TYPES)
+    codec.register(Temperature)
+    assert before == codec.MESSAGE_TYPES
+
+
+@pytest.mark.parametrize(
+    ('type_name', 'aliases'), [('IMAGE', ()), ('NEW', ('QTRANS',)), ('NEW', ('N2', 'STRING'))]
+)
+def test_a_name_that_is_taken_is_refused_and_nothing_registered(
+    type_name: str, aliases: tuple[str, ...]
+) -> None:
+    before = dict(codec.MESSAGE_TYPES)
+    other = type('Other', (Temperature,), {'type_name': type_name, 'aliases': aliases})
+    with pytest.raises(ValueError, match='is taken by'):
+        codec.register(other)
+    assert before == codec.MESSAGE_TYPES
+
+
+@pytest.mark.parametrize('type_name', ['', 'THIRTEENCHARS', 'T\u00c4', 'A\nB', 'A\0B'])
+def test_a_name_that_cannot_stand_in_a_header_is_refused(type_name: str) -> None:
+    other = type('Other', (Temperature,), {'type_name': type_name, 'aliases': ()})
+    with pytest.raises(ValueError, match='1 to 12 printable ASCII characters'):
+        codec.register(other)
+    assert type_name not in codec.MESSAGE_TYPES
+
+
+def test_a_type_of_another_package_is_found_through_its_entry_point(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / 'thermometer.py').write_text(
+        'from ros2_igtl import codec\n'
+        '@codec.register\n'
+        'class Thermometer(codec.Unknown):\n'
+        "    type_name = 'THERMO'\n"
+    )
+    (tmp_path / 'thermometer-1.0.dist-info').mkdir()
+    (tmp_path / 'thermometer-1.0.dist-info' / 'METADATA').write_text(
+        'Metadata-Version: 2.1\nName: thermometer\nVersion: 1.0\n'
+    )
+    (tmp_path / 'thermometer-1.0.dist-info' / 'entry_points.txt').write_text(
+        '[ros2_igtl.messages]\nthermometer = thermometer\n'
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    importlib.invalidate_caches()
+    registry.load_entry_points()
+    module = sys.modules.pop('thermometer')
+    assert codec.MESSAGE_TYPES['THERMO'] is module.Thermometer
+
+
+@pytest.mark.parametrize('type_name', ['TRANSFORM', 'QTRANS', 'STP_TDATA', 'RTS_COMMAND'])
+def test_a_name_leads_to_its_class_by_text_and_by_bytes(type_name: str) -> None:
+    known = registry.TYPE_BY_WIRE_NAME[type_name.encode().ljust(12, b'\0')]
+    assert known == (type_name, codec.MESSAGE_TYPES[type_name])
+
+
+def test_every_class_is_registered_under_its_own_name() -> None:
+    for type_name, content_class in codec.MESSAGE_TYPES.items():
+        assert type_name in (content_class.type_name, *content_class.aliases)
+
+
+def test_a_type_without_bulk_data_takes_no_parts() -> None:
+    with pytest.raises(TypeError, match='Temperature has no bulk data'):
+        Temperature.unpack_parts(memoryview(b''), b'')
+
+
+class Samples(codec.Content):
+    __slots__ = ('data',)
+    type_name = 'SAMPLES'
+    bulk_offset = 0
+
+    def __init__(self, data: Any) -> None:
+        self.data = data
+
+    @classmethod
+    def unpack(cls, content: memoryview) -> Samples:
+        return cls(content)
+
+    @classmethod
+    def unpack_parts(cls, fixed: memoryview, bulk: Any) -> Samples:
+        return cls(bulk)
+
+    def pack_parts(self) -> tuple[Any]:
+        return (self.data,)
+
+
+@pytest.mark.parametrize('version', [1, 2])
+@pytest.mark.parametrize('size', [1, 100_000])
+def test_bulk_data_may_begin_at_once(version: int, size: int) -> None:
+    codec.register(Samples)
+    data = codec.pack(codec.Message(Samples(b'x' * size), header_version=version))
+    message = receive_every_way(data)
+    assert isinstance(message, codec.Message)
+    assert bytes(message.content.data) == b'x' * size
+
+
+def test_the_sizes_of_contents_are_checked_by_three_rules() -> None:
+    content = memoryview(bytes(6))
+    registry.check_size('T', content, 6)
+    registry.check_minimum_size('T', content, 6)
+    registry.check_multiple('T', content, 3)
+    with pytest.raises(codec.ContentSizeError, match='T takes 5 bytes, got 6'):
+        registry.check_size('T', content, 5)
+    with pytest.raises(codec.ContentSizeError, match='T takes 7 bytes or more, got 6'):
+        registry.check_minimum_size('T', content, 7)
+    with pytest.raises(codec.ContentSizeError, match='T takes a multiple of 4 bytes, got 6'):
+        registry.check_multiple('T', content, 4)
+    for check in (registry.check_size, registry.check_minimum_size):
+        with pytest.raises(codec.NoDataError, match=r'T takes 5 bytes.*, got an empty content'):
+            check('T', content[:0], 5)
