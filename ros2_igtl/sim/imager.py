@@ -58,7 +58,7 @@ def slice_position(time_ns: int) -> float:
 
 def _centred(count: int, spacing: float) -> NDArray[np.float64]:
     """Return the millimetres of `count` voxel centres about 0."""
-    return (np.arange(count) - (count - 1) / 2.0) * spacing
+    return np.asarray((np.arange(count) - (count - 1) / 2.0) * spacing, dtype=np.float64)
 
 
 @functools.lru_cache(maxsize=256)  # the slice comes by the same places in every period

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from helpers.reference_programs import (
+    ProgramError,
     ReferenceProgram,
-    ReferenceProgramError,
     find_test_images,
     free_port,
 )
@@ -41,7 +41,7 @@ def test_a_program_never_outlives_its_time() -> None:
     port = free_port()
     with ReferenceProgram('StatusServer', port, life_s=0.5) as program:
         began = time.monotonic()
-        with pytest.raises(ReferenceProgramError, match='StatusServer ended'):
+        with pytest.raises(ProgramError, match='StatusServer ended'):
             program.wait_for_output('never printed', timeout_s=20.0)
         assert time.monotonic() - began < 15.0
 
@@ -49,7 +49,7 @@ def test_a_program_never_outlives_its_time() -> None:
 def test_what_a_program_printed_is_in_the_error_of_who_waits_in_vain() -> None:
     with (
         ReferenceProgram('ReceiveServer') as program,  # no port: it prints its usage and ends
-        pytest.raises(ReferenceProgramError, match=r'(?s)ended.*Usage: .*ReceiveServer <port>'),
+        pytest.raises(ProgramError, match=r'(?s)ended.*Usage: .*ReceiveServer <port>'),
     ):
         program.wait_for_output('Receiving')
 

@@ -17,18 +17,18 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'demo'))
 
 import reference_programs as _reference_programs
 from reference_programs import (
-    ReferenceProgram as _ReferenceProgram,
-)
-from reference_programs import (
-    ReferenceProgramError,
+    ProgramError,
     ReferenceProgramsUnavailableError,
     free_port,
     locked,
 )
+from reference_programs import (
+    ReferenceProgram as _ReferenceProgram,
+)
 
 __all__ = [
+    'ProgramError',
     'ReferenceProgram',
-    'ReferenceProgramError',
     'find_test_images',
     'free_port',
     'locked',
@@ -48,7 +48,7 @@ class ReferenceProgram(_ReferenceProgram):
 
 
 def find_test_images() -> Path:
-    """Return the folder of the reference's MRI slices; skip the test where there is none."""
+    """Return the folder of the reference's test images; skip the test where there is none."""
     try:
         return _reference_programs.find_test_images()
     except ReferenceProgramsUnavailableError as error:
