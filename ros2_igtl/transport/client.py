@@ -39,7 +39,7 @@ class Client(Endpoint):
         while True:
             self._set_state('connecting', where)
             try:
-                session = await asyncio.wait_for(self._dial(), self._options.connect_timeout)
+                session = await self._dial_in_time()
             except (OSError, asyncio.TimeoutError) as error:
                 with self._lock:
                     self._past.connect_failures += 1
@@ -61,6 +61,25 @@ class Client(Endpoint):
             )
             self._set_state('waiting', detail)
             await asyncio.sleep(pause)
+
+    async def _dial_in_time(self) -> Session:
+        """
+        Dial, but not for ever.
+
+        :raises OSError: nobody answers as a server should.
+        :raises asyncio.TimeoutError: nobody answers.
+        """
+        # Not asyncio.wait_for(): before Python 3.12 it swallows a cancellation that comes at the
+        # moment of success, and stop() would wait in vain.
+        task = asyncio.ensure_future(self._dial())
+        try:
+            await asyncio.wait({task}, timeout=self._options.connect_timeout)
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        if task.cancelled():
+            raise asyncio.TimeoutError
+        return task.result()
 
     async def _dial(self) -> Session:
         """

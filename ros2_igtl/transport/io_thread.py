@@ -86,9 +86,10 @@ class IoThread:
             return
         if self.is_current:
             raise RuntimeError('the I/O thread cannot join itself')
-        self._thread = self._loop = None
+        self._loop = None
         loop.call_soon_threadsafe(loop.stop)
         thread.join(timeout_s)
+        self._thread = None
         if thread.is_alive():
             raise TimeoutError(f'the I/O thread is blocked and did not end within {timeout_s} s')
 

@@ -109,6 +109,7 @@ class Server(Endpoint):
             self._close_listeners()
             for task in self._opening:
                 task.cancel()
+            await asyncio.gather(*self._opening, return_exceptions=True)
 
     async def _accept(self, listener: socket.socket) -> None:
         """Accept on one socket, one client a turn of the loop."""
@@ -128,7 +129,7 @@ class Server(Endpoint):
             else:
                 task = loop.create_task(self._open(sock))
                 self._opening |= {task}
-                task.add_done_callback(self._opened)
+                task.add_done_callback(lambda task, sock=sock: self._opened(task, sock))
             await asyncio.sleep(0)  # sock_accept() does not suspend while clients queue
 
     def _refusal(self, host: str) -> str:
@@ -163,8 +164,10 @@ class Server(Endpoint):
             sock.close()
             raise
 
-    def _opened(self, task: asyncio.Task[None]) -> None:
+    def _opened(self, task: asyncio.Task[None], sock: socket.socket) -> None:
         """Forget a task that is done."""
         self._opening -= {task}
-        if not task.cancelled() and (error := task.exception()) is not None:
+        if task.cancelled():
+            sock.close()  # a task that was cancelled before its first turn has closed nothing
+        elif (error := task.exception()) is not None:
             self._throttle.log(logging.ERROR, 'open', f'cannot serve a client: {error!r}')

@@ -228,18 +228,19 @@ class Session(asyncio.BufferedProtocol):
         """Give the handler the messages that are complete, at most a turn's worth."""
         completed = 0
         while completed < MESSAGES_A_TURN:
+            refusal = None
             try:
-                received = self._connection.next_message()
+                message = self._connection.next_message()
             except codec.DecodeError as error:
-                received = error
-            if received is codec.NEED_DATA:
+                refusal = error
+            if refusal is not None:
+                self._refuse(refusal)
+            elif message is codec.NEED_DATA:
                 self._transport_or_fail().resume_reading()
                 self._note_receive_progress(completed)
                 return
-            if isinstance(received, codec.DecodeError):
-                self._refuse(received)
             else:
-                self._accept(received)
+                self._accept(message)
             completed += 1
             if self._close_reason:
                 return

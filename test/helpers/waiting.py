@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from typing import TypeVar
 
 T = TypeVar('T')
@@ -26,6 +26,15 @@ def wait_until(condition: Callable[[], T], timeout_s: float = 5.0, what: str = '
             raise AssertionError(f'not within {timeout_s} s: {what or condition}')
         time.sleep(POLL_S)
     return value
+
+
+def wait_for_count(things: Sized, count: int, timeout_s: float = 5.0) -> None:
+    """
+    Wait until there are so many of something.
+
+    :raises AssertionError: there were not in time.
+    """
+    wait_until(lambda: len(things) >= count, timeout_s, f'{count} of them')
 
 
 def watch_for(condition: Callable[[], object], duration_s: float, what: str = '') -> None:

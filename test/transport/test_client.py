@@ -17,7 +17,7 @@ import pytest
 
 from helpers.recording_handler import RecordingHandler
 from helpers.scripted_peer import ScriptedServer, unused_port
-from helpers.waiting import wait_until, watch_for
+from helpers.waiting import wait_for_count, wait_until, watch_for
 from ros2_igtl import codec
 from ros2_igtl.transport import Client, IoThread, Options
 from ros2_igtl.transport import client as client_module
@@ -161,7 +161,7 @@ def test_a_name_server_that_does_not_answer_holds_up_nobody(
         release.wait(30.0)
         raise socket.gaierror(socket.EAI_AGAIN, 'too late')
 
-    monkeypatch.setattr(client_module.socket, 'getaddrinfo', hang)
+    monkeypatch.setattr(socket, 'getaddrinfo', hang)
     client = dial(18944, 'scanner.invalid', connect_timeout=0.1)
     wait_until(lambda: len(handler.states) > 1)
     assert handler.states[1][1].startswith('no answer from scanner.invalid:18944 within 0.1 s')
@@ -176,7 +176,7 @@ def test_a_name_with_several_addresses_is_tried_on_each(
 ) -> None:
     with ScriptedServer() as server:  # on 127.0.0.1 only
         entries = [(socket.AF_INET, 0, 0, '', (host, 0)) for host in ('127.0.0.3', '127.0.0.1')]
-        monkeypatch.setattr(client_module.socket, 'getaddrinfo', lambda *_, **__: entries)
+        monkeypatch.setattr(socket, 'getaddrinfo', lambda *_, **__: entries)
         client = dial(server.port, 'scanner.invalid')
         wait_until(lambda: client.sessions)
         assert client.sessions[0].peer_name == f'127.0.0.1:{server.port}'
@@ -274,11 +274,11 @@ def test_f12_a_server_that_flaps_a_hundred_times_leaves_nothing_behind(
         threads: list[int] = []
         for number in range(100):
             peer = server.accept()
-            wait_until(lambda number=number: len(handler.opened) > number)
+            wait_for_count(handler.opened, number + 1)
             peer.send(DATA)
-            wait_until(lambda number=number: len(handler.messages) > number)
+            wait_for_count(handler.messages, number + 1)
             peer.close()
-            wait_until(lambda number=number: len(handler.closed) > number)
+            wait_for_count(handler.closed, number + 1)
             descriptors.append(count_descriptors())
             threads.append(threading.active_count())
         assert max(descriptors[10:]) <= max(descriptors[:10]) + 2
@@ -398,3 +398,34 @@ def test_a_message_that_cannot_be_packed_is_refused_to_the_caller(
         assert client.statistics.send_rejected == {'encode': 1}
         client.send(MESSAGE, traffic='event')
         assert peer.receive_message() == DATA
+
+
+def test_it_can_be_stopped_at_any_moment_of_connecting(
+    dial: Dial, handler: RecordingHandler
+) -> None:
+    with ScriptedServer() as server:
+        for number in range(150):
+            begin = time.monotonic()
+            client = dial(server.port)
+            pause_s = number * 20e-6  # past the moment at which it is connected
+            while time.monotonic() - begin < pause_s:
+                pass
+            client.stop()
+            assert time.monotonic() - begin < 1.0
+            assert client.sessions == ()
+            assert len(handler.closed) == len(handler.opened)
+        assert handler.opened
+
+
+def test_a_fault_of_ours_while_dialling_is_logged_and_told(
+    dial: Dial,
+    handler: RecordingHandler,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(client_module, '_resolve', None)
+    client = dial(18944)
+    wait_until(lambda: handler.states[-1:] and handler.states[-1][0] == 'closed')
+    assert 'internal error: TypeError' in handler.states[-1][1]
+    assert caplog.text.count('Traceback') == 1
+    client.stop()

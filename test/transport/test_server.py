@@ -17,7 +17,7 @@ import pytest
 
 from helpers.recording_handler import RecordingHandler
 from helpers.scripted_peer import ScriptedPeer, unused_port
-from helpers.waiting import wait_until
+from helpers.waiting import wait_for_count, wait_until
 from ros2_igtl import codec
 from ros2_igtl.transport import IoThread, Options, Server
 from ros2_igtl.transport import server as server_module
@@ -85,7 +85,7 @@ def test_a_message_goes_to_one_to_all_or_to_all_but_one(
         peers = []
         for number in range(3):
             peers.append(stack.enter_context(ScriptedPeer.dial(server.actual_port)))
-            wait_until(lambda number=number: len(handler.opened) > number)
+            wait_for_count(handler.opened, number + 1)
         one, two, three = handler.opened
 
         def text(value: str) -> codec.Message:
@@ -98,7 +98,7 @@ def test_a_message_goes_to_one_to_all_or_to_all_but_one(
         server.send(text('end'), traffic='event')
 
         def read(peer: ScriptedPeer) -> list[str]:
-            texts = []
+            texts: list[str] = []
             while not texts or texts[-1] != 'end':
                 texts.append(codec.unpack(peer.receive_message()).content.text)
             return texts
@@ -178,7 +178,7 @@ def test_the_port_is_free_after_the_stop_though_clients_were_connected(
     port = server.actual_port
     for number in range(20):
         with ScriptedPeer.dial(port) as peer:
-            wait_until(lambda number=number: len(handler.opened) > number)
+            wait_for_count(handler.opened, number + 1)
             server.send(MESSAGE, traffic='event')
             server.stop()
             server.stop()
@@ -232,7 +232,7 @@ def test_f16_a_flood_of_connections_is_bounded_and_harms_nobody(
             begin = time.monotonic()
             received = len(handler.messages)
             healthy.send(DATA)
-            wait_until(lambda received=received: len(handler.messages) > received)
+            wait_for_count(handler.messages, received + 1)
             delays.append(time.monotonic() - begin)
             for peer in flood:
                 peer.close()
@@ -287,7 +287,7 @@ def test_every_address_means_ipv4_and_ipv6_on_one_port(
     for number, host in enumerate(('127.0.0.1', '::1')):
         with ScriptedPeer.dial(server.actual_port, host=host) as peer:
             peer.send(DATA)
-            wait_until(lambda number=number: len(handler.messages) > number)
+            wait_for_count(handler.messages, number + 1)
             assert handler.opened[number].peer_name == peer.name
 
 
@@ -333,7 +333,7 @@ def test_f28_fifty_starts_and_stops_during_traffic_leave_nothing_behind(
 
                 feeder = threading.Thread(target=feed)
                 feeder.start()
-                wait_until(lambda number=number: len(handler.opened) > number)
+                wait_for_count(handler.opened, number + 1)
                 server.send(MESSAGE, traffic='state')
                 server.stop()
                 assert len(handler.closed) == number + 1

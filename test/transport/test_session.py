@@ -434,6 +434,30 @@ def test_an_exception_in_the_handler_closes_that_session_only(
     assert caplog.text.count('Traceback') == 1
 
 
+@pytest.mark.parametrize('count', [1, session_module.MESSAGES_A_TURN + 1])
+def test_a_fault_of_the_codec_closes_that_session_only(
+    talk: Talk, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    with talk() as conversation:
+        connection = conversation.session._connection
+        original = connection.next_message
+        calls = iter(range(1, count + 2))
+
+        def fail() -> object:
+            if next(calls) == count:
+                raise ZeroDivisionError('of the test')
+            return original()
+
+        monkeypatch.setattr(connection, 'next_message', fail)
+        conversation.peer.send(codec.pack(pose(1.0)) * count)
+        assert 'ZeroDivisionError' in conversation.wait_for_close()
+        assert len(conversation.handler.messages) == count - 1
+        with ScriptedPeer.dial(conversation.server.actual_port) as other:
+            other.send(codec.pack(pose(2.0)))
+            conversation.wait_for_messages(count)
+    assert caplog.text.count('Traceback') == 1
+
+
 def test_an_exception_in_session_closed_is_logged_and_harms_nobody(
     talk: Talk, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
