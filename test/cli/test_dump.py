@@ -13,12 +13,10 @@ from typing import Any
 
 import pytest
 
+from helpers.golden import FOLDER, GOLDENS
 from ros2_igtl import codec
 from ros2_igtl.cli.dump import read_messages
 from ros2_igtl.cli.main import main
-
-VECTORS = Path(__file__).resolve().parents[1] / 'vectors'
-INDEX = json.loads((VECTORS / 'index.json').read_text())
 
 TEXT = codec.pack(codec.Message(codec.String('ready'), 'Robot'))
 TRANSFORM = codec.pack(
@@ -43,11 +41,13 @@ def with_wrong_crc(data: bytes) -> bytes:
     return data[:-1] + bytes((data[-1] ^ 1,))
 
 
-@pytest.mark.parametrize('vector', INDEX, ids=[vector['name'] for vector in INDEX])
+@pytest.mark.parametrize(
+    'vector', [case.facts for case in GOLDENS], ids=lambda facts: facts['name']
+)
 def test_every_golden_message_is_said_in_full(
     vector: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    exit_code, (line,) = dump_json(VECTORS / vector['file'], capsys)
+    exit_code, (line,) = dump_json(FOLDER / vector['file'], capsys)
     assert exit_code == 0
     assert line['offset'] == 0
     assert line['size'] == vector['size']
@@ -66,7 +66,7 @@ def test_golden_contents_have_the_values_of_the_reference(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     def content(name: str) -> dict[str, Any]:
-        return dict(dump_json(VECTORS / f'{name}.bin', capsys)[1][0]['content'])
+        return dict(dump_json(FOLDER / f'{name}.bin', capsys)[1][0]['content'])
 
     assert content('string')['text'] == 'Welcome to OpenIGTLink'
     assert content('status') == {
@@ -90,14 +90,14 @@ def test_golden_contents_have_the_values_of_the_reference(
 def test_all_golden_messages_in_a_row_are_found_at_their_offsets(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    files = [(VECTORS / vector['file']).read_bytes() for vector in INDEX]
-    exit_code, lines = dump_bytes(b''.join(files), tmp_path, capsys)
+    data = b''.join(case.data for case in GOLDENS)
+    exit_code, lines = dump_bytes(data, tmp_path, capsys)
     assert exit_code == 0
     offset = 0
-    for line, data, vector in zip(lines, files, INDEX, strict=True):
-        assert (line['offset'], line['size']) == (offset, len(data))
-        assert line['type_name'] == vector['type']
-        offset += len(data)
+    for line, case in zip(lines, GOLDENS, strict=True):
+        assert (line['offset'], line['size']) == (offset, len(case.data))
+        assert line['type_name'] == case.facts['type']
+        offset += len(case.data)
 
 
 def test_a_refused_message_is_named_and_the_next_one_is_found(
