@@ -16,7 +16,7 @@ import warnings
 from ros2_igtl.config.errors import Refused
 
 MAX_REGEX_LENGTH = 200
-# Four times `.*` in one expression; what is allowed takes some 10 ms at worst on 20 characters.
+# Four times `.*` in one expression; what is allowed takes some 30 ms at worst on 20 characters.
 MAX_WAYS = 300_000
 # A device name has 20 bytes; what repeats more often never matches.
 _MAX_REPEATS = 21
