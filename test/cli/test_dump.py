@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from helpers.golden import FOLDER, GOLDENS
 from ros2_igtl import codec
+from ros2_igtl.cli import text
 from ros2_igtl.cli.dump import read_messages
 from ros2_igtl.cli.main import main
 
@@ -201,3 +204,26 @@ def test_standard_input_is_a_file_too() -> None:
         timeout=30.0,
     )
     assert len(run.stdout.splitlines()) == 2
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.binary(max_size=200),
+            st.sampled_from([TEXT, TRANSFORM, with_wrong_crc(TEXT)]),
+            st.sampled_from(GOLDENS).map(lambda case: case.data),
+        ),
+        max_size=8,
+    ).map(b''.join)
+)
+def test_any_bytes_are_messages_and_named_faults_without_a_gap(data: bytes) -> None:
+    offset = 0
+    for found in read_messages(io.BytesIO(data)):
+        assert found.offset == offset
+        assert text.line(found.result)
+        assert json.loads(text.json_line(found.result))
+        offset += found.size
+        if isinstance(found.result, codec.FramingError):
+            assert offset <= len(data)
+            return
+    assert offset == len(data)

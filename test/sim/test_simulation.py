@@ -146,3 +146,19 @@ def test_what_happens_to_the_connection_is_announced() -> None:
     assert said[0] == f'listening: 127.0.0.1:{port}'
     assert said[1] == f'{name} connected'
     assert said[2].startswith(f'{name} disconnected')
+
+
+def test_what_peers_send_does_not_disturb_it() -> None:
+    text = codec.pack(codec.Message(codec.String('hello'), 'Peer'))
+    with (
+        Simulation(Tracker(('A',)), 200.0) as simulation,
+        stream.connect('127.0.0.1', simulation.port) as peer,
+    ):
+        peer.sendall(text + text[:-1] + b'?' + text)  # the one in the middle has a wrong CRC
+        receive(peer, 50)
+
+
+def test_one_that_dials_has_no_port() -> None:
+    simulation = Simulation(Tracker(), 10.0, port=1, dial=True)
+    with pytest.raises(ValueError, match='does not listen'):
+        _ = simulation.port
