@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import ipaddress
 import logging
 import socket
@@ -102,35 +103,47 @@ class Server(Endpoint):
 
     async def _run(self) -> None:
         """Accept until cancelled."""
+        loop = asyncio.get_running_loop()
         self._set_state('listening', name_of(self._listeners[0].getsockname()))
         try:
-            await asyncio.gather(*(self._accept(listener) for listener in self._listeners))
+            for listener in self._listeners:
+                loop.add_reader(listener, self._accept, listener)
+            await loop.create_future()
         finally:
+            for listener in self._listeners:
+                loop.remove_reader(listener)
             self._close_listeners()
             for task in self._opening:
                 task.cancel()
             await asyncio.gather(*self._opening, return_exceptions=True)
 
-    async def _accept(self, listener: socket.socket) -> None:
-        """Accept on one socket, one client a turn of the loop."""
+    def _accept(self, listener: socket.socket) -> None:
+        """Accept one client, so that a flood of them leaves the loop to the others."""
         loop = asyncio.get_running_loop()
-        while True:
-            try:
-                sock, address = await loop.sock_accept(listener)
-            except OSError as error:
-                self._throttle.log(
-                    logging.ERROR, ('accept', error.errno), f'cannot accept a client: {error}'
-                )
-                await asyncio.sleep(ACCEPT_PAUSE_S)
-                continue
-            cause = self._refusal(str(address[0]))
-            if cause:
-                self._refuse(sock, name_of(address), cause)
-            else:
-                task = loop.create_task(self._open(sock))
-                self._opening |= {task}
-                task.add_done_callback(lambda task, sock=sock: self._opened(task, sock))
-            await asyncio.sleep(0)  # sock_accept() does not suspend while clients queue
+        try:
+            sock, address = listener.accept()
+        except BlockingIOError:  # the client has gone
+            return
+        except OSError as error:
+            self._throttle.log(
+                logging.ERROR, ('accept', error.errno), f'cannot accept a client: {error}'
+            )
+            loop.remove_reader(listener)
+            loop.call_later(ACCEPT_PAUSE_S, self._accept_again, listener)
+            return
+        sock.setblocking(False)
+        cause = self._refusal(str(address[0]))
+        if cause:
+            self._refuse(sock, name_of(address), cause)
+        else:
+            task = loop.create_task(self._open(sock))
+            self._opening |= {task}
+            task.add_done_callback(functools.partial(self._opened, sock))
+
+    def _accept_again(self, listener: socket.socket) -> None:
+        """Go on after a pause, unless the server was stopped meanwhile."""
+        if listener in self._listeners:
+            asyncio.get_running_loop().add_reader(listener, self._accept, listener)
 
     def _refusal(self, host: str) -> str:
         """Return why a host is not let in, or ''."""
@@ -158,16 +171,13 @@ class Server(Endpoint):
 
     async def _open(self, sock: socket.socket) -> None:
         """Make a session of an accepted connection."""
-        try:
-            await asyncio.get_running_loop().connect_accepted_socket(self._make_session, sock)
-        except BaseException:
-            sock.close()
-            raise
+        await asyncio.get_running_loop().connect_accepted_socket(self._make_session, sock)
 
-    def _opened(self, task: asyncio.Task[None], sock: socket.socket) -> None:
+    def _opened(self, sock: socket.socket, task: asyncio.Task[None]) -> None:
         """Forget a task that is done."""
         self._opening -= {task}
-        if task.cancelled():
-            sock.close()  # a task that was cancelled before its first turn has closed nothing
+        if task.cancelled():  # perhaps before its first turn
+            sock.close()
         elif (error := task.exception()) is not None:
+            sock.close()
             self._throttle.log(logging.ERROR, 'open', f'cannot serve a client: {error!r}')

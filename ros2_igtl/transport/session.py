@@ -31,7 +31,7 @@ MIN_BODY_PROGRESS = 1024  # bytes a body_timeout: a peer that drips is as good a
 
 KEEPALIVE_IDLE_S, KEEPALIVE_INTERVAL_S, KEEPALIVE_PROBES = 5, 2, 3
 USER_TIMEOUT_MS = 11_000  # what keepalive takes to give up, for data that is not acknowledged
-NOT_SENT_LOW_WATER = 131072  # more would wait in the kernel, where nothing newer can replace it
+NOT_SENT_LOW_WATER = 16384  # more would wait in the kernel, where nothing newer can replace it
 TCP_NOTSENT_LOWAT = 25  # Linux; Python names it from 3.12 on only
 
 _FOREIGN_STARTS = (
@@ -70,9 +70,9 @@ class Session(asyncio.BufferedProtocol):
         self._throttle = throttle
         self._on_opened = on_opened
         self._on_closed = on_closed
-        self._transport: asyncio.Transport | None = None
+        self._transport: asyncio.Transport  # from connection_made() on, before anybody sees us
         self._close_reason = ''
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle
         deadlines = (options.header_timeout, options.body_timeout, options.send_timeout)
         self._tick = min(*deadlines, options.keepalive_interval or 1.0, 1.0) / 4
 
@@ -167,8 +167,7 @@ class Session(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """End; called once, whoever closed."""
         reason = self._close_reason = self._close_reason or _describe_loss(exc)
-        if self._timer is not None:
-            self._timer.cancel()
+        self._timer.cancel()
         if self._is_rest_counted:
             try:
                 self._connection.close()
@@ -182,8 +181,7 @@ class Session(asyncio.BufferedProtocol):
             self._handler.session_closed(self, reason)
         except Exception:
             logger.exception('%s: session_closed failed', self.peer_name)
-        if not self.closed.done():
-            self.closed.set_result(reason)
+        self.closed.set_result(reason)
 
     def eof_received(self) -> bool:
         """Close: a peer that sends no more has gone."""
@@ -236,7 +234,7 @@ class Session(asyncio.BufferedProtocol):
             if refusal is not None:
                 self._refuse(refusal)
             elif message is codec.NEED_DATA:
-                self._transport_or_fail().resume_reading()
+                self._transport.resume_reading()
                 self._note_receive_progress(completed)
                 return
             else:
@@ -245,7 +243,7 @@ class Session(asyncio.BufferedProtocol):
             if self._close_reason:
                 return
         self._header_since = self._body_since = None  # what comes next is there already
-        self._transport_or_fail().pause_reading()
+        self._transport.pause_reading()
         self._loop.call_soon(self._deliver_more)
 
     def _accept(self, message: codec.Message) -> None:
@@ -330,8 +328,6 @@ class Session(asyncio.BufferedProtocol):
     def _pump(self) -> None:
         """Write until the socket takes no more, nothing waits or the turn is over."""
         transport = self._transport
-        if transport is None:
-            return
         budget = BYTES_A_TURN
         while budget > 0 and not (self._is_blocked or self._close_reason):
             if not self._slices and not self._begin_batch():
@@ -385,7 +381,6 @@ class Session(asyncio.BufferedProtocol):
         Only events count: a state message loses nothing by waiting, and a peer that is gone is
         found by TCP. Time that a large message takes while it makes progress does not count.
         """
-        assert self._transport is not None
         written = self._handed_bytes - self._transport.get_write_buffer_size()
         if written != self._written_bytes:
             self._written_bytes = written
@@ -423,9 +418,9 @@ class Session(asyncio.BufferedProtocol):
 
     def _close(self, reason: str, *, is_rest_counted: bool = False) -> None:
         """Close at once; the first reason stays."""
-        transport = self._transport
-        if self._close_reason or transport is None:
+        if self._close_reason:
             return
+        transport = self._transport
         self._close_reason = reason
         self._is_rest_counted = is_rest_counted
         waiting = self._outbox.waiting_bytes
@@ -437,12 +432,10 @@ class Session(asyncio.BufferedProtocol):
         self._throttle.log(
             level, (self.host, 'closed', reason), f'{self.peer_name}: closed: {reason}{lost}'
         )
-        try:
-            if transport.can_write_eof() and not transport.get_write_buffer_size():
-                # With bytes unread close() alone would send RST, and not FIN first.
+        # With bytes unread close() alone would send RST, and not FIN first.
+        if transport.can_write_eof() and not transport.get_write_buffer_size():
+            with contextlib.suppress(OSError):  # not connected any more
                 transport.write_eof()
-        except OSError:  # not connected any more
-            pass
         transport.abort()
 
     def _fail(self, error: Exception) -> None:
@@ -457,11 +450,6 @@ class Session(asyncio.BufferedProtocol):
             method(*arguments)
         except Exception as error:
             self._fail(error)
-
-    def _transport_or_fail(self) -> asyncio.Transport:
-        """Return the transport, which is there from connection_made() on."""
-        assert self._transport is not None
-        return self._transport
 
 
 def name_of(address: tuple[str, int] | tuple[str, int, int, int] | None) -> str:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import logging
@@ -17,7 +18,7 @@ import pytest
 
 from helpers.recording_handler import RecordingHandler
 from helpers.scripted_peer import ScriptedPeer, unused_port
-from helpers.waiting import wait_for_count, wait_until
+from helpers.waiting import wait_for_count, wait_until, watch_for
 from ros2_igtl import codec
 from ros2_igtl.transport import IoThread, Options, Server
 from ros2_igtl.transport import server as server_module
@@ -294,25 +295,90 @@ def test_every_address_means_ipv4_and_ipv6_on_one_port(
 def test_when_accepting_fails_it_is_said_and_tried_again(
     listen: Listen,
     handler: RecordingHandler,
-    io_thread: IoThread,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(server_module, 'ACCEPT_PAUSE_S', 0.01)
-    original = io_thread.loop.sock_accept
+    original = socket.socket.accept
     failures = iter([True, True])
 
-    async def fail_twice(listener: socket.socket) -> object:
+    def fail_twice(listener: socket.socket) -> object:
         if next(failures, False):
             raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
-        return await original(listener)
+        return original(listener)
 
-    monkeypatch.setattr(io_thread.loop, 'sock_accept', fail_twice)
+    monkeypatch.setattr(socket.socket, 'accept', fail_twice)
     server = listen()
     with ScriptedPeer.dial(server.actual_port) as peer:
         peer.send(DATA)
         wait_until(lambda: handler.messages)
     assert caplog.text.count('cannot accept a client') == 1
+
+
+def test_it_can_be_stopped_while_it_cannot_accept(
+    listen: Listen, handler: RecordingHandler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_module, 'ACCEPT_PAUSE_S', 0.05)
+    failed = threading.Event()
+
+    def fail(listener: socket.socket) -> object:
+        failed.set()
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(socket.socket, 'accept', fail)
+    server = listen()
+    port = server.actual_port
+    with ScriptedPeer.dial(port):
+        assert failed.wait(5.0)
+        server.stop()
+        failed.clear()
+        watch_for(failed.is_set, 0.1, 'a stopped server accepts')
+    socket.create_server(('127.0.0.1', port)).close()
+
+
+def test_a_client_that_cannot_be_served_is_closed_and_named_in_the_log(
+    listen: Listen,
+    handler: RecordingHandler,
+    io_thread: IoThread,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def fail(*arguments: object) -> None:
+        raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+
+    server = listen()
+    monkeypatch.setattr(io_thread.loop, 'connect_accepted_socket', fail)
+    with ScriptedPeer.dial(server.actual_port) as peer:
+        assert peer.receive_until_closed() == b''
+    monkeypatch.undo()
+    assert 'cannot serve a client: OSError' in caplog.text
+    with ScriptedPeer.dial(server.actual_port) as peer:
+        peer.send(DATA)
+        wait_until(lambda: handler.messages)
+
+
+def test_a_client_that_is_being_let_in_is_closed_by_the_stop(
+    listen: Listen,
+    handler: RecordingHandler,
+    io_thread: IoThread,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun = threading.Event()
+
+    async def wait_forever(*arguments: object) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    server = listen(max_clients=1)
+    monkeypatch.setattr(io_thread.loop, 'connect_accepted_socket', wait_forever)
+    with (
+        ScriptedPeer.dial(server.actual_port) as peer,
+        ScriptedPeer.dial(server.actual_port) as extra,
+    ):
+        assert begun.wait(5.0)
+        assert codec.unpack(extra.receive_message()).content.code == codec.StatusCode.BUSY
+        server.stop()
+        assert peer.receive_until_closed() == b''
 
 
 def test_f28_fifty_starts_and_stops_during_traffic_leave_nothing_behind(

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import socket
 import struct
@@ -677,6 +678,14 @@ def test_an_event_that_waits_longer_than_the_send_timeout_closes(talk: Talk) -> 
         assert 0.2 <= time.monotonic() - begin < 1.0
 
 
+def test_a_large_event_that_makes_no_progress_closes(talk: Talk) -> None:
+    with talk(receive_buffer=4096, send_timeout=0.2) as conversation:
+        begin = time.monotonic()
+        conversation.server.send(picture(16_000_000), traffic='event')
+        assert conversation.wait_for_close() == 'send_timeout'
+        assert 0.2 <= time.monotonic() - begin < 1.0
+
+
 def test_an_event_behind_a_state_message_that_is_stuck_closes(talk: Talk) -> None:
     with talk(receive_buffer=4096, send_timeout=0.2) as conversation:
         for _ in range(2):
@@ -720,7 +729,7 @@ def test_the_socket_is_tuned_for_promptness_and_finds_out_that_its_peer_is_gone(
     talk: Talk,
 ) -> None:
     with talk() as conversation:
-        sock = conversation.session._transport_or_fail().get_extra_info('socket')
+        sock = conversation.session._transport.get_extra_info('socket')
         tcp = socket.IPPROTO_TCP
         assert sock.getsockopt(tcp, socket.TCP_NODELAY)
         assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
@@ -728,4 +737,32 @@ def test_the_socket_is_tuned_for_promptness_and_finds_out_that_its_peer_is_gone(
         assert sock.getsockopt(tcp, socket.TCP_KEEPINTVL) == 2
         assert sock.getsockopt(tcp, socket.TCP_KEEPCNT) == 3
         assert sock.getsockopt(tcp, socket.TCP_USER_TIMEOUT) == 11_000
-        assert sock.getsockopt(tcp, session_module.TCP_NOTSENT_LOWAT) <= 131072
+        assert sock.getsockopt(tcp, session_module.TCP_NOTSENT_LOWAT) <= 16384
+
+
+@pytest.mark.parametrize(
+    ('error', 'reason'),
+    [
+        (None, 'closed by the peer'),
+        (ConnectionResetError(), 'reset by the peer'),
+        (BrokenPipeError(), 'reset by the peer'),
+        (TimeoutError(errno.ETIMEDOUT, 'timed out'), 'the peer no longer answers'),
+        (OSError(errno.ENOBUFS, 'no\nroom'), r'[Errno 105] no\nroom'),
+        (ValueError(), 'ValueError()'),
+    ],
+)
+def test_f7_the_end_of_a_connection_has_a_reason(error: Exception | None, reason: str) -> None:
+    assert session_module._describe_loss(error) == reason
+
+
+@pytest.mark.parametrize(
+    ('address', 'name'),
+    [
+        (('127.0.0.1', 5), '127.0.0.1:5'),
+        (('::ffff:127.0.0.1', 5, 0, 0), '127.0.0.1:5'),
+        (('fe80::1%eth0', 5, 0, 2), '[fe80::1%eth0]:5'),
+        (None, 'unknown:0'),
+    ],
+)
+def test_peers_are_named_by_address_and_port(address: tuple[str, int] | None, name: str) -> None:
+    assert session_module.name_of(address) == name
