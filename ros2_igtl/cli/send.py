@@ -145,7 +145,8 @@ def _key_and_value(argument: str) -> tuple[str, str]:
     return key, value
 
 
-def _add_pose(parser: argparse.ArgumentParser) -> None:
+def _add_pose(parser: argparse.ArgumentParser) -> argparse._MutuallyExclusiveGroup:
+    """Declare a pose; return the group of the ways to say its rotation."""
     parser.add_argument(
         '--translation',
         nargs=3,
@@ -170,6 +171,7 @@ def _add_pose(parser: argparse.ArgumentParser) -> None:
         metavar=('X', 'Y', 'Z', 'W'),
         help='of the rotation',
     )
+    return rotation
 
 
 def _quaternion(arguments: argparse.Namespace) -> tuple[float, float, float, float]:
@@ -206,8 +208,7 @@ def _pose_matrix(arguments: argparse.Namespace) -> NDArray[np.float64]:
 
 
 def _add_transform(parser: argparse.ArgumentParser) -> None:
-    _add_pose(parser)
-    parser.add_argument(
+    _add_pose(parser).add_argument(
         '--matrix',
         nargs=12,
         type=common.number,
@@ -220,6 +221,8 @@ def _add_transform(parser: argparse.ArgumentParser) -> None:
 
 def _make_transform(arguments: argparse.Namespace) -> codec.Transform:
     if arguments.matrix is not None:
+        if any(arguments.translation):
+            raise UsageError('argument --matrix: not allowed with argument --translation')
         return codec.Transform.from_matrix(np.reshape(arguments.matrix, (3, 4)))
     return codec.Transform.from_matrix(_pose_matrix(arguments))
 

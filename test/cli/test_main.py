@@ -69,6 +69,11 @@ def test_wrong_usage_is_exit_code_2(
             ['send', '127.0.0.1', '1', 'POSITION', '--quaternion', '0', '0', '0', '0'],
             'no rotation',
         ),
+        (
+            ['send', '127.0.0.1', '1', 'TRANSFORM', '--translation', '1', '0', '0', '--matrix']
+            + ['1'] * 12,
+            'not allowed with argument --translation',
+        ),
         (['send', '127.0.0.1', '1', 'IMAGE', __file__], 'no .npy file'),
         (['simulate', 'tracker', '--connect', '127.0.0.1', '0'], "--connect: '0'"),
         (['simulate', 'tracker', '--address', '0.0.0.0', '--port', '0'], 'allowed_peers'),
