@@ -26,10 +26,14 @@ PARAMETERS = [
 ]
 
 # Images of 2 megapixels through shared memory, and without page faults for each of them; what the
-# user has set stays as it is.
+# user has set stays as it is. Fast DDS has renamed its variable, and reads the one of its version.
+PROFILE = PathJoinSubstitution([FindPackageShare('ros2_igtl'), 'config', 'fastdds.xml'])
 ENVIRONMENT = {
-    'FASTDDS_DEFAULT_PROFILES_FILE': PathJoinSubstitution(
-        [FindPackageShare('ros2_igtl'), 'config', 'fastdds.xml']
+    'FASTDDS_DEFAULT_PROFILES_FILE': EnvironmentVariable(
+        'FASTRTPS_DEFAULT_PROFILES_FILE', default_value=PROFILE
+    ),
+    'FASTRTPS_DEFAULT_PROFILES_FILE': EnvironmentVariable(
+        'FASTDDS_DEFAULT_PROFILES_FILE', default_value=PROFILE
     ),
     'MALLOC_MMAP_THRESHOLD_': '268435456',
     'MALLOC_TRIM_THRESHOLD_': '1073741824',

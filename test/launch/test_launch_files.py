@@ -13,13 +13,16 @@ import pytest
 pytest.importorskip('launch_ros', reason='launch is not among the wheels of ROS 2')
 
 from ament_index_python.packages import get_package_share_directory
-from launch import LaunchDescription, LaunchService
+from launch import LaunchContext, LaunchDescription, LaunchService
 from launch.actions import IncludeLaunchDescription, RegisterEventHandler, Shutdown, TimerAction
 from launch.event_handlers import OnProcessExit, OnProcessIO
 from launch.launch_description_sources import AnyLaunchDescriptionSource
+from launch.utilities import perform_substitutions
+from launch_ros.actions import Node
 
 FOLDER = Path(get_package_share_directory('ros2_igtl')) / 'launch'
 FILES = ['client.launch.py', 'client.launch.xml', 'demo.launch.py', 'server.launch.py']
+SINGLE = ['client.launch.py', 'client.launch.xml', 'server.launch.py']
 DEADLINE_S = 45.0
 
 
@@ -103,17 +106,61 @@ def test_the_demo_connects_its_clients_to_its_devices() -> None:
     assert list(exit_codes.values()) == [0, 0, 0, 0]
 
 
-@pytest.mark.parametrize('name', ['client.launch.py', 'client.launch.xml'])
-def test_what_the_user_has_set_stays_as_it_is(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+# Fast DDS 3 reads the first of them, Fast DDS 2 the second
+PROFILE_VARIABLES = ['FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE']
+OWN_PROFILE = str(FOLDER.parent / 'config' / 'fastdds.xml')
+
+
+def environment_of_node(name: str) -> dict[str, str]:
+    """Return what a launch file adds to the environment of its node, which is not started."""
+    context = LaunchContext()
+    pending: list[Any] = [source(name).get_launch_description(context)]
+    nodes = []
+    while pending:
+        entity = pending.pop(0)
+        if isinstance(entity, Node):
+            nodes.append(entity)
+        elif isinstance(entity, LaunchDescription):
+            pending = [*entity.entities, *pending]
+        else:
+            pending = [*(entity.execute(context) or []), *pending]
+    (node,) = nodes
+    return {
+        perform_substitutions(context, key): perform_substitutions(context, value)
+        for key, value in node.additional_env
+    }
+
+
+@pytest.mark.parametrize('name', SINGLE)
+@pytest.mark.parametrize('variable', PROFILE_VARIABLES)
+def test_a_profile_that_the_user_has_set_stays(
+    monkeypatch: pytest.MonkeyPatch, name: str, variable: str
 ) -> None:
-    profile = tmp_path / 'mine.xml'
-    profile.write_text((FOLDER.parent / 'config' / 'fastdds.xml').read_text())
-    monkeypatch.setenv('FASTDDS_DEFAULT_PROFILES_FILE', str(profile))
-    run_until(name, {'port': '1'}, {f'Fast DDS profile: {profile}'})
+    for each in PROFILE_VARIABLES:
+        monkeypatch.delenv(each, raising=False)
+    monkeypatch.setenv(variable, '/mine.xml')
+    environment = environment_of_node(name)
+    assert [environment[each] for each in PROFILE_VARIABLES] == ['/mine.xml'] * 2
 
 
-def test_unless_set_the_profile_is_the_package_s(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv('FASTDDS_DEFAULT_PROFILES_FILE', raising=False)
-    profile = Path(get_package_share_directory('ros2_igtl')) / 'config' / 'fastdds.xml'
-    run_until('client.launch.py', {'port': '1'}, {f'Fast DDS profile: {profile}'})
+@pytest.mark.parametrize('name', SINGLE)
+def test_unless_set_the_profile_is_that_of_the_package(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    for each in PROFILE_VARIABLES:
+        monkeypatch.delenv(each, raising=False)
+    environment = environment_of_node(name)
+    assert [environment[each] for each in PROFILE_VARIABLES] == [OWN_PROFILE] * 2
+
+
+@pytest.mark.parametrize('name', SINGLE)
+def test_malloc_is_told_to_keep_its_memory_unless_the_user_has_told_it_else(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.delenv('MALLOC_TRIM_THRESHOLD_', raising=False)
+    monkeypatch.delenv('MALLOC_MMAP_THRESHOLD_', raising=False)
+    monkeypatch.setenv('MALLOC_TOP_PAD_', '7')
+    environment = environment_of_node(name)
+    assert environment['MALLOC_MMAP_THRESHOLD_'] == '268435456'
+    assert environment['MALLOC_TRIM_THRESHOLD_'] == '1073741824'
+    assert environment['MALLOC_TOP_PAD_'] == '7'
