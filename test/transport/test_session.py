@@ -11,6 +11,7 @@ import socket
 import struct
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
@@ -580,6 +581,34 @@ def test_64_mb_both_ways_at_once_arrive_byte_for_byte(talk: Talk) -> None:
         statistics = conversation.session.statistics
         assert statistics.received_bytes == statistics.sent_bytes == len(data)
         assert statistics.high_water_bytes == len(data)
+
+
+def test_a_large_message_that_waits_or_is_being_written_is_not_copied(talk: Talk) -> None:
+    volume = picture(64_000_000)
+    with talk(receive_buffer=65536) as conversation:
+        tracemalloc.start()
+        try:
+            conversation.server.send(volume, traffic='event')
+            wait_until(lambda: conversation.session._is_blocked)
+            assert tracemalloc.get_traced_memory()[1] < 2_000_000
+        finally:
+            tracemalloc.stop()
+
+
+def test_a_large_message_takes_no_more_memory_than_has_arrived_and_its_copy(talk: Talk) -> None:
+    data = codec.pack(picture(64_000_000))
+    head, rest = data[:1_000_000], data[1_000_000:]
+    with talk() as conversation:
+        tracemalloc.start()
+        try:
+            conversation.peer.send(head)
+            wait_until(lambda: conversation.session.statistics.received_bytes == 1_000_000)
+            assert tracemalloc.get_traced_memory()[1] < 20_000_000
+            conversation.peer.send(rest)
+            conversation.wait_for_messages(1)
+            assert tracemalloc.get_traced_memory()[1] < 2 * len(data)
+        finally:
+            tracemalloc.stop()
 
 
 def test_a_1_khz_tracker_loses_nothing_though_the_loop_stalls(
