@@ -232,7 +232,9 @@ class Connection:
         """
         if self._fatal is None and not self.idle:
             self._fatal = TruncatedError('the stream ends within a message')
-            self._fatal.header = self._header or (self._large and self._large.header) or None
+            holders = (self._large, self._skip_error)
+            headers = (holder.header for holder in holders if holder is not None)
+            self._fatal.header = self._header or next(headers, None)
             raise self._fatal
 
     def next_message(self) -> Message | Literal[NeedData.NEED_DATA]:

@@ -175,8 +175,8 @@ def test_b11_a_body_too_short_for_an_extended_header_is_refused(size: int) -> No
     ],
 )
 def test_b11_metadata_that_overlap_what_is_before_them_are_refused(sizes: dict[str, int]) -> None:
-    data = message_bytes(b'STP_TDATA', extended_body(**sizes), version=2)
-    assert_refused(data, codec.ExtendedHeaderError)
+    body = extended_body(b'', (), **sizes)
+    assert_refused(message_bytes(b'STP_TDATA', body, version=2), codec.ExtendedHeaderError)
 
 
 def test_b2_header_version_2_without_a_body_has_no_data() -> None:

@@ -1,0 +1,302 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from helpers.feeding import FEEDS, NEXT, by_get_buffer, by_receive_data, cuts, drain, say
+from helpers.golden import GOLDENS, golden
+from helpers.wire_bytes import extended_body, message_bytes
+from ros2_igtl import codec
+
+Feed = Callable[..., Any]
+each_feed = pytest.mark.parametrize('feed', FEEDS)
+STRING = b'\0\3\0\2ok'
+REFUSED = message_bytes(b'TRANSFORM', bytes(3))
+WRONG_CRC = message_bytes(b'STRING', STRING, crc=1)
+NO_HEADER = bytes(58)
+
+
+@each_feed
+def test_messages_that_come_at_once_come_out_one_by_one(feed: Feed) -> None:
+    stream = b''.join(case.data for case in GOLDENS) * 3
+    expected = [say(codec.unpack(case.data)) for case in GOLDENS] * 3
+    for pieces in ([stream], *cuts(stream), [stream[i : i + 999] for i in range(0, 99999, 999)]):
+        assert [say(outcome) for outcome in feed(codec.Connection(), pieces)] == expected
+
+
+def test_data_that_were_given_may_change_afterwards() -> None:
+    data = bytearray(NEXT)
+    connection = codec.Connection()
+    connection.receive_data(data)
+    data[:] = bytes(len(data))
+    assert connection.next_message() == codec.unpack(NEXT)
+
+
+def test_data_may_be_given_several_times_before_a_message_is_taken() -> None:
+    connection = codec.Connection()
+    for start in range(0, len(NEXT), 7):
+        connection.receive_data(NEXT[start : start + 7])
+    connection.receive_data(b'')
+    connection.receive_data(NEXT * 3000)
+    assert len(drain(connection)) == 3001
+
+
+def test_nothing_is_there_before_data_come() -> None:
+    connection = codec.Connection()
+    assert connection.next_message() is codec.NEED_DATA
+    connection.receive_data(b'')
+    assert connection.next_message() is codec.NEED_DATA
+    assert repr(codec.NEED_DATA) == 'NEED_DATA'
+
+
+@each_feed
+def test_after_a_refused_message_the_next_one_is_read(feed: Feed) -> None:
+    stream = REFUSED + WRONG_CRC + NEXT + REFUSED + REFUSED + NEXT
+    causes = ['content_size', 'crc', NEXT, 'content_size', 'content_size', NEXT]
+    expected = [say(codec.unpack(cause)) if cause is NEXT else cause for cause in causes]
+    for pieces in cuts(stream):
+        assert [say(outcome) for outcome in feed(codec.Connection(), pieces)] == expected
+
+
+@each_feed
+@pytest.mark.parametrize('size', [0, 1, 70_000])
+def test_a_body_that_has_to_be_skipped_is_skipped_whatever_its_size(feed: Feed, size: int) -> None:
+    for skipped in (
+        message_bytes(b'NEW', bytes(size), version=3),
+        message_bytes(b'\x01', bytes(size)),
+    ):
+        stream = skipped + NEXT
+        for pieces in ([stream], [stream[:-1], stream[-1:]], *cuts(stream)):
+            refused, message = feed(codec.Connection(), pieces)
+            assert isinstance(refused, codec.MessageError)
+            assert message == codec.unpack(NEXT)
+
+
+def test_a_skipped_body_is_not_kept() -> None:
+    connection = codec.Connection()
+    by_receive_data(connection, [message_bytes(b'NEW', version=3, body_size=200_000_000)])
+    tracemalloc.start()
+    try:
+        for _ in range(1000):
+            assert by_get_buffer(connection, [bytes(65536)]) == []
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 1_000_000
+    assert connection.state == 'body'
+
+
+@each_feed
+def test_a_lost_stream_stays_lost(feed: Feed) -> None:
+    connection = codec.Connection()
+    message, error = feed(connection, [NEXT + NO_HEADER + NEXT])
+    assert message == codec.unpack(NEXT)
+    assert isinstance(error, codec.HeaderVersionError)
+    for call in (
+        connection.next_message,
+        connection.next_message,
+        lambda: connection.receive_data(NEXT),
+        lambda: connection.buffer_updated(1),
+    ):
+        with pytest.raises(codec.HeaderVersionError) as caught:
+            call()
+        assert caught.value is error
+    connection.close()
+
+
+@pytest.mark.parametrize('data', [REFUSED, WRONG_CRC, message_bytes(b'\x01'), NO_HEADER])
+def test_a_refusal_has_the_header_it_was_read_from(data: bytes) -> None:
+    for feed in FEEDS:
+        (error,) = feed(codec.Connection(), [data])
+        assert error.header is not None
+        assert error.header.type_bytes == data[2:14]
+
+
+@pytest.mark.parametrize('type_name', [b'TRANSFORM', b'IMAGE', b'STATUS', b'POSITION', b'STRING'])
+@pytest.mark.parametrize('version', [1, 2])
+def test_b2_a_body_of_size_0_is_consumed_at_once_and_has_no_data(
+    type_name: bytes, version: int
+) -> None:
+    connection = codec.Connection()
+    connection.receive_data(message_bytes(type_name, version=version))
+    with pytest.raises(codec.NoDataError):
+        connection.next_message()
+    assert connection.idle
+
+
+@pytest.mark.parametrize(('policy', 'ok'), [('reject', None), ('warn', False), ('ignore', False)])
+def test_b6_a_wrong_crc_is_refused_or_marked_as_the_policy_says(policy: Any, ok: Any) -> None:
+    for data in (WRONG_CRC, message_bytes(b'STRING', extended_body(STRING), version=2, crc=0)):
+        (outcome,) = by_receive_data(codec.Connection(crc_policy=policy), [data])
+        if ok is None:
+            assert isinstance(outcome, codec.CrcError)
+        else:
+            assert isinstance(outcome, codec.Message)
+            assert outcome.content == codec.String('ok')
+            assert outcome.crc_ok is ok
+
+
+def test_a_right_crc_is_right_under_any_policy() -> None:
+    for policy in ('reject', 'warn', 'ignore'):
+        (message,) = by_receive_data(codec.Connection(crc_policy=policy), [NEXT])  # type: ignore[arg-type]
+        assert isinstance(message, codec.Message)
+        assert message.crc_ok
+
+
+def test_the_peers_header_version_is_the_highest_it_has_sent() -> None:
+    connection = codec.Connection()
+    assert connection.peer_version == 0
+    for data, version in (
+        (NEXT, 1),
+        (message_bytes(b'NEW', version=3), 1),
+        (message_bytes(b'STRING', extended_body(STRING), version=2), 2),
+        (NEXT, 2),
+    ):
+        by_receive_data(connection, [data])
+        assert connection.peer_version == version
+
+
+def test_a_large_message_tells_the_peers_version_before_its_body_has_come() -> None:
+    connection = codec.Connection()
+    by_receive_data(connection, [message_bytes(b'IMAGE', version=2, body_size=100_000)])
+    assert connection.peer_version == 2
+
+
+@each_feed
+@pytest.mark.parametrize('name', ['transform', 'transformFormat2', 'image'])
+def test_the_state_says_what_is_waited_for(feed: Feed, name: str) -> None:
+    data = golden(name)
+    connection = codec.Connection()
+    assert (connection.state, connection.idle) == ('header', True)
+    for count in range(1, len(data)):
+        assert feed(connection, [data[count - 1 : count]]) == []
+        assert connection.state == ('header' if count < 58 else 'body')
+        assert not connection.idle
+    assert len(feed(connection, [data[-1:]])) == 1
+    assert (connection.state, connection.idle) == ('header', True)
+
+
+@each_feed
+def test_the_state_of_a_large_message_and_of_a_skipped_one_is_body(feed: Feed) -> None:
+    for data in (
+        message_bytes(b'IMAGE', body_size=100_000),
+        message_bytes(b'IMAGE', bytes(100), body_size=100_000, version=1),
+        message_bytes(b'NEW', bytes(100), body_size=100_000),
+        message_bytes(b'NEW', body_size=10, version=3),
+    ):
+        connection = codec.Connection()
+        assert feed(connection, [data]) == []
+        assert (connection.state, connection.idle) == ('body', False)
+
+
+@each_feed
+def test_a_stream_may_end_between_messages_only(feed: Feed) -> None:
+    connection = codec.Connection()
+    connection.close()
+    feed(connection, [NEXT])
+    connection.close()
+    for data in (
+        NEXT[:1],
+        NEXT[:57],
+        NEXT[:58],
+        NEXT[:-1],
+        message_bytes(b'IMAGE', bytes(100), body_size=100_000),
+        message_bytes(b'NEW', bytes(5), body_size=10, version=3),
+    ):
+        connection = codec.Connection()
+        feed(connection, [NEXT + data])
+        with pytest.raises(codec.TruncatedError) as caught:
+            connection.close()
+        if len(data) >= 58:
+            assert caught.value.header is not None
+            assert caught.value.header.type_bytes == data[2:14]
+        else:
+            assert caught.value.header is None
+        with pytest.raises(codec.TruncatedError):
+            connection.next_message()
+        connection.close()
+
+
+def test_the_buffer_to_receive_into_is_never_empty() -> None:
+    stream = (golden('image') + NEXT) * 60
+    connection = codec.Connection()
+    position = messages = 0
+    while position < len(stream):
+        buffer = connection.get_buffer(65536)
+        assert not buffer.readonly
+        count = min(len(buffer), len(stream) - position)
+        assert count > 0
+        buffer[:count] = stream[position : position + count]
+        connection.buffer_updated(count)
+        position += count
+        messages += len(drain(connection))
+    assert messages == 120
+
+
+def test_a_buffer_got_before_the_last_message_was_taken_is_still_right() -> None:
+    data = message_bytes(b'NEW', bytes(100_000))
+    connection = codec.Connection()
+    assert by_get_buffer(connection, [data[:-1]]) == []
+    buffer = connection.get_buffer()
+    assert len(buffer) == 1
+    buffer[:] = data[-1:]
+    connection.buffer_updated(1)
+    for byte in NEXT:  # before next_message was called
+        connection.get_buffer()[0] = byte
+        connection.buffer_updated(1)
+    first, second = drain(connection)
+    assert isinstance(first, codec.Message)
+    assert codec.pack(first) == data
+    assert second == codec.unpack(NEXT)
+
+
+@pytest.mark.parametrize('type_name', [b'IMAGE', b'NEW', b'TRANSFORM'])
+@pytest.mark.parametrize('version', [1, 2])
+def test_b3_what_is_announced_takes_no_memory_before_it_comes(
+    type_name: bytes, version: int
+) -> None:
+    part = (extended_body() if version == 2 else b'').ljust(1024, b'\0')
+    data = message_bytes(type_name, part, version=version, body_size=200_000_000)
+    limits = codec.Limits(max_unreceived=65536)
+    tracemalloc.start()
+    try:
+        connection = codec.Connection(limits)
+        assert by_receive_data(connection, [data]) == []
+        _, peak = tracemalloc.get_traced_memory()
+        assert peak < 65536 * 4
+        tracemalloc.reset_peak()
+        for _ in range(100):
+            assert by_get_buffer(connection, [bytes(16384)]) == []
+        _, peak = tracemalloc.get_traced_memory()
+        assert peak < 1_639_424 * 3 + 65536 * 4
+    finally:
+        tracemalloc.stop()
+
+
+def test_b3_by_default_16_mib_are_set_aside_at_most() -> None:
+    data = message_bytes(b'IMAGE', bytes(1024), body_size=200_000_000)
+    tracemalloc.start()
+    try:
+        connection = codec.Connection()
+        assert by_receive_data(connection, [data]) == []
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 16_777_216 + 500_000
+
+
+@pytest.mark.parametrize('sizes', [{'max_unreceived': 0}, {'max_body_size': -1}])
+def test_limits_that_allow_nothing_are_refused(sizes: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match=next(iter(sizes))):
+        codec.Limits(**sizes)
+
+
+def test_a_limit_of_0_allows_messages_without_a_body() -> None:
+    connection = codec.Connection(codec.Limits(max_body_size=0))
+    (message,) = by_receive_data(connection, [message_bytes(b'STP_TDATA')])
+    assert isinstance(message, codec.Message)

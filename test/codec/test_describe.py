@@ -1,0 +1,97 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from helpers.golden import golden
+from ros2_igtl import codec
+
+
+def describe(content: Any, **fields: Any) -> dict[str, Any]:
+    description = codec.describe(codec.Message(content, **fields))
+    assert json.loads(json.dumps(description, allow_nan=False)) == description
+    return description
+
+
+def test_a_message_is_described_by_its_header_its_metadata_and_its_content() -> None:
+    message = codec.Message(codec.String('ok'), 'Robot', 3 << 31, 2, 7, {'a': 'b'})
+    assert codec.describe(codec.unpack(codec.pack(message))) == {
+        'type_name': 'STRING',
+        'device_name': 'Robot',
+        'timestamp': 3 << 31,
+        'time_s': 1.5,
+        'header_version': 2,
+        'message_id': 7,
+        'metadata': {'a': {'text': 'b', 'encoding': 3}},
+        'content': {'encoding': 3, 'text': 'ok'},
+    }
+    assert codec.describe(message)['metadata'] == {'a': 'b'}
+
+
+CONTENTS = [
+    (codec.Transform(1, 0, 0, 0, 1, 0, 0, 0, 1, 2, 3, 4), {'r11': 1, 'r22': 1, 'tx': 2, 'tz': 4}),
+    (codec.Position(1, 2, 3), {'x': 1, 'w': 1, 'content_size': 28}),
+    (codec.Status(codec.StatusCode.BUSY, -1, 'a', 'b'), {'code': 'BUSY', 'subcode': -1}),
+    (codec.Status(99), {'code': 99, 'error_name': '', 'message': ''}),
+    (codec.Capability(('IMAGE', 'STATUS')), {'type_names': ['IMAGE', 'STATUS']}),
+    (codec.Command(5, 'Get', '<a/>'), {'command_id': 5, 'name': 'Get', 'text': '<a/>'}),
+    (codec.StopTrackingData(), {}),
+    (codec.TrackingDataReply(1), {'status': 1}),
+    (codec.StartTrackingData(50, 'a'), {'resolution': 50, 'coordinate_name': 'a'}),
+    (codec.Unknown('NEW', b'123456789'), {'body': {'bytes': 9, 'crc64': '6c40df5f0b497347'}}),
+    (codec.Unknown('NEW', b''), {'body': {'bytes': 0, 'crc64': '0000000000000000'}}),
+]
+
+
+@pytest.mark.parametrize(('content', 'expected'), CONTENTS)
+def test_every_field_of_a_content_is_said(content: Any, expected: dict[str, Any]) -> None:
+    said = describe(content)['content']
+    assert {name: said[name] for name in expected} == expected
+    assert bool(said) == bool(expected)
+
+
+def test_pixels_are_said_as_size_and_crc() -> None:
+    said = describe(codec.Image(b'123456789', (3, 3, 1)))['content']
+    assert said['data'] == {'bytes': 9, 'crc64': '6c40df5f0b497347'}
+    assert (said['scalar_type'], said['endian'], said['coordinate']) == ('UINT8', 'LITTLE', 'RAS')
+    assert (said['size'], said['sub_size'], said['offset']) == ([3, 3, 1], [3, 3, 1], [0, 0, 0])
+
+
+def test_elements_are_said_one_by_one() -> None:
+    said = describe(codec.TrackingData.from_tools([('Probe', 2, np.eye(4))]))['content']
+    assert said == {
+        'elements': [
+            {
+                'name': 'Probe',
+                'tool_type': 2,
+                'reserved': 0,
+                'matrix': [[1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 0, 0]],
+            }
+        ]
+    }
+    said = describe(codec.Point.from_points([{'rgba': (1, 2, 3, 4), 'size': math.nan}]))['content']
+    assert said['elements'][0]['rgba'] == [1, 2, 3, 4]
+    assert said['elements'][0]['size'] == 'nan'
+    assert describe(codec.Point.from_points([]))['content'] == {'elements': []}
+
+
+def test_numbers_that_json_lacks_are_said_by_name() -> None:
+    said = describe(codec.Position(math.nan, math.inf, -math.inf))['content']
+    assert (said['x'], said['y'], said['z']) == ('nan', 'inf', '-inf')
+
+
+def test_bytes_that_are_no_text_are_said_as_escapes() -> None:
+    assert describe(codec.Status(message='\udcff'), device_name='\udc80')['device_name'] == '\\x80'
+    assert describe(codec.Status(message='\udcff'))['content']['message'] == '\\xff'
+
+
+@pytest.mark.parametrize('name', ['tdataFormat2', 'rtpwrapper.reassembled', 'bind', 'point'])
+def test_a_received_message_is_described_in_json(name: str) -> None:
+    description = codec.describe(codec.unpack(golden(name)))
+    assert json.loads(json.dumps(description, allow_nan=False)) == description
