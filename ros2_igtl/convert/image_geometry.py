@@ -29,9 +29,6 @@ from ros2_igtl.convert.geometry import (
 
 MAX_SIZE = 65535  # uint16, image.md
 
-ORTHOGONAL_TOLERANCE = 1e-3
-"""How far the cosine between two in-plane axes may lie from 0."""
-
 Axes: TypeAlias = tuple[float, float, float, float, float, float, float, float, float]
 Size: TypeAlias = tuple[int, int, int]
 
@@ -119,7 +116,8 @@ def plane_pose(
     not part of it. The in-plane axes are made orthogonal, each giving way by half.
 
     :raises ConvertError: ``not_finite``; ``out_of_range``; ``zero_axis``; ``non_rigid``: the
-        cosine between the in-plane axes is off 0 by more than :data:`ORTHOGONAL_TOLERANCE`.
+        cosine between the in-plane axes is off 0 by more than
+        :data:`~.geometry.RIGID_TOLERANCE`.
     """
     check_axes(axes, position)
     xx, xy, xz, yx, yy, yz = axes[:6]
@@ -129,13 +127,6 @@ def plane_pose(
     y_scale = 1.0 / sqrt(yx * yx + yy * yy + yz * yz)
     xx, xy, xz = xx * x_scale, xy * x_scale, xz * x_scale
     yx, yy, yz = yx * y_scale, yy * y_scale, yz * y_scale
-    cosine = xx * yx + xy * yy + xz * yz
-    if abs(cosine) > ORTHOGONAL_TOLERANCE:
-        raise ConvertError(
-            'non_rigid',
-            f'the cosine between the in-plane axes is {cosine:.3g}, '
-            f'{ORTHOGONAL_TOLERANCE:g} is allowed',
-        )
     zx, zy, zz = xy * yz - xz * yy, xz * yx - xx * yz, xx * yy - xy * yx
     rotation = quaternion_from_rotation(xx, xy, xz, yx, yy, yz, zx, zy, zz)
     x, y, z = (value / MM_PER_M for value in _first_voxel(size, axes, position))

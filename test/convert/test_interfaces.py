@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """ros2_igtl.convert.interfaces: the pixels of a message are the very buffer it was given."""
 
+import sys
 from array import array
 from typing import Any
 
@@ -34,7 +35,13 @@ def test_an_interface_that_is_not_installed_is_refused() -> None:
 
 
 @pytest.mark.parametrize('message_class', [Image, Volume])
-def test_an_array_of_bytes_is_kept_as_it_is(message_class: Any) -> None:
+@pytest.mark.parametrize('check_fields', ['', '1'])
+def test_an_array_of_bytes_is_kept_whether_fields_are_checked_or_not(
+    message_class: Any, check_fields: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # what ROS_PYTHON_CHECK_FIELDS was when the message was imported, where it has a meaning
+    module = sys.modules[message_class.__module__]
+    monkeypatch.setattr(module, 'ros_python_check_fields', check_fields, raising=False)
     data = array('B', b'123456')
     message = message_with_data(message_class, data, header=Header(frame_id='probe'))
     assert message.data is data

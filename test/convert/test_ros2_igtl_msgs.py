@@ -185,6 +185,14 @@ def test_b26_every_colour_survives_float32() -> None:
         assert sent.content.points['rgba'][0].tolist() == [value, 0, 0, 0]
 
 
+@pytest.mark.parametrize(('value', 'byte'), [(0.999, 255), (0.001, 0), (0.25, 64), (0.2, 51)])
+def test_a_colour_between_two_steps_takes_the_nearer(value: float, byte: int) -> None:
+    message = LabeledPoint()
+    message.color.g = value
+    sent: Any = ros2_igtl_msgs.point_from_point_array(PointArray(points=[message]))
+    assert sent.content.points['rgba'][0].tolist() == [0, byte, 0, 0]
+
+
 @pytest.mark.parametrize('component', ['r', 'g', 'b', 'a'])
 @pytest.mark.parametrize('value', [-0.01, 1.01, math.nan, math.inf])
 def test_a_colour_that_is_none_is_refused(component: str, value: float) -> None:

@@ -172,7 +172,7 @@ def test_b34_padding_of_rows_is_stripped(
 @pytest.mark.parametrize(
     'fields',
     [
-        {'step': 5},  # less than a row
+        {'step': 5, 'data': array('B', bytes(10))},  # less than a row
         {'step': 7},  # data too short for it
         {'data': array('B', bytes(11))},
         {'data': array('B', bytes(13))},

@@ -110,6 +110,7 @@ def test_our_own_clock_set_back_empties_the_window() -> None:
     estimator.stamp(raw(NOW), NOW)
     assert estimator.stamp(raw(NOW + MS), NOW - 60 * S) == NOW - 60 * S
     assert estimator.offset_ns == -60 * S - MS
+    assert estimator.jitter_ns == 0
 
 
 def test_the_offset_at_the_limit_does_not_make_stamps_jump() -> None:
