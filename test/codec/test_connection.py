@@ -113,6 +113,7 @@ def test_a_lost_stream_stays_lost(feed: Feed) -> None:
 def test_a_refusal_has_the_header_it_was_read_from(data: bytes) -> None:
     for feed in FEEDS:
         (error,) = feed(codec.Connection(), [data])
+        assert isinstance(error, codec.DecodeError)
         assert error.header is not None
         assert error.header.type_bytes == data[2:14]
 
@@ -143,7 +144,7 @@ def test_b6_a_wrong_crc_is_refused_or_marked_as_the_policy_says(policy: Any, ok:
 
 def test_a_right_crc_is_right_under_any_policy() -> None:
     for policy in ('reject', 'warn', 'ignore'):
-        (message,) = by_receive_data(codec.Connection(crc_policy=policy), [NEXT])  # type: ignore[arg-type]
+        (message,) = by_receive_data(codec.Connection(crc_policy=policy), [NEXT])
         assert isinstance(message, codec.Message)
         assert message.crc_ok
 
@@ -236,6 +237,12 @@ def test_the_buffer_to_receive_into_is_never_empty() -> None:
         position += count
         messages += len(drain(connection))
     assert messages == 120
+
+
+def test_a_header_cut_at_the_end_of_the_buffer_is_read_on() -> None:
+    stream = golden('transform') * 2000  # 65536 is no multiple of its 106 bytes
+    received = by_get_buffer(codec.Connection(), [stream])
+    assert b''.join(codec.pack(message) for message in received) == stream  # type: ignore[arg-type]
 
 
 def test_a_buffer_got_before_the_last_message_was_taken_is_still_right() -> None:

@@ -70,12 +70,23 @@ def test_any_bytes_have_the_slow_crc_also_in_two_parts(
     assert crc64(data[split:], crc64(data[:split])) == expected
 
 
+def test_numpy_folds_by_a_multiple_of_the_polynomial() -> None:
+    word, powers = 1, []
+    for _ in range(crc._DEGREE + 1):
+        powers.append(word)
+        word = (word << 1 & (1 << 64) - 1) ^ (crc.POLYNOMIAL if word >> 63 else 0)
+    total = 0
+    for power in crc._POWERS:
+        total ^= powers[power]
+    assert total == powers[crc._DEGREE]
+
+
 @each_implementation
 def test_every_size_and_place_of_a_split_agree_with_every_other_implementation(
     crc64: crc.Crc64,
 ) -> None:
-    sizes = [*range(300), 511, 512, 513, 3583, 3584, 3585, 3592, 8191, 32768, 32769, 65536, 100003]
-    for size in [*sizes, 262143, 262144, 262145, 524295, 1 << 20, (1 << 20) + 9]:
+    sizes = [*range(300), 511, 512, 513, 3031, 3032, 3033, 3040, 8191, 32768, 32769, 65536, 100003]
+    for size in [*sizes, 262143, 262144, 262145, 524295, 1 << 20, (1 << 20) + 9, (3 << 20) - 1]:
         data = pattern(size)
         expected = {name: other(data, 5) for name, other in IMPLEMENTATIONS.items()}
         assert set(expected.values()) == {crc64(data, 5)}, (size, expected)

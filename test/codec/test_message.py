@@ -165,7 +165,7 @@ def test_messages_are_equal_by_everything_but_the_crc() -> None:
     same = codec.Message(codec.String('x'), 'a', 1, 2, 3, {'b': 'c'})
     same.crc_ok = False
     assert message == same
-    for change in (
+    changes: tuple[dict[str, Any], ...] = (
         {'content': codec.String('y')},
         {'device_name': 'b'},
         {'timestamp': 2},
@@ -173,7 +173,8 @@ def test_messages_are_equal_by_everything_but_the_crc() -> None:
         {'message_id': 4},
         {'metadata': {}},
         {'type_name': 'TEXT'},
-    ):
+    )
+    for change in changes:
         other = codec.Message(codec.String('x'), 'a', 1, 2, 3, {'b': 'c'})
         for name, value in change.items():
             setattr(other, name, value)

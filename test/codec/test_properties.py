@@ -27,6 +27,7 @@ from helpers.golden import GOLDENS
 from helpers.strategies import CONTENTS, messages
 from helpers.wire_bytes import extended_body, message_bytes
 from ros2_igtl import codec
+from ros2_igtl.codec.crc import crc64
 
 
 def test_every_registered_type_has_a_strategy() -> None:
@@ -88,7 +89,7 @@ def test_any_body_under_any_type_gives_a_message_or_a_decode_error(
 
 @given(
     st.binary(max_size=40),
-    *[st.none() | st.integers(0, 65535)] * 3,
+    *[st.none() | st.integers(0, 300) | st.sampled_from([16384, 65535])] * 3,
     st.none() | st.integers(0, 2**32 - 1),
 )
 def test_any_sizes_of_header_version_2_give_a_message_or_a_decode_error(
@@ -155,13 +156,8 @@ def mutated(rng: random.Random, data: bytes) -> bytes:
             return b''
     if len(body) > 58 and rng.random() < 0.9:
         body[42:50] = (len(body) - 58).to_bytes(8, 'big')
-        body[50:58] = codec_crc(bytes(body[58:])).to_bytes(8, 'big')
+        body[50:58] = crc64(body[58:]).to_bytes(8, 'big')
     return bytes(body)
-
-
-def codec_crc(body: bytes) -> int:
-    unknown = codec.pack(codec.Message(codec.Unknown('NEW', body)))
-    return int.from_bytes(unknown[50:58], 'big')
 
 
 SMALL_GOLDENS = [case for case in GOLDENS if len(case.data) < 1000]
@@ -178,8 +174,9 @@ def test_20000_mutated_golden_messages_give_messages_or_decode_errors() -> None:
         cause = outcome.cause if isinstance(outcome, codec.DecodeError) else 'message'
         causes[cause] = causes.get(cause, 0) + 1
         if isinstance(outcome, codec.Message):
-            codec.describe(outcome)
             assert_packs_or_refuses(outcome)
+            if index % 10 == 0:
+                assert say(outcome)
         cut = rng.randrange(len(data) + 1)
         feed = by_receive_data if index % 2 else by_get_buffer
         feed(codec.Connection(limits), [data[:cut], data[cut:]])
@@ -200,17 +197,17 @@ def test_20000_mutated_golden_messages_give_messages_or_decode_errors() -> None:
 
 
 def assert_packs_or_refuses(message: codec.Message) -> None:
-    """A message that came may have names that fill their fields, which are never written."""
+    """Assert that a message packs to itself, unless a name fills its field: never written."""
     try:
-        again = codec.unpack(codec.pack(message))
+        packed = codec.pack(message)
     except codec.EncodeError:
         return
-    assert say(again) == say(message)
+    assert codec.pack(codec.unpack(packed)) == packed
 
 
 def test_a_stream_of_mutated_messages_is_followed_until_it_is_lost() -> None:
     rng = random.Random(18945)
-    for _ in range(300):
+    for _ in range(100):
         parts = [mutated(rng, rng.choice(SMALL_GOLDENS).data) for _ in range(10)]
         stream = b''.join(parts)
         cuts = sorted(rng.randrange(len(stream) + 1) for _ in range(5))

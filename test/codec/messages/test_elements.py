@@ -2,8 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from helpers.contents import content_bytes
 from ros2_igtl import codec
@@ -41,7 +44,7 @@ def test_a_field_that_the_type_lacks_is_refused() -> None:
     ],
     ids=['two dimensions', 'none', 'another type', 'bytes'],
 )
-def test_an_array_of_another_shape_or_dtype_is_refused(elements: np.ndarray) -> None:  # type: ignore[type-arg]
+def test_an_array_of_another_shape_or_dtype_is_refused(elements: NDArray[Any]) -> None:
     with pytest.raises(codec.ValueRangeError, match=r'POINT takes an array of shape \(n,\)'):
         codec.Point(elements)
 

@@ -18,7 +18,7 @@ from helpers.contents import (
     content_bytes,
     receive_content,
 )
-from helpers.feeding import FEEDS, cuts
+from helpers.feeding import FEEDS, NEXT, cuts
 from helpers.wire_bytes import extended_body, message_bytes
 from ros2_igtl import codec
 from ros2_igtl.codec import CoordinateSystem, Endian, Image, ScalarType
@@ -345,6 +345,7 @@ def test_pixels_that_came_through_a_connection_are_exactly_those_sent(
             assert isinstance(message.content.data, array)
             assert message.content.data.typecode == 'B'
             assert len(message.content.data) == size
+    assert feed(codec.Connection(), [data + NEXT]) == [expected, codec.unpack(NEXT)]
 
 
 @pytest.mark.parametrize('size', [SET_ASIDE - 2**14, SET_ASIDE, SET_ASIDE + 2**14])
@@ -431,6 +432,7 @@ def test_an_extended_header_larger_than_what_is_gathered_is_honoured() -> None:
     data = message_bytes(b'IMAGE', body, version=2)
     for feed in FEEDS:
         (message,) = feed(codec.Connection(), [data])
+        assert isinstance(message, codec.Message)
         assert message == codec.unpack(data)
         assert bytes(message.content.data) == pixels_of(1000)
 
