@@ -8,14 +8,16 @@ import asyncio
 import contextlib
 import errno
 import logging
+import os
 import socket
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import cast
+from typing import Literal, cast
 
 from ros2_igtl import codec
-from ros2_igtl.codec.connection import CrcPolicy
+from ros2_igtl.codec.connection import CrcPolicy, NeedData
 from ros2_igtl.transport.handler import Handler
 from ros2_igtl.transport.io_thread import IoThread
 from ros2_igtl.transport.log import Throttle, logger, printable
@@ -166,6 +168,8 @@ class Session(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End; called once, whoever closed."""
+        if exc is not None and not self._close_reason:
+            self._receive_rest()
         reason = self._close_reason = self._close_reason or _describe_loss(exc)
         self._timer.cancel()
         if self._is_rest_counted:
@@ -201,13 +205,8 @@ class Session(asyncio.BufferedProtocol):
         self.statistics.received_bytes += nbytes
         if len(self._first_bytes) < _FIRST_BYTES:
             self._first_bytes += bytes(self._first_buffer[: min(nbytes, _FIRST_BYTES)])
-        if self._close_reason:
-            return
-        try:
-            self._connection.buffer_updated(nbytes)
-            self._deliver()
-        except Exception as error:  # fail closed: this session only
-            self._fail(error)
+        self._connection.buffer_updated(nbytes)
+        self._deliver()
 
     def pause_writing(self) -> None:
         """Stop: the socket takes no more."""
@@ -222,29 +221,54 @@ class Session(asyncio.BufferedProtocol):
 
     # Receiving.
 
-    def _deliver(self) -> None:
+    def _deliver(self, limit: int = MESSAGES_A_TURN) -> None:
         """Give the handler the messages that are complete, at most a turn's worth."""
         completed = 0
-        while completed < MESSAGES_A_TURN:
-            refusal = None
+        while completed < limit and not self._close_reason:
             try:
-                message = self._connection.next_message()
-            except codec.DecodeError as error:
-                refusal = error
-            if refusal is not None:
-                self._refuse(refusal)
-            elif message is codec.NEED_DATA:
+                received = self._next_message()
+            except Exception as error:  # fail closed: this session only
+                self._fail(error)
+                return
+            if received is codec.NEED_DATA:
                 self._transport.resume_reading()
                 self._note_receive_progress(completed)
                 return
+            if isinstance(received, codec.Message):
+                self._accept(received)
             else:
-                self._accept(message)
+                self._refuse(received)
             completed += 1
-            if self._close_reason:
-                return
-        self._header_since = self._body_since = None  # what comes next is there already
-        self._transport.pause_reading()
-        self._loop.call_soon(self._deliver_more)
+        if not self._close_reason:
+            self._header_since = self._body_since = None  # what comes next is there already
+            self._transport.pause_reading()
+            self._loop.call_soon(self._deliver)
+
+    def _next_message(self) -> codec.Message | codec.DecodeError | Literal[NeedData.NEED_DATA]:
+        """Return what the codec has next, or why there is no message."""
+        try:
+            return self._connection.next_message()
+        except codec.DecodeError as error:
+            return error
+
+    def _receive_rest(self) -> None:
+        """
+        Take what the peer sent before it was gone.
+
+        When our own write is the first to notice, asyncio closes without a look at what arrived
+        before: that would lose the message of a peer that sends one and leaves.
+        """
+        self._deliver(sys.maxsize)
+        if self._transport.get_extra_info('sslcontext') is not None:
+            return  # what has arrived is not what was sent
+        descriptor = self._transport.get_extra_info('socket').fileno()
+        with contextlib.suppress(OSError):  # nothing more, or the error once more
+            while not self._close_reason:
+                size = os.readv(descriptor, [self.get_buffer(-1)])
+                if size == 0:
+                    return
+                self.buffer_updated(size)
+                self._deliver(sys.maxsize)
 
     def _accept(self, message: codec.Message) -> None:
         """Count a message and give it to the handler."""
@@ -264,14 +288,6 @@ class Session(asyncio.BufferedProtocol):
             self._crc_failures += 1
             if self._crc_failures == MAX_CRC_FAILURES:
                 self._close(f'{MAX_CRC_FAILURES} messages in a row with a wrong CRC')
-
-    def _deliver_more(self) -> None:
-        """Go on with what a turn left."""
-        if not self._close_reason:
-            try:
-                self._deliver()
-            except Exception as error:  # fail closed: this session only
-                self._fail(error)
 
     def _note_receive_progress(self, completed: int) -> None:
         """Set the deadlines by what is pending."""

@@ -6,12 +6,15 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import logging
 import socket
 import struct
+import termios
 import threading
 import time
 import tracemalloc
+from array import array
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
@@ -323,6 +326,33 @@ def test_f4_the_end_of_a_peer_is_noticed_at_once(talk: Talk) -> None:
         assert conversation.handler.closed_at[0] - begin < 0.1
         assert conversation.handler.closed[0][0] is conversation.session
         assert conversation.server.sessions == ()
+
+
+def test_what_a_peer_sent_before_it_left_is_received_though_our_write_notices_first(
+    talk: Talk, io_thread: IoThread
+) -> None:
+    count = 3 * session_module.MESSAGES_A_TURN
+    data = b''.join(codec.pack(pose(float(number))) for number in range(count))
+    with talk() as conversation:
+        descriptor = conversation.session._transport.get_extra_info('socket').fileno()
+
+        def count_unread() -> int:
+            unread = array('i', [0])
+            fcntl.ioctl(descriptor, termios.FIONREAD, unread)
+            return unread[0]
+
+        def write_to_a_peer_that_has_gone() -> None:
+            conversation.peer.send(data)
+            wait_until(lambda: count_unread() == len(data))
+            conversation.peer.reset()
+            for _ in range(3):
+                conversation.session.put([b'x'], 1, 'event', ('', ''))
+                conversation.session.flush()
+
+        io_thread.call(write_to_a_peer_that_has_gone)
+        assert conversation.wait_for_close() == 'reset by the peer'
+        assert conversation.handler.messages == [pose(float(number)) for number in range(count)]
+        assert not conversation.session.statistics.rejected
 
 
 @pytest.mark.parametrize('is_reset', [True, False], ids=['f5_rst', 'f6_fin'])
