@@ -10,9 +10,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # `python -m pytest` puts the checkout first on the path, where ros2_igtl has no generated messages
 sys.path[:] = [p for p in sys.path if Path(p or '.').resolve() != Path(__file__).parents[1]]
+
+
+# A busy machine makes an example slow, which says nothing of the code: pytest-timeout bounds it
+settings.register_profile('unhurried', deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile('unhurried')
 
 
 @pytest.fixture(scope='session', autouse=True)
