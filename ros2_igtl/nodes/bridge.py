@@ -169,6 +169,8 @@ class BridgeNode(LifecycleNode):
         return judge(parameters, bool(self._settings))
 
     def _set_actual_port(self, port: int) -> None:
+        if not self.context.ok():  # ended by a signal: nobody can ask any more
+            return
         self._setting_port = True
         try:
             self.set_parameters([Parameter(ACTUAL_PORT, value=port)])

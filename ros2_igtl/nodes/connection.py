@@ -121,21 +121,29 @@ class BridgeConnection:
             return 0
         return self._endpoint.send(message, traffic=traffic)  # type: ignore[arg-type]
 
+    def _log(self, text: str) -> None:
+        if self._node.context.ok():  # after a signal rosout is gone, and says so at each line
+            self._node.get_logger().info(f'{self.settings.name}: {text}')
+
     def session_opened(self, session: Session) -> None:
         """Say who came."""
-        self._node.get_logger().info(f'{self.settings.name}: {session.peer_name} connected')
+        self._log(f'{session.peer_name} connected')
 
     def session_closed(self, session: Session, reason: str) -> None:
         """Say who left, and why."""
-        self._node.get_logger().info(
-            f'{self.settings.name}: {session.peer_name} disconnected: {reason}'
-        )
+        self._log(f'{session.peer_name} disconnected: {reason}')
 
     def message_received(
         self, session: Session, message: codec.Message, receive_time_ns: int
     ) -> None:
         """Publish it."""
-        self.inbound.publish(message, receive_time_ns)
+        try:
+            self.inbound.publish(message, receive_time_ns)
+        except Exception:
+            if self._node.context.ok():
+                raise
+            # A signal has ended ROS under us, and the node is about to close.
+            self.inbound.outcomes.skipped['shutdown'] += 1
 
     def message_rejected(self, session: Session, error: codec.DecodeError) -> None:
         """Do nothing: the transport has counted and logged it."""
@@ -143,6 +151,6 @@ class BridgeConnection:
     def connection_state(self, state: ConnectionState, detail: str) -> None:
         """Keep it for the diagnostics, and log a change."""
         if (state, detail) != (self.state, self.detail):
-            self._node.get_logger().info(f'{self.settings.name}: {state}: {detail}')
+            self._log(f'{state}: {detail}')
         self.state = state
         self.detail = detail

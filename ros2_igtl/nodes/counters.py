@@ -14,15 +14,17 @@ class Outcomes:
     """
     What became of messages in one direction.
 
-    ``received`` = ``done`` + the sums of ``rejected`` and ``skipped``.
+    ``received`` = ``done`` + ``replaced`` + the sums of ``rejected`` and ``skipped``.
 
     :ivar done: published on ROS, or handed to the transport.
+    :ivar replaced: overtaken by newer ones before its subscribers were connected.
     :ivar rejected: refused, by cause.
     :ivar skipped: not ours, by cause.
     """
 
     received: int = 0
     done: int = 0
+    replaced: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     skipped: Counter[str] = field(default_factory=Counter)
 

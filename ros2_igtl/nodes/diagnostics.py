@@ -53,6 +53,7 @@ def _connection_status(name: str, connection: BridgeConnection) -> DiagnosticSta
         'received': statistics.received,
         'received_bytes': statistics.received_bytes,
         'published': inbound.outcomes.done,
+        'published_replaced': inbound.outcomes.replaced,
         'rejected': _total(statistics.rejected) + _total(inbound.outcomes.rejected),
         'skipped': _total(inbound.outcomes.skipped),
         **_by_cause('rejected', statistics.rejected + inbound.outcomes.rejected),

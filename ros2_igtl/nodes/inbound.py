@@ -9,6 +9,7 @@ Everything here runs on the I/O thread. What becomes of a type stands in ``conve
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,7 +26,7 @@ from ros2_igtl.convert.context import Context
 from ros2_igtl.convert.errors import ConvertError
 from ros2_igtl.convert.time import StampEstimator, split_stamp
 from ros2_igtl.nodes.counters import Outcomes, Rate
-from ros2_igtl.nodes.qos import publisher_overriding, publisher_qos
+from ros2_igtl.nodes.qos import held_limit, publisher_overriding, publisher_qos
 from ros2_igtl.nodes.settings import Settings
 
 # A peer that makes up names must not make publishers without end.
@@ -33,7 +34,8 @@ MAX_DEVICES = 500
 
 # What comes first on a new topic is held until the subscribers that wait for it are connected, or
 # they would never see it: discovery takes some milliseconds.
-HOLD_S = 0.5
+HOLD_S = 0.3
+DISCOVERY_S = 1.0  # after its start a node does not know yet who waits
 HOLD_POLL_S = 0.002
 
 # Messages that one read brought have one time of arrival; tf needs different ones.
@@ -51,6 +53,10 @@ class Tree:
         return self._parents.setdefault(child, parent)
 
 
+Batch = list[tuple[Publisher, Any]]
+"""What one message becomes."""
+
+
 @dataclass(slots=True)
 class Route:
     """What one device of one type becomes; ``skip`` names why it becomes nothing."""
@@ -61,7 +67,8 @@ class Route:
     frames: tuple[str, str] = ('', '')  # child, parent
     rate: Rate = field(default_factory=Rate)
     topics: tuple[str, ...] = ()
-    held: list[tuple[Publisher, Any]] | None = None  # None: publish at once
+    max_held: int = 0
+    held: deque[Batch] | None = None  # None: publish at once
     last_stamp_ns: int = -1
     stale_timeout_s: float = 0.0  # 0: never stale
     interval_s: float = 0.0  # least time between two messages
@@ -101,6 +108,7 @@ class Inbound:
         self._subscribed = subscribed
         self._owners: dict[str, tuple[str, str]] = {}  # topic -> type and device
         self._publishers: list[Publisher] = []
+        self._discovered_s = time.monotonic() + DISCOVERY_S
         self._told: set[tuple[str, ...]] = set()
         self._rows = tuple(row for row in settings.rows if row.direction == 'IGTL_TO_ROS')
         self.estimator = StampEstimator(
@@ -168,12 +176,15 @@ class Inbound:
         transforms = self._transforms(message, route, context, stamp_ns)
         if transforms:
             self._broadcaster.sendTransform(transforms)
-        for publisher, ros_messages in ready:
-            for ros_message in ros_messages:
-                if route.held is None:
-                    publisher.publish(ros_message)
-                else:
-                    route.held.append((publisher, ros_message))
+        batch = [
+            (publisher, ros_message)
+            for publisher, ros_messages in ready
+            for ros_message in ros_messages
+        ]
+        if route.held is None:
+            _publish_all(batch)
+        else:
+            self._hold(route, batch)
         route.rate.tick()
         return ''
 
@@ -245,28 +256,35 @@ class Inbound:
             if cause:
                 return Route(skip=cause)
         route.topics = tuple(publisher.topic_name for _, publisher in route.outputs)
-        self._hold(route)
+        self._begin_holding(route)
         return route
 
-    def _hold(self, route: Route) -> None:
+    def _hold(self, route: Route, batch: Batch) -> None:
+        """Hold a message; a burst larger than the publisher's queue would be lost later."""
+        assert route.held is not None
+        if len(route.held) == route.max_held:
+            route.held.popleft()
+            self.outcomes.done -= 1
+            self.outcomes.replaced += 1
+        route.held.append(batch)
+
+    def _begin_holding(self, route: Route) -> None:
         """Hold what comes until those who wait for it are connected."""
-        route.held = []
+        route.max_held = min(held_limit(mapping) for mapping, _ in route.outputs)
+        route.held = deque()
         self._release(route, time.monotonic() + HOLD_S)
 
     def _release(self, route: Route, deadline: float) -> None:
         """Publish what is held if all are connected, or it is late; else look again soon."""
         if route.held is None:
             return
-        if time.monotonic() < deadline and not all(
-            publisher.get_subscription_count()
-            >= self._node.count_subscribers(publisher.topic_name)
-            for _, publisher in route.outputs
-        ):
+        now = time.monotonic()
+        if now < deadline and (now < self._discovered_s or not _are_connected(route, self._node)):
             self._call_later(HOLD_POLL_S, lambda: self._release(route, deadline))
             return
         held, route.held = route.held, None
-        for publisher, ros_message in held:
-            publisher.publish(ros_message)
+        for batch in held:
+            _publish_all(batch)
 
     def _refusal(self, device: str, rows: Sequence[MappingConfig]) -> str:
         """Return why a device is not published at all."""
@@ -355,6 +373,18 @@ class Inbound:
                 f'{self._settings.name}: {message.type_name} '
                 f"'{naming.escape(message.device_name)}': {cause}: {text}"
             )
+
+
+def _publish_all(batch: Batch) -> None:
+    for publisher, ros_message in batch:
+        publisher.publish(ros_message)
+
+
+def _are_connected(route: Route, node: Node) -> bool:
+    return all(
+        publisher.get_subscription_count() >= node.count_subscribers(publisher.topic_name)
+        for _, publisher in route.outputs
+    )
 
 
 def _matches(row: MappingConfig, message: codec.Message) -> bool:

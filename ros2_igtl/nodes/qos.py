@@ -20,9 +20,10 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 from ros2_igtl.convert.mappings import Mapping as Row
 
 # A sample that overflows its queue is lost without a word (DDS counts it for nobody), so queues
-# hold 100 ms of tracking at 1 kHz, and few of the images, which are large.
-DEPTH_OF_TRAFFIC = {'state': 100, 'event': 50}
-DEPTH_OF_BULK = 5
+# hold a second of tracking at 1 kHz, and a third of one of video, whose frames are large.
+DEPTH_OF_TRAFFIC = {'state': 1000, 'event': 100}
+DEPTH_OF_BULK = 10
+HELD_BULK = 4  # 25 MB of video at once fit Fast DDS's segment of shared memory
 _BULK_TYPES = frozenset({'IMAGE', 'VIDEO'})
 
 _RELIABILITY = {
@@ -38,6 +39,11 @@ _HISTORY = {'keep_last': HistoryPolicy.KEEP_LAST, 'keep_all': HistoryPolicy.KEEP
 
 def _depth(row: Row) -> int:
     return DEPTH_OF_BULK if row.type_name in _BULK_TYPES else DEPTH_OF_TRAFFIC[row.traffic]
+
+
+def held_limit(row: Row) -> int:
+    """Return how many messages may wait for a new topic's subscribers, to be published at once."""
+    return HELD_BULK if row.type_name in _BULK_TYPES else _depth(row)
 
 
 def _apply(profile: QoSProfile, overrides: Mapping[str, Any]) -> QoSProfile:

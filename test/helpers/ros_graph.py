@@ -88,6 +88,11 @@ class Graph:
         wait_until(lambda: publisher.get_subscription_count() > 0, 10.0, f'subscriber of {topic}')
         return publisher
 
+    def wait_for_bridge(self) -> None:
+        """Wait until a node in another process knows us: its diagnostics come."""
+        arrays = self.subscribe('diagnostic_msgs/msg/DiagnosticArray', '/diagnostics')
+        wait_until(lambda: arrays, 20.0, 'diagnostics of the bridge')
+
     def wait_for_topic(self, topic: str, timeout_s: float = 10.0) -> None:
         """Wait until a topic is published and our subscription has found its publisher."""
         wait_until(

@@ -45,6 +45,7 @@ def accounted(bridge: BridgeNode) -> int:
     outcomes = connection.inbound.outcomes
     return (
         outcomes.done
+        + outcomes.replaced
         + sum(outcomes.rejected.values())
         + sum(outcomes.skipped.values())
         + sum(connection.transport.statistics.rejected.values())

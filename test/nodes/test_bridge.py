@@ -1,0 +1,280 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The node as a whole: its life cycle, its parameters, its peers coming and going."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rclpy.lifecycle import TransitionCallbackReturn
+from rclpy.parameter import Parameter
+
+from helpers.ros_graph import Graph, ros_graph
+from helpers.scripted_peer import ScriptedPeer, ScriptedServer, unused_port
+from helpers.waiting import wait_until
+from ros2_igtl import codec
+
+SUCCESS = TransitionCallbackReturn.SUCCESS
+FAILURE = TransitionCallbackReturn.FAILURE
+POSE = codec.pack(
+    codec.Message(codec.Transform(1, 0, 0, 0, 1, 0, 0, 0, 1, 1.0, 2.0, 3.0), 'Probe')
+)
+TOPIC = '/bridge/transform/Probe'
+TRANSFORM_STAMPED = 'geometry_msgs/msg/TransformStamped'
+
+
+@pytest.fixture
+def graph() -> Iterator[Graph]:
+    with ros_graph() as graph:
+        yield graph
+
+
+def port_of(bridge: Any) -> int:
+    return int(bridge.get_parameter('actual_port').value)
+
+
+def state_of(bridge: Any) -> str:
+    return str(bridge._state_machine.current_state[1])
+
+
+def test_without_autostart_nothing_is_open(graph: Graph) -> None:
+    bridge = graph.add_bridge('server', {'port': 0, 'autostart': False})
+    assert state_of(bridge) == 'unconfigured'
+    assert bridge.trigger_configure() == SUCCESS
+    assert port_of(bridge) == 0
+    assert bridge.trigger_activate() == SUCCESS
+    port = port_of(bridge)
+    ScriptedPeer.dial(port).close()
+    assert bridge.trigger_deactivate() == SUCCESS
+    with pytest.raises(ConnectionRefusedError):
+        ScriptedPeer.dial(port)
+    assert bridge.trigger_cleanup() == SUCCESS
+    assert state_of(bridge) == 'unconfigured'
+
+
+def test_deactivation_ends_sessions_and_leaves_nothing_behind(graph: Graph) -> None:
+    bridge = graph.add_bridge('server', {'port': 0})
+    graph.subscribe(TRANSFORM_STAMPED, TOPIC)
+    threads = threading.active_count()
+    descriptors = len(os.listdir('/proc/self/fd'))
+    for _ in range(20):
+        with ScriptedPeer.dial(port_of(bridge)) as peer:
+            peer.send(POSE)
+            connection = bridge.connections[0]
+            wait_until(lambda c=connection: c.inbound.outcomes.done == 1, what='a pose')
+            assert bridge.trigger_deactivate() == SUCCESS
+            assert peer.receive_until_closed() == b''
+        assert bridge.trigger_activate() == SUCCESS
+    assert threading.active_count() <= threads
+    assert len(os.listdir('/proc/self/fd')) <= descriptors + 4  # DDS opens some of its own
+
+
+def test_a_busy_port_fails_activation_by_name_and_can_be_tried_again(
+    graph: Graph, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with ScriptedServer() as blocker:
+        bridge = graph.add_bridge('server', {'port': blocker.port})
+        assert state_of(bridge) == 'inactive'
+        assert f'127.0.0.1:{blocker.port}' in capfd.readouterr().err
+    assert bridge.trigger_activate() == SUCCESS
+    ScriptedPeer.dial(port_of(bridge)).close()
+
+
+def test_a_wrong_mapping_file_fails_configuration_with_its_lines(
+    graph: Graph, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / 'wrong.yaml'
+    path.write_text('version: 1\nconnections:\n  - prot: 18944\n')
+    bridge = graph.add_bridge('client', {'config_file': str(path)})
+    assert state_of(bridge) == 'unconfigured'
+    assert f'{path}:3: ' in capfd.readouterr().err
+
+
+def test_a_pair_of_types_that_does_not_exist_fails_configuration(
+    graph: Graph, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / 'wrong.yaml'
+    path.write_text(
+        'version: 1\nconnections:\n  - mappings:\n'
+        '      - {igtl_device_name: A, igtl_type_name: STRING, direction: IGTL_TO_ROS,\n'
+        '         ros_topic_name: a, ros_type_name: sensor_msgs/msg/Image}\n'
+    )
+    bridge = graph.add_bridge('client', {'config_file': str(path)})
+    assert state_of(bridge) == 'unconfigured'
+    assert 'std_msgs/msg/String' in capfd.readouterr().err
+
+
+def test_listening_beyond_this_machine_needs_allowed_peers(
+    graph: Graph, capfd: pytest.CaptureFixture[str]
+) -> None:
+    bridge = graph.add_bridge('server', {'port': 0, 'address': '0.0.0.0'})
+    assert state_of(bridge) == 'unconfigured'
+    assert 'allowed_peers' in capfd.readouterr().err
+    allowed = graph.add_bridge(
+        'server', {'port': 0, 'address': '0.0.0.0', 'allowed_peers': ['127.0.0.1']}, name='other'
+    )
+    assert state_of(allowed) == 'active'
+
+
+def test_parameters_are_judged_and_take_effect_at_configuration(graph: Graph) -> None:
+    bridge = graph.add_bridge('server', {'port': 0, 'autostart': False})
+
+    def attempt(name: str, value: Any) -> tuple[bool, str]:
+        (result,) = bridge.set_parameters([Parameter(name, value=value)])
+        return result.successful, result.reason
+
+    assert attempt('crc_policy', 'maybe')[0] is False
+    assert attempt('port', 70000)[0] is False
+    assert attempt('port', '18944')[0] is False
+    assert attempt('actual_port', 5)[0] is False
+    assert attempt('crc_policy', 'warn')[0] is True
+    assert bridge.trigger_configure() == SUCCESS
+    successful, reason = attempt('crc_policy', 'ignore')
+    assert not successful
+    assert 'clean up' in reason
+
+
+def test_every_parameter_is_described(graph: Graph) -> None:
+    bridge = graph.add_bridge('server', {'port': 0, 'autostart': False})
+    own = [name for name in bridge._parameters if '.' not in name and name != 'use_sim_time']
+    described = {name: bridge.describe_parameter(name).description for name in own}
+    ours = set(described) - {'start_type_description_service'}
+    assert len(ours) > 20
+    assert [name for name in ours if not described[name]] == []
+
+
+def test_a_second_client_is_served_at_once(graph: Graph) -> None:
+    bridge = graph.add_bridge('server', {'port': 0})
+    poses = graph.subscribe(TRANSFORM_STAMPED, TOPIC)
+    with ScriptedPeer.dial(port_of(bridge)), ScriptedPeer.dial(port_of(bridge)) as second:
+        second.send(POSE)
+        wait_until(lambda: poses, what='the pose of the second client')
+
+
+def test_a_client_waits_for_its_server_and_comes_back_to_it(graph: Graph) -> None:
+    port = unused_port()
+    parameters = {'port': port, 'reconnect_initial_delay': 0.05, 'reconnect_max_delay': 0.2}
+    bridge = graph.add_bridge('client', parameters)
+    poses = graph.subscribe(TRANSFORM_STAMPED, TOPIC)
+    connection = bridge.connections[0]
+    wait_until(lambda: connection.transport.statistics.connect_failures > 1, what='two tries')
+    for count in (1, 2, 3):  # absent at first, then killed and restarted
+        with ScriptedServer(port) as server, server.accept() as peer:
+            peer.send(POSE)
+            wait_until(lambda n=count: len(poses) == n, what='a pose')
+            peer.reset()
+        wait_until(lambda: not connection.transport.sessions, what='the loss to be seen')
+
+
+def test_the_node_says_what_it_did_on_diagnostics(graph: Graph) -> None:
+    arrays = graph.subscribe('diagnostic_msgs/msg/DiagnosticArray', '/diagnostics')
+    bridge = graph.add_bridge('server', {'port': 0, 'stale_timeout': 0.1})
+    with ScriptedPeer.dial(port_of(bridge)) as peer:
+        peer.send(POSE + POSE[:50] + bytes(8) + POSE[58:])
+
+        def told() -> dict[str, Any]:
+            return {status.name: status for array in arrays for status in array.status}
+
+        def stale() -> bool:
+            device = told().get('bridge: bridge: TRANSFORM Probe')
+            return device is not None and device.level == b'\x02' and 'stale' in device.message
+
+        wait_until(stale, what='a stale device')
+        values = {item.key: item.value for item in told()['bridge: bridge'].values}
+    assert (values['received'], values['published'], values['rejected crc']) == ('2', '1', '1')
+
+
+def test_stale_is_not_said_of_a_device_that_goes_on(graph: Graph) -> None:
+    bridge = graph.add_bridge('server', {'port': 0})
+    with ScriptedPeer.dial(port_of(bridge)) as peer:
+        peer.send(POSE)
+        inbound = bridge.connections[0].inbound
+        wait_until(lambda: inbound.outcomes.done == 1, what='the pose')
+        (route,) = inbound.routes.values()
+    assert route.stale_timeout_s == 0.5
+    assert route.rate.age_s is not None
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize('program', ['igtl_client', 'igtl_server'])
+def test_a_signal_ends_the_program_under_load(program: str, number: signal.Signals) -> None:
+    with ScriptedServer() as server:
+        port = server.port if program == 'igtl_client' else unused_port()
+        process = subprocess.Popen(
+            [program, '--ros-args', '-p', f'port:={port}'],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            peer = server.accept() if program == 'igtl_client' else dial_when_ready(port)
+            stop = threading.Event()
+            sender = threading.Thread(target=send_until, args=(peer, stop))
+            sender.start()
+            begin = time.monotonic()
+            process.send_signal(number)
+            assert process.wait(timeout=10.0) == 0
+            assert time.monotonic() - begin < 5.0
+        finally:
+            stop.set()
+            process.kill()
+            sender.join()
+            peer.close()
+        assert process.stderr is not None
+        with process.stderr as stream:
+            assert 'Traceback' not in stream.read()
+
+
+def dial_when_ready(port: int) -> ScriptedPeer:
+    def attempt() -> ScriptedPeer | None:
+        try:
+            return ScriptedPeer.dial(port)
+        except ConnectionRefusedError:
+            return None
+
+    peer = wait_until(attempt, 20.0, 'the server')
+    assert peer is not None
+    return peer
+
+
+def send_until(peer: ScriptedPeer, stop: threading.Event) -> None:
+    while not stop.is_set():
+        try:
+            peer.socket.sendall(POSE)
+        except (TimeoutError, OSError):
+            return
+
+
+def test_two_nodes_do_not_amplify_what_they_exchange(graph: Graph, tmp_path: Path) -> None:
+    """FAULTS F37: a topic mapped both ways through two bridges."""
+    text = (
+        'version: 1\nconnections:\n  - mappings:\n'
+        '      - {igtl_device_name: Text, igtl_type_name: STRING, direction: ROS_TO_IGTL,\n'
+        '         ros_topic_name: /text, ros_type_name: std_msgs/msg/String}\n'
+        '      - {igtl_device_name: Text, igtl_type_name: STRING, direction: IGTL_TO_ROS,\n'
+        '         ros_topic_name: /text, ros_type_name: std_msgs/msg/String}\n'
+    )
+    path = tmp_path / 'loop.yaml'
+    path.write_text(text)
+    server = graph.add_bridge('server', {'port': 0, 'config_file': str(path)}, name='server')
+    client = graph.add_bridge(
+        'client', {'port': port_of(server), 'config_file': str(path)}, name='client'
+    )
+    wait_until(lambda: client.connections[0].transport.sessions, what='the session')
+    from std_msgs.msg import String
+
+    texts = graph.subscribe('std_msgs/msg/String', '/text')
+    graph.publisher('std_msgs/msg/String', '/text').publish(String(data='once'))
+    connections = [bridge.connections[0] for bridge in (server, client)]
+    wait_until(
+        lambda: all(c.inbound.outcomes.skipped['echo'] == 1 for c in connections),
+        what='the text at both ends',
+    )
+    assert [item.data for item in texts] == ['once']
