@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Launch one client: it dials an OpenIGTLink server and keeps to it."""
 
+import os
+
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument
 from launch.substitutions import EnvironmentVariable, LaunchConfiguration, PathJoinSubstitution
@@ -26,14 +28,16 @@ PARAMETERS = [
 ]
 
 # Images of 2 megapixels through shared memory, and without page faults for each of them; what the
-# user has set stays as it is. Fast DDS has renamed its variable, and reads the one of its version.
-PROFILE = PathJoinSubstitution([FindPackageShare('ros2_igtl'), 'config', 'fastdds.xml'])
+# user has set stays as it is. Fast DDS 3 has renamed its variable, and warns of the old one.
+PROFILE_VARIABLES = ['FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE']
+if os.environ.get('ROS_DISTRO') in ('humble', 'iron', 'jazzy'):
+    PROFILE_VARIABLES.reverse()
 ENVIRONMENT = {
-    'FASTDDS_DEFAULT_PROFILES_FILE': EnvironmentVariable(
-        'FASTRTPS_DEFAULT_PROFILES_FILE', default_value=PROFILE
-    ),
-    'FASTRTPS_DEFAULT_PROFILES_FILE': EnvironmentVariable(
-        'FASTDDS_DEFAULT_PROFILES_FILE', default_value=PROFILE
+    PROFILE_VARIABLES[0]: EnvironmentVariable(
+        PROFILE_VARIABLES[1],
+        default_value=PathJoinSubstitution(
+            [FindPackageShare('ros2_igtl'), 'config', 'fastdds.xml']
+        ),
     ),
     'MALLOC_MMAP_THRESHOLD_': '268435456',
     'MALLOC_TRIM_THRESHOLD_': '1073741824',

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -106,8 +107,11 @@ def test_the_demo_connects_its_clients_to_its_devices() -> None:
     assert list(exit_codes.values()) == [0, 0, 0, 0]
 
 
-# Fast DDS 3 reads the first of them, Fast DDS 2 the second
-PROFILE_VARIABLES = ['FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE']
+# the variable that Fast DDS reads in a distribution
+PROFILE_VARIABLES = {
+    'jazzy': 'FASTRTPS_DEFAULT_PROFILES_FILE',
+    'kilted': 'FASTDDS_DEFAULT_PROFILES_FILE',
+}
 OWN_PROFILE = str(FOLDER.parent / 'config' / 'fastdds.xml')
 
 
@@ -123,7 +127,7 @@ def environment_of_node(name: str) -> dict[str, str]:
         elif isinstance(entity, LaunchDescription):
             pending = [*entity.entities, *pending]
         else:
-            pending = [*(entity.execute(context) or []), *pending]
+            pending = [*(entity.visit(context) or []), *pending]
     (node,) = nodes
     return {
         perform_substitutions(context, key): perform_substitutions(context, value)
@@ -132,25 +136,21 @@ def environment_of_node(name: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize('name', SINGLE)
-@pytest.mark.parametrize('variable', PROFILE_VARIABLES)
-def test_a_profile_that_the_user_has_set_stays(
-    monkeypatch: pytest.MonkeyPatch, name: str, variable: str
+@pytest.mark.parametrize('distribution', PROFILE_VARIABLES)
+@pytest.mark.parametrize('set_by_user', [None, *PROFILE_VARIABLES.values()])
+def test_fast_dds_is_told_the_profile_of_the_user_or_else_our_own(
+    monkeypatch: pytest.MonkeyPatch, name: str, distribution: str, set_by_user: str | None
 ) -> None:
-    for each in PROFILE_VARIABLES:
-        monkeypatch.delenv(each, raising=False)
-    monkeypatch.setenv(variable, '/mine.xml')
-    environment = environment_of_node(name)
-    assert [environment[each] for each in PROFILE_VARIABLES] == ['/mine.xml'] * 2
-
-
-@pytest.mark.parametrize('name', SINGLE)
-def test_unless_set_the_profile_is_that_of_the_package(
-    monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
-    for each in PROFILE_VARIABLES:
-        monkeypatch.delenv(each, raising=False)
-    environment = environment_of_node(name)
-    assert [environment[each] for each in PROFILE_VARIABLES] == [OWN_PROFILE] * 2
+    monkeypatch.setenv('ROS_DISTRO', distribution)
+    for variable in PROFILE_VARIABLES.values():
+        monkeypatch.delenv(variable, raising=False)
+    if set_by_user:
+        monkeypatch.setenv(set_by_user, '/mine.xml')
+    environment = {**os.environ, **environment_of_node(name)}
+    expected = '/mine.xml' if set_by_user else OWN_PROFILE
+    assert environment[PROFILE_VARIABLES[distribution]] == expected
+    if distribution == 'kilted' and set_by_user != PROFILE_VARIABLES['jazzy']:
+        assert PROFILE_VARIABLES['jazzy'] not in environment
 
 
 @pytest.mark.parametrize('name', SINGLE)
