@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, Literal
 
-from ros2_igtl.codec.crc import crc64
 from ros2_igtl.codec.errors import (
     DecodeError,
     ExtendedHeaderError,
@@ -29,10 +28,9 @@ from ros2_igtl.codec.message import (
     BodyLayout,
     Message,
     check_header,
-    crc_error,
     find_type,
-    make_message,
     unpack_body,
+    unpack_large,
 )
 
 CrcPolicy = Literal['reject', 'warn', 'ignore']
@@ -132,16 +130,7 @@ class _Large:
 
     def message(self, check_crc: bool) -> Message:
         bulk, tail = (part.data for part in self.buffers)
-        type_name, content_class = find_type(self.header.type_bytes)
-        if content_class is None or not self.head:
-            return unpack_body(self.header, memoryview(bulk), check_crc)
-        crc = crc64(tail, crc64(bulk, crc64(self.head)))
-        crc_ok = crc == self.header.crc
-        if check_crc and not crc_ok:
-            raise crc_error(self.header, crc)
-        content_start = 0 if self.layout is None else self.layout.content_start
-        content = content_class.unpack_parts(memoryview(self.head)[content_start:], bulk)
-        return make_message(self.header, type_name, content, crc_ok, self.layout, memoryview(tail))
+        return unpack_large(self.header, self.head, bulk, tail, self.layout, check_crc)
 
 
 class Connection:

@@ -218,7 +218,8 @@ def unpack(data: Any, *, check_crc: bool = True) -> Message:
         raise TruncatedError(f'a header takes {HEADER_SIZE} bytes, got {len(view)}')
     header = HEADER.unpack_from(view)
     try:
-        check_header(header)
+        if header[0] != 1 or header[1] not in TYPE_BY_WIRE_NAME:
+            check_header(header)
         body = view[HEADER_SIZE:]
         body_size = header[4]
         if len(body) != body_size:
@@ -259,11 +260,8 @@ def check_header(fields: HeaderFields, max_body_size: float = inf) -> None:
 
 def find_type(type_bytes: bytes) -> tuple[str, type[Content] | None]:
     """Return the type name of a header and its content class, None if nobody registered one."""
-    known = TYPE_BY_WIRE_NAME.get(type_bytes)
-    if known is None:  # or there is something behind the NUL, which means nothing
-        type_name = wire.text(type_bytes)
-        return type_name, MESSAGE_TYPES.get(type_name)
-    return known
+    type_name = wire.text(type_bytes)  # what stands behind the NUL means nothing
+    return type_name, MESSAGE_TYPES.get(type_name)
 
 
 class BodyLayout:
@@ -295,6 +293,17 @@ class BodyLayout:
                 f'a metadata header of {header_size} and metadata of {metadata_size}'
             )
 
+    def read_metadata(self, message: Message, tail: memoryview) -> None:
+        """
+        Give a message its identifier and its metadata.
+
+        :param tail: the body from :attr:`content_end` on.
+        :raises MetadataError: the metadata contradict themselves.
+        """
+        split = self.metadata_start - self.content_end
+        message.message_id = self.message_id
+        message.metadata = unpack_metadata(tail[:split], tail[split:])
+
 
 def unpack_body(header: HeaderFields, body: memoryview, check_crc: bool = True) -> Message:
     """
@@ -302,43 +311,51 @@ def unpack_body(header: HeaderFields, body: memoryview, check_crc: bool = True) 
 
     :raises MessageError: the body is not what the specification allows.
     """
+    version, type_bytes, device_bytes, timestamp, _, announced_crc = header
     crc = crc64(body)
-    crc_ok = crc == header[5]
+    crc_ok = crc == announced_crc
     if check_crc and not crc_ok:
         raise crc_error(header, crc)
-    type_name, content_class = find_type(header[1])
+    type_name, content_class = TYPE_BY_WIRE_NAME.get(type_bytes) or find_type(type_bytes)
     content, layout = body, None
-    if header[0] != 1:
+    if version != 1:
         layout = BodyLayout(header, body)
         content = body[layout.content_start : layout.content_end]
-        body = body[layout.content_end :]
     value: Any
     value = Unknown(type_name, content) if content_class is None else content_class.unpack(content)
-    return make_message(header, type_name, value, crc_ok, layout, body)
-
-
-def make_message(
-    header: HeaderFields,
-    type_name: str,
-    content: Any,
-    crc_ok: bool,
-    layout: BodyLayout | None,
-    tail: memoryview,
-) -> Message:
-    """
-    Return the message of a header and a content.
-
-    :param layout: where the metadata lie; None in header version 1, which has none.
-    :param tail: what follows the content in header version 2: the metadata.
-    :raises MetadataError: the metadata contradict themselves.
-    """
-    version, _, device_bytes, timestamp, _, _ = header
-    message = Message(content, _device_text(device_bytes), timestamp, version, type_name=type_name)
+    message = Message(value, _device_text(device_bytes), timestamp, version, type_name=type_name)
     message.crc_ok = crc_ok
     if layout is not None:
-        split = layout.metadata_start - layout.content_end
-        message.message_id = layout.message_id
-        message.metadata = unpack_metadata(tail[:split], tail[split:])
+        layout.read_metadata(message, body[layout.content_end :])
+    return message
+
+
+def unpack_large(
+    header: Header, head: bytes, bulk: Any, tail: Any, layout: BodyLayout | None, check_crc: bool
+) -> Message:
+    """
+    Return the message of a checked header and a body in three buffers.
+
+    :param head: the body up to the bulk data of its type; empty where ``bulk`` is the whole body.
+    :param bulk: the bulk data, in a buffer that the content keeps.
+    :param tail: the metadata.
+    :param layout: None in header version 1.
+    :raises MessageError: the body is not what the specification allows.
+    """
+    type_name, content_class = find_type(header.type_bytes)
+    if content_class is None or not head:
+        return unpack_body(header, memoryview(bulk), check_crc)
+    crc = crc64(tail, crc64(bulk, crc64(head)))
+    crc_ok = crc == header.crc
+    if check_crc and not crc_ok:
+        raise crc_error(header, crc)
+    fixed = memoryview(head)[0 if layout is None else layout.content_start :]
+    value = content_class.unpack_parts(fixed, bulk)
+    device_name = header.device_name
+    message = Message(value, device_name, header.timestamp, header.version, type_name=type_name)
+    message.crc_ok = crc_ok
+    if layout is not None:
+        layout.read_metadata(message, memoryview(tail))
     return message
 
 

@@ -53,7 +53,8 @@ class String(Content):
     @classmethod
     def unpack(cls, content: memoryview) -> String:
         """Return the string of 4 bytes and its text."""
-        check_minimum_size('STRING', content, _LAYOUT.size)
+        if len(content) < _LAYOUT.size:
+            check_minimum_size('STRING', content, _LAYOUT.size)
         encoding, length = _LAYOUT.unpack_from(content)
         raw = bytes(content[_LAYOUT.size :])
         if len(raw) != length:
