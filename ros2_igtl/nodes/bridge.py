@@ -6,6 +6,9 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
+import socket
+import threading
 import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,9 +17,10 @@ import rclpy
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
+from rclpy.signals import SignalHandlerOptions
 from tf2_ros import Buffer, TransformBroadcaster, TransformListener
 
 from ros2_igtl.nodes import diagnostics
@@ -26,8 +30,11 @@ from ros2_igtl.nodes.parameters import ACTUAL_PORT, declare_parameters, judge, p
 from ros2_igtl.nodes.settings import Settings, SettingsError, load_settings
 from ros2_igtl.transport import IoThread
 
-PROFILES_VARIABLE = 'FASTDDS_DEFAULT_PROFILES_FILE'
+# Fast DDS 3 has renamed its variable and warns of the old one, which is all that 2 reads.
+PROFILE_VARIABLES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
+DISTRIBUTIONS_OF_FAST_DDS_2 = frozenset({'humble', 'iron', 'jazzy'})
 DIAGNOSTICS_PERIOD_S = 1.0
+END_SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM})
 
 
 class BridgeNode(LifecycleNode):
@@ -116,9 +123,7 @@ class BridgeNode(LifecycleNode):
             parameter_values(self), mode=self._mode, connection_name=self.get_name()
         )
         self._settings = [settings]
-        self.get_logger().info(
-            f'Fast DDS profile: {os.environ.get(PROFILES_VARIABLE) or "none, large images suffer"}'
-        )
+        self.get_logger().info(f'Fast DDS profile: {_profile() or "none, large images suffer"}')
 
     def _activate(self) -> None:
         self._io_thread.start()
@@ -169,13 +174,16 @@ class BridgeNode(LifecycleNode):
         return judge(parameters, bool(self._settings))
 
     def _set_actual_port(self, port: int) -> None:
-        if not self.context.ok():  # ended by a signal: nobody can ask any more
-            return
         self._setting_port = True
         try:
             self.set_parameters([Parameter(ACTUAL_PORT, value=port)])
         finally:
             self._setting_port = False
+
+
+def _profile() -> str | None:
+    """Return the profile that Fast DDS was told to use."""
+    return next((os.environ[name] for name in PROFILE_VARIABLES if name in os.environ), None)
 
 
 def use_large_message_profile() -> None:
@@ -186,12 +194,13 @@ def use_large_message_profile() -> None:
     best effort; buffers that are unmapped after each image cost page faults. Has to be called
     before the middleware is loaded.
     """
-    if PROFILES_VARIABLE not in os.environ and 'FASTRTPS_DEFAULT_PROFILES_FILE' not in os.environ:
+    if _profile() is None:
         try:
             share = get_package_share_directory('ros2_igtl')
         except PackageNotFoundError:
             return  # run from the source tree without a build
-        os.environ[PROFILES_VARIABLE] = os.path.join(share, 'config', 'fastdds.xml')
+        is_old = os.environ.get('ROS_DISTRO') in DISTRIBUTIONS_OF_FAST_DDS_2
+        os.environ[PROFILE_VARIABLES[is_old]] = os.path.join(share, 'config', 'fastdds.xml')
     # mallopt(3): M_MMAP_THRESHOLD -3, M_TRIM_THRESHOLD -1, M_TOP_PAD -2
     libc = ctypes.CDLL(None)
     for option, variable, value in (
@@ -204,20 +213,52 @@ def use_large_message_profile() -> None:
 
 
 def run(node_name: str, mode: str, args: list[str] | None = None) -> int:
-    """Run a node until it is told to end; return the exit code."""
+    """
+    Run a node until SIGINT or SIGTERM, and return the exit code.
+
+    rclpy's own handler would end ROS under a node that still talks: here the node closes its
+    sockets first. A second signal does not wait for that.
+    """
     use_large_message_profile()
-    rclpy.init(args=args)
-    node = BridgeNode(node_name, mode)
+    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     executor = SingleThreadedExecutor()
+    ended = _watch_signals(executor)
+    node = BridgeNode(node_name, mode)
     executor.add_node(node)
     try:
         node.autostart()
-        executor.spin()
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass  # how rclpy says that the user or the launch file ends it
+        while not ended.is_set():
+            executor.spin_once()
+    except ExternalShutdownException:
+        pass  # somebody else has ended ROS in this process
     finally:
+        for number in END_SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
         node.close()
         executor.shutdown()
         node.destroy_node()
         rclpy.try_shutdown()
     return 0
+
+
+def _watch_signals(executor: Executor) -> threading.Event:
+    """
+    Return an event that is set at SIGINT or SIGTERM; the executor sets it.
+
+    A handler in Python runs only when the executor's wait has returned; what wakes it has to be
+    another thread, which is told through a socket.
+    """
+    ended = threading.Event()
+    told, teller = socket.socketpair()
+    teller.setblocking(False)
+    signal.set_wakeup_fd(teller.fileno())
+    for number in END_SIGNALS:
+        signal.signal(number, lambda *_: None)
+
+    def watch() -> None:
+        with told, teller:
+            told.recv(1)
+        executor.create_task(ended.set)
+
+    threading.Thread(target=watch, name='igtl_signals', daemon=True).start()
+    return ended

@@ -122,8 +122,7 @@ class BridgeConnection:
         return self._endpoint.send(message, traffic=traffic)  # type: ignore[arg-type]
 
     def _log(self, text: str) -> None:
-        if self._node.context.ok():  # after a signal rosout is gone, and says so at each line
-            self._node.get_logger().info(f'{self.settings.name}: {text}')
+        self._node.get_logger().info(f'{self.settings.name}: {text}')
 
     def session_opened(self, session: Session) -> None:
         """Say who came."""
@@ -137,13 +136,7 @@ class BridgeConnection:
         self, session: Session, message: codec.Message, receive_time_ns: int
     ) -> None:
         """Publish it."""
-        try:
-            self.inbound.publish(message, receive_time_ns)
-        except Exception:
-            if self._node.context.ok():
-                raise
-            # A signal has ended ROS under us, and the node is about to close.
-            self.inbound.outcomes.skipped['shutdown'] += 1
+        self.inbound.publish(message, receive_time_ns)
 
     def message_rejected(self, session: Session, error: codec.DecodeError) -> None:
         """Do nothing: the transport has counted and logged it."""

@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import rclpy
 from rclpy.context import Context
@@ -19,6 +19,8 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from helpers.waiting import wait_until
 from ros2_igtl.convert.interfaces import ros_type
 from ros2_igtl.nodes.bridge import BridgeNode
+
+T = TypeVar('T')
 
 
 class Graph:
@@ -53,13 +55,24 @@ class Graph:
         self._bridges.append(node)
         self._executor.add_node(node)
         if autostart:
-            node.autostart()
+            self.call(node.autostart)
         return node
+
+    def call(self, function: Callable[[], T]) -> T:
+        """
+        Run a function where ROS callbacks run, and return its value.
+
+        Life cycle transitions destroy what the executor waits for, so they belong there.
+        """
+        future = self._executor.create_task(function)
+        wait_until(future.done, 20.0, 'a call on the executor')
+        value: T = future.result()
+        return value
 
     def remove_bridge(self, node: BridgeNode) -> None:
         """Close and destroy a bridge node."""
         self._bridges.remove(node)
-        node.close()
+        self.call(node.close)
         self._executor.remove_node(node)
         node.destroy_node()
 

@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from rclpy.parameter import Parameter
 
 from helpers.ros_graph import Graph, ros_graph
 from helpers.scripted_peer import ScriptedPeer, ScriptedServer, unused_port
-from helpers.waiting import wait_until
+from helpers.waiting import wait_for_count, wait_until
 from ros2_igtl import codec
 
 SUCCESS = TransitionCallbackReturn.SUCCESS
@@ -41,6 +42,10 @@ def port_of(bridge: Any) -> int:
     return int(bridge.get_parameter('actual_port').value)
 
 
+def has_published(connection: Any, count: int) -> bool:
+    return bool(connection.inbound.outcomes.done == count)
+
+
 def state_of(bridge: Any) -> str:
     return str(bridge._state_machine.current_state[1])
 
@@ -48,15 +53,15 @@ def state_of(bridge: Any) -> str:
 def test_without_autostart_nothing_is_open(graph: Graph) -> None:
     bridge = graph.add_bridge('server', {'port': 0, 'autostart': False})
     assert state_of(bridge) == 'unconfigured'
-    assert bridge.trigger_configure() == SUCCESS
+    assert graph.call(bridge.trigger_configure) == SUCCESS
     assert port_of(bridge) == 0
-    assert bridge.trigger_activate() == SUCCESS
+    assert graph.call(bridge.trigger_activate) == SUCCESS
     port = port_of(bridge)
     ScriptedPeer.dial(port).close()
-    assert bridge.trigger_deactivate() == SUCCESS
+    assert graph.call(bridge.trigger_deactivate) == SUCCESS
     with pytest.raises(ConnectionRefusedError):
         ScriptedPeer.dial(port)
-    assert bridge.trigger_cleanup() == SUCCESS
+    assert graph.call(bridge.trigger_cleanup) == SUCCESS
     assert state_of(bridge) == 'unconfigured'
 
 
@@ -69,10 +74,10 @@ def test_deactivation_ends_sessions_and_leaves_nothing_behind(graph: Graph) -> N
         with ScriptedPeer.dial(port_of(bridge)) as peer:
             peer.send(POSE)
             connection = bridge.connections[0]
-            wait_until(lambda c=connection: c.inbound.outcomes.done == 1, what='a pose')
-            assert bridge.trigger_deactivate() == SUCCESS
+            wait_until(partial(has_published, connection, 1), what='a pose')
+            assert graph.call(bridge.trigger_deactivate) == SUCCESS
             assert peer.receive_until_closed() == b''
-        assert bridge.trigger_activate() == SUCCESS
+        assert graph.call(bridge.trigger_activate) == SUCCESS
     assert threading.active_count() <= threads
     assert len(os.listdir('/proc/self/fd')) <= descriptors + 4  # DDS opens some of its own
 
@@ -84,7 +89,7 @@ def test_a_busy_port_fails_activation_by_name_and_can_be_tried_again(
         bridge = graph.add_bridge('server', {'port': blocker.port})
         assert state_of(bridge) == 'inactive'
         assert f'127.0.0.1:{blocker.port}' in capfd.readouterr().err
-    assert bridge.trigger_activate() == SUCCESS
+    assert graph.call(bridge.trigger_activate) == SUCCESS
     ScriptedPeer.dial(port_of(bridge)).close()
 
 
@@ -136,7 +141,7 @@ def test_parameters_are_judged_and_take_effect_at_configuration(graph: Graph) ->
     assert attempt('port', '18944')[0] is False
     assert attempt('actual_port', 5)[0] is False
     assert attempt('crc_policy', 'warn')[0] is True
-    assert bridge.trigger_configure() == SUCCESS
+    assert graph.call(bridge.trigger_configure) == SUCCESS
     successful, reason = attempt('crc_policy', 'ignore')
     assert not successful
     assert 'clean up' in reason
@@ -169,7 +174,7 @@ def test_a_client_waits_for_its_server_and_comes_back_to_it(graph: Graph) -> Non
     for count in (1, 2, 3):  # absent at first, then killed and restarted
         with ScriptedServer(port) as server, server.accept() as peer:
             peer.send(POSE)
-            wait_until(lambda n=count: len(poses) == n, what='a pose')
+            wait_for_count(poses, count)
             peer.reset()
         wait_until(lambda: not connection.transport.sessions, what='the loss to be seen')
 

@@ -21,7 +21,7 @@ from tf2_ros import StaticTransformBroadcaster, TransformBroadcaster
 
 from helpers.ros_graph import Graph, ros_graph
 from helpers.scripted_peer import ScriptedPeer
-from helpers.waiting import wait_until, watch_for
+from helpers.waiting import wait_for_count, wait_until, watch_for
 from ros2_igtl import codec
 from ros2_igtl.nodes.bridge import BridgeNode
 
@@ -177,7 +177,7 @@ def test_a_pair_of_frames_is_looked_up_and_no_pose_is_repeated(
         edge = transform('a', 'b', 1.0, stamp)
         broadcaster.sendTransform([edge, transform('b', 'c', x, stamp)])
         expected = 106 * (1 if stamp is first else 2)
-        wait_until(lambda size=expected: len(peer.collected) == size, what='a pose')
+        wait_for_count(peer.collected, expected)
     watch_for(lambda: len(peer.collected) != 212, 0.2, 'a pose repeated')
     contents = [codec.unpack(peer.collected[i : i + 106]).content for i in (0, 106)]
     assert [content.tx for content in contents] == [100.0, 200.0]
