@@ -131,7 +131,8 @@ build_package() {
 }
 
 link_package() {
-  cmake --install "$build/build/ros2_igtl" >"$build/output" 2>&1 ||
+  # from its folder, where it leaves a list of what it has linked
+  (cd "$build/build/ros2_igtl" && cmake --install .) >"$build/output" 2>&1 ||
     {
       cat "$build/output" >&2
       fail 'linking the Python files failed, see above'
