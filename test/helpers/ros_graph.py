@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -121,6 +122,9 @@ class Graph:
         self._thread.join(5.0)
         self.user.destroy_node()
         rclpy.shutdown(context=self.context)
+        # Nodes are in cycles, and each that waits for the collector keeps its participant and
+        # 64 MB of shared memory.
+        gc.collect()
 
 
 @contextmanager
