@@ -23,7 +23,7 @@ from rclpy.parameter import Parameter
 from rclpy.signals import SignalHandlerOptions
 from tf2_ros import Buffer, TransformBroadcaster, TransformListener
 
-from ros2_igtl.nodes import diagnostics
+from ros2_igtl.nodes import diagnostics, log
 from ros2_igtl.nodes.connection import BridgeConnection
 from ros2_igtl.nodes.inbound import Tree
 from ros2_igtl.nodes.parameters import ACTUAL_PORT, declare_parameters, judge, parameter_values
@@ -57,6 +57,7 @@ class BridgeNode(LifecycleNode):
         self._timer: Any = None
         self._tf_listener: Any = None
         self._setting_port = False
+        self._log_handler = log.attach(self)
         declare_parameters(self)
         self.add_on_set_parameters_callback(self._on_set_parameters)
         # tf2_ros cannot take its publisher back, so there is one for the node's life.
@@ -101,6 +102,11 @@ class BridgeNode(LifecycleNode):
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Close and forget; the node can be configured again."""
         return self._transition('error', self._forget)
+
+    def destroy_node(self) -> None:
+        """Destroy the node, which logs nothing any more."""
+        log.detach(self._log_handler)
+        super().destroy_node()
 
     def close(self) -> None:
         """Close the sockets whatever the state; the last thing before the node is destroyed."""

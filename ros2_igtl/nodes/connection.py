@@ -121,16 +121,11 @@ class BridgeConnection:
             return 0
         return self._endpoint.send(message, traffic=traffic)  # type: ignore[arg-type]
 
-    def _log(self, text: str) -> None:
-        self._node.get_logger().info(f'{self.settings.name}: {text}')
-
     def session_opened(self, session: Session) -> None:
-        """Say who came."""
-        self._log(f'{session.peer_name} connected')
+        """Do nothing: the transport has counted and logged it."""
 
     def session_closed(self, session: Session, reason: str) -> None:
-        """Say who left, and why."""
-        self._log(f'{session.peer_name} disconnected: {reason}')
+        """Do nothing: the transport has counted and logged it."""
 
     def message_received(
         self, session: Session, message: codec.Message, receive_time_ns: int
@@ -142,8 +137,9 @@ class BridgeConnection:
         """Do nothing: the transport has counted and logged it."""
 
     def connection_state(self, state: ConnectionState, detail: str) -> None:
-        """Keep it for the diagnostics, and log a change."""
-        if (state, detail) != (self.state, self.detail):
-            self._log(f'{state}: {detail}')
+        """Keep it for the diagnostics, and log where we begin; the transport logs the rest."""
+        begins = state == 'listening' or (state == 'connecting' and self.state == 'closed')
+        if begins:
+            self._node.get_logger().info(f'{self.settings.name}: {state}: {detail}')
         self.state = state
         self.detail = detail
