@@ -90,15 +90,6 @@ def test_static_transforms_reach_who_comes_late(bench: Bench) -> None:
     assert [bench.x_of(child) for child in 'ab'] == [1.0, 2.0]
 
 
-def test_a_static_transform_sent_again_replaces_the_first(bench: Bench) -> None:
-    broadcaster = tf2_ros.StaticTransformBroadcaster(bench.speaker)
-    broadcaster.sendTransform(transform('world', 'a', 1.0))
-    broadcaster.sendTransform(transform('world', 'a', 4.0))
-    bench.listen()
-    assert bench.spin_until(lambda: bench.buffer.can_transform('world', 'a', LATEST))
-    assert bench.x_of('a') == 4.0
-
-
 def test_a_listener_that_is_unregistered_hears_nothing(bench: Bench) -> None:
     bench.listen()
     assert bench.spin_until(lambda: bench.speaker.count_subscribers('/tf') == 1)

@@ -180,7 +180,7 @@ def test_every_exception_is_a_transform_exception(name: str) -> None:
 
 
 def test_what_is_older_than_the_cache_time_is_forgotten(buffer: tf2_ros.Buffer) -> None:
-    for time in (100, 105, 111):
+    for time in (100, 105, 111, 112):  # the genuine one forgets at the next
         buffer.set_transform(transform('tracker', 'probe', time * S), 'test')
     assert buffer.can_transform('tracker', 'probe', Time(nanoseconds=106 * S))
     assert not buffer.can_transform('tracker', 'probe', Time(nanoseconds=101 * S))
@@ -188,9 +188,9 @@ def test_what_is_older_than_the_cache_time_is_forgotten(buffer: tf2_ros.Buffer) 
 
 def test_the_cache_time_can_be_chosen() -> None:
     buffer = tf2_ros.Buffer(cache_time=Duration(seconds=2))
-    for time in (100, 101, 103):
+    for time in (100, 102, 103, 104):
         buffer.set_transform(transform('tracker', 'probe', time * S), 'test')
-    assert buffer.can_transform('tracker', 'probe', Time(nanoseconds=101 * S))
+    assert buffer.can_transform('tracker', 'probe', Time(nanoseconds=103 * S))
     assert not buffer.can_transform('tracker', 'probe', Time(nanoseconds=100 * S))
 
 
@@ -198,22 +198,15 @@ def not_finite() -> TransformStamped:
     return transform('tracker', 'probe', S, x=math.nan)
 
 
-def not_normalised() -> TransformStamped:
-    message = transform('tracker', 'probe', S)
-    message.transform.rotation.w = 2.0
-    return message
-
-
 @pytest.mark.parametrize(
     'invalid',
     [
         not_finite(),
-        not_normalised(),
         transform('probe', 'probe', S),
         transform('', 'probe', S),
         transform('tracker', '', S),
     ],
-    ids=['not finite', 'not normalised', 'own parent', 'no parent', 'no child'],
+    ids=['not finite', 'own parent', 'no parent', 'no child'],
 )
 def test_an_invalid_transform_is_ignored(
     buffer: tf2_ros.Buffer, invalid: TransformStamped
@@ -240,7 +233,7 @@ def test_can_transform_says_why_not_if_asked(buffer: tf2_ros.Buffer) -> None:
     known = buffer.can_transform('tracker', 'probe', LATEST, return_debug_tuple=True)
     unknown = buffer.can_transform('tracker', 'stylus', LATEST, return_debug_tuple=True)
     assert known == (True, '')
-    assert unknown[0] is False
+    assert not unknown[0]
     assert 'stylus' in unknown[1]
 
 
