@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,8 @@ from hypothesis import HealthCheck, settings
 # `python -m pytest` puts the checkout first on the path, where ros2_igtl has no generated messages
 sys.path[:] = [p for p in sys.path if Path(p or '.').resolve() != Path(__file__).parents[1]]
 
+# A shell's background jobs ignore Ctrl-C, and so would the programs that are tested to heed it
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A busy machine makes an example slow, which says nothing of the code: pytest-timeout bounds it
 settings.register_profile('unhurried', deadline=None, suppress_health_check=[HealthCheck.too_slow])
