@@ -31,8 +31,9 @@ from ros2_igtl.nodes.settings import Settings, SettingsError, load_settings
 from ros2_igtl.transport import IoThread
 
 # Fast DDS 3 has renamed its variable and warns of the old one, which is all that 2 reads.
+IS_FAST_DDS_2 = os.environ.get('ROS_DISTRO') in ('humble', 'iron', 'jazzy')
 PROFILE_VARIABLES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
-DISTRIBUTIONS_OF_FAST_DDS_2 = frozenset({'humble', 'iron', 'jazzy'})
+PROFILE_VARIABLE = PROFILE_VARIABLES[IS_FAST_DDS_2]
 DIAGNOSTICS_PERIOD_S = 1.0
 END_SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM})
 
@@ -129,7 +130,9 @@ class BridgeNode(LifecycleNode):
             parameter_values(self), mode=self._mode, connection_name=self.get_name()
         )
         self._settings = [settings]
-        self.get_logger().info(f'Fast DDS profile: {_profile() or "none, large images suffer"}')
+        self.get_logger().info(
+            f'Fast DDS profile: {os.environ.get(PROFILE_VARIABLE) or "none, large images suffer"}'
+        )
 
     def _activate(self) -> None:
         self._io_thread.start()
@@ -187,9 +190,13 @@ class BridgeNode(LifecycleNode):
             self._setting_port = False
 
 
-def _profile() -> str | None:
-    """Return the profile that Fast DDS was told to use."""
-    return next((os.environ[name] for name in PROFILE_VARIABLES if name in os.environ), None)
+def _package_profile() -> str | None:
+    """Return the installed profile, None when run from a source tree without a build."""
+    try:
+        share = get_package_share_directory('ros2_igtl')
+    except PackageNotFoundError:
+        return None
+    return os.path.join(share, 'config', 'fastdds.xml')
 
 
 def use_large_message_profile() -> None:
@@ -200,13 +207,12 @@ def use_large_message_profile() -> None:
     best effort; buffers that are unmapped after each image cost page faults. Has to be called
     before the middleware is loaded.
     """
-    if _profile() is None:
-        try:
-            share = get_package_share_directory('ros2_igtl')
-        except PackageNotFoundError:
-            return  # run from the source tree without a build
-        is_old = os.environ.get('ROS_DISTRO') in DISTRIBUTIONS_OF_FAST_DDS_2
-        os.environ[PROFILE_VARIABLES[is_old]] = os.path.join(share, 'config', 'fastdds.xml')
+    if PROFILE_VARIABLE not in os.environ:
+        # A user who knows only the other version's name means it all the same.
+        chosen = next((os.environ[name] for name in PROFILE_VARIABLES if name in os.environ), None)
+        chosen = chosen or _package_profile()
+        if chosen is not None:
+            os.environ[PROFILE_VARIABLE] = chosen
     # mallopt(3): M_MMAP_THRESHOLD -3, M_TRIM_THRESHOLD -1, M_TOP_PAD -2
     libc = ctypes.CDLL(None)
     for option, variable, value in (
