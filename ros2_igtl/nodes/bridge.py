@@ -17,6 +17,7 @@ import rclpy
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
+from rclpy.exceptions import ParameterException
 from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
@@ -58,12 +59,12 @@ class BridgeNode(LifecycleNode):
         self._timer: Any = None
         self._tf_listener: Any = None
         self._setting_port = False
-        self._log_handler = log.attach(self)
         declare_parameters(self)
         self.add_on_set_parameters_callback(self._on_set_parameters)
         # tf2_ros cannot take its publisher back, so there is one for the node's life.
         self._broadcaster = TransformBroadcaster(self)
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
+        self._log_handler = log.attach(self)
 
     @property
     def connections(self) -> Sequence[BridgeConnection]:
@@ -127,7 +128,10 @@ class BridgeNode(LifecycleNode):
 
     def _configure(self) -> None:
         settings = load_settings(
-            parameter_values(self), mode=self._mode, connection_name=self.get_name()
+            parameter_values(self),
+            mode=self._mode,
+            connection_name=self.get_name(),
+            resolve_topic_name=self.resolve_topic_name,
         )
         self._settings = [settings]
         self.get_logger().info(
@@ -229,13 +233,19 @@ def run(node_name: str, mode: str, args: list[str] | None = None) -> int:
     Run a node until SIGINT or SIGTERM, and return the exit code.
 
     rclpy's own handler would end ROS under a node that still talks: here the node closes its
-    sockets first. A second signal does not wait for that.
+    sockets first. A second signal does not wait for that. A parameter that is refused is an exit
+    code of 1.
     """
     use_large_message_profile()
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        node = BridgeNode(node_name, mode)
+    except ParameterException as error:  # the user's to mend, who needs no traceback
+        rclpy.logging.get_logger(node_name).fatal(str(error))
+        rclpy.try_shutdown()
+        return 1
     executor = SingleThreadedExecutor()
     ended = _watch_signals(executor)
-    node = BridgeNode(node_name, mode)
     executor.add_node(node)
     try:
         node.autostart()

@@ -44,6 +44,8 @@ class BridgeConnection:
         self.detail = ''
         self.senders: list[Sender] = []
         self._node = node
+        self.actual_port = settings.port
+        """The port dialled, or listened on once it is started."""
         self._io_thread = io_thread
         self._buffer = buffer
         endpoint = Client if settings.mode == 'client' else Server
@@ -72,6 +74,8 @@ class BridgeConnection:
         :raises OSError: the server cannot listen; the text names address and port.
         """
         self._endpoint.start()
+        if isinstance(self._endpoint, Server):
+            self.actual_port = self._endpoint.actual_port
         for row in self._outbound_rows:
             if row.tf is None:
                 self.senders.append(TopicSender(self._node, row, self._send, self.sent))
@@ -100,12 +104,6 @@ class BridgeConnection:
         self.inbound.destroy()
 
     @property
-    def actual_port(self) -> int:
-        """The port listened on or dialled."""
-        endpoint = self._endpoint
-        return endpoint.actual_port if isinstance(endpoint, Server) else self.settings.port
-
-    @property
     def transport(self) -> Client | Server:
         """The client or server, for its sessions and statistics."""
         return self._endpoint
@@ -122,16 +120,18 @@ class BridgeConnection:
         return self._endpoint.send(message, traffic=traffic)  # type: ignore[arg-type]
 
     def session_opened(self, session: Session) -> None:
-        """Do nothing: the transport has counted and logged it."""
+        """Get to know its clock."""
+        self.inbound.add_peer(session.peer_name)
 
     def session_closed(self, session: Session, reason: str) -> None:
-        """Do nothing: the transport has counted and logged it."""
+        """Forget it; the transport has counted and logged it."""
+        self.inbound.remove_peer(session.peer_name)
 
     def message_received(
         self, session: Session, message: codec.Message, receive_time_ns: int
     ) -> None:
         """Publish it."""
-        self.inbound.publish(message, receive_time_ns)
+        self.inbound.publish(session.peer_name, message, receive_time_ns)
 
     def message_rejected(self, session: Session, error: codec.DecodeError) -> None:
         """Do nothing: the transport has counted and logged it."""

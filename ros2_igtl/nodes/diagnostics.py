@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
 from ros2_igtl.convert import naming
+from ros2_igtl.convert.time import StampEstimator
 from ros2_igtl.nodes.connection import BridgeConnection
 from ros2_igtl.nodes.counters import Outcomes, Rate
 
@@ -26,7 +28,10 @@ def statuses(node_name: str, connection: BridgeConnection) -> list[DiagnosticSta
     """Return one status for the connection, and one for each device in either direction."""
     name = f'{node_name}: {connection.settings.name}'
     result = [_connection_status(name, connection)]
-    # A copy: the I/O thread adds routes meanwhile.
+    # Copies here and below: the I/O thread adds peers, routes and causes meanwhile.
+    is_auto = connection.settings.timestamp_mode == 'auto'
+    for peer, clock in list(connection.inbound.clocks.items()):
+        result.append(_clock_status(name, peer, clock, is_auto))
     for (type_name, device, _), route in list(connection.inbound.routes.items()):
         if not route.skip:
             values = {'direction': 'IGTL_TO_ROS', 'topics': ' '.join(route.topics)}
@@ -44,7 +49,7 @@ def statuses(node_name: str, connection: BridgeConnection) -> list[DiagnosticSta
 def _connection_status(name: str, connection: BridgeConnection) -> DiagnosticStatus:
     statistics = connection.transport.statistics
     inbound = connection.inbound
-    estimator = inbound.estimator
+    rejected = dict(inbound.outcomes.rejected)
     sessions = connection.transport.sessions
     values: dict[str, Any] = {
         'state': connection.state,
@@ -54,9 +59,9 @@ def _connection_status(name: str, connection: BridgeConnection) -> DiagnosticSta
         'received_bytes': statistics.received_bytes,
         'published': inbound.outcomes.done,
         'published_replaced': inbound.outcomes.replaced,
-        'rejected': _total(statistics.rejected) + _total(inbound.outcomes.rejected),
+        'rejected': _total(statistics.rejected) + _total(rejected),
         'skipped': _total(inbound.outcomes.skipped),
-        **_by_cause('rejected', statistics.rejected + inbound.outcomes.rejected),
+        **_by_cause('rejected', statistics.rejected + Counter(rejected)),
         **_by_cause('skipped', inbound.outcomes.skipped),
         'tf_withheld': inbound.tf_withheld,
         **_outbound(connection.sent),
@@ -65,13 +70,29 @@ def _connection_status(name: str, connection: BridgeConnection) -> DiagnosticSta
         'replaced': statistics.replaced,
         **_by_cause('send_rejected', statistics.send_rejected),
         'queue_high_water_bytes': statistics.high_water_bytes,
-        'clock_offset_s': estimator.offset_ns / 1e9,
-        'clock_jitter_s': estimator.jitter_ns / 1e9,
-        'clock_corrected': estimator.correcting,
     }
     message = f'{connection.state}: {connection.detail}'
     return DiagnosticStatus(
         level=_LEVELS[connection.state], name=name, message=message, values=_values(values)
+    )
+
+
+def _clock_status(name: str, peer: str, clock: StampEstimator, is_auto: bool) -> DiagnosticStatus:
+    is_corrected = is_auto and clock.correcting
+    offset_s = clock.offset_ns / 1e9
+    message = f'{offset_s:.3f} s behind ours'
+    return DiagnosticStatus(
+        level=DiagnosticStatus.WARN if is_corrected else DiagnosticStatus.OK,
+        name=f'{name}: clock of {peer}',
+        message=f'{message}, corrected' if is_corrected else message,
+        values=_values(
+            {
+                'clock_offset_s': offset_s,
+                'clock_jitter_s': clock.jitter_ns / 1e9,
+                'clock_corrected': is_corrected,
+                'stamps_out_of_range': clock.out_of_range,
+            }
+        ),
     )
 
 
@@ -108,11 +129,11 @@ def _judge_age(status: DiagnosticStatus, age_s: float | None, timeout_s: float) 
         status.message = f'stale: the last pose came {age_s:.1f} s ago, {timeout_s} s are allowed'
 
 
-def _total(counter: Counter[str]) -> int:
+def _total(counter: Mapping[str, int]) -> int:
     return sum(counter.values())
 
 
-def _by_cause(what: str, counter: Counter[str]) -> dict[str, int]:
+def _by_cause(what: str, counter: Mapping[str, int]) -> dict[str, int]:
     return {f'{what} {cause}': count for cause, count in sorted(counter.items())}
 
 

@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from builtin_interfaces.msg import Time
 from rclpy.node import Node
@@ -42,15 +42,44 @@ HOLD_POLL_S = 0.002
 BURST_NS = 10_000_000
 
 
+class Source(NamedTuple):
+    """Whose pose it is: two of them in one place would make a tool jump between two."""
+
+    peer: str
+    type_name: str
+    device_name: str
+
+    def __str__(self) -> str:
+        return f"{self.type_name} '{naming.escape(self.device_name)}' of {self.peer}"
+
+
 class Tree:
-    """Keeps what one node sends to tf a tree: the first parent of a child stays its parent."""
+    """
+    Keeps what one node sends to tf a tree, each frame of which has one source.
+
+    The first to say where a frame is goes on doing so, with the same parent, until its peer goes.
+    """
 
     def __init__(self) -> None:
-        self._parents: dict[str, str] = {}
+        self._edges: dict[str, tuple[str, Source]] = {}
 
-    def parent_of(self, child: str, parent: str) -> str:
-        """Return the parent that a child has, which is the given one if it had none."""
-        return self._parents.setdefault(child, parent)
+    def refusal(self, child: str, parent: str, source: Source) -> tuple[str, str]:
+        """Return why a pose may not go to tf, a word and a sentence; both empty if it may."""
+        first_parent, first = self._edges.setdefault(child, (parent, source))
+        if first_parent != parent:
+            return 'second_parent', (
+                f"frame '{child}' has parent '{first_parent}' on tf already, from {first}; its "
+                f"pose in '{parent}' is on its topic only"
+            )
+        if first != source:
+            return 'second_source', (
+                f"frame '{child}' comes from {first} already; this pose is on its topic only"
+            )
+        return '', ''
+
+    def release(self, peer: str) -> None:
+        """Give free what came from a peer that has gone."""
+        self._edges = {child: edge for child, edge in self._edges.items() if edge[1].peer != peer}
 
 
 Batch = list[tuple[Publisher, Any]]
@@ -70,6 +99,8 @@ class Route:
     max_held: int = 0
     held: deque[Batch] | None = None  # None: publish at once
     last_stamp_ns: int = -1
+    is_exclusive: bool = False  # a pose, which only one peer may send at a time
+    source: Source | None = None  # who does
     stale_timeout_s: float = 0.0  # 0: never stale
     interval_s: float = 0.0  # least time between two messages
     next_s: float = 0.0
@@ -106,30 +137,49 @@ class Inbound:
         self._tree = tree
         self._call_later = call_later
         self._subscribed = subscribed
-        self._owners: dict[str, tuple[str, str]] = {}  # topic -> type and device
+        # topic -> type, device and ROS type: a topic has one of each
+        self._owners: dict[str, tuple[str, str, str]] = {}
         self._publishers: list[Publisher] = []
         self._discovered_s = time.monotonic() + DISCOVERY_S
         self._told: set[tuple[str, ...]] = set()
         self._rows = tuple(row for row in settings.rows if row.direction == 'IGTL_TO_ROS')
-        self.estimator = StampEstimator(
+        self.clocks: dict[str, StampEstimator] = {}
+        """The clock of each peer that is connected, by its name."""
+
+    def add_peer(self, peer: str) -> None:
+        """Get to know a peer, whose clock is like no other's."""
+        settings = self._settings
+        self.clocks[peer] = StampEstimator(
             settings.timestamp_mode,  # type: ignore[arg-type]
             settings.time_offset_ns,
             settings.max_clock_skew_ns,
         )
 
-    def publish(self, message: codec.Message, receive_time_ns: int) -> None:
+    def remove_peer(self, peer: str) -> None:
+        """Forget a peer that has gone: others may send its devices now."""
+        self.clocks.pop(peer, None)
+        self._tree.release(peer)
+        for route in self.routes.values():
+            if route.source is not None and route.source.peer == peer:
+                route.source = None
+
+    def publish(self, peer: str, message: codec.Message, receive_time_ns: int) -> None:
         """
         Publish a message, or count why not.
 
+        :param peer: whom it came from; was added.
         :param receive_time_ns: system clock at its last byte.
         """
         outcomes = self.outcomes
         outcomes.received += 1
         try:
-            cause = self._publish(message, receive_time_ns)
+            cause = self._publish(peer, message, receive_time_ns)
         except ConvertError as error:
             outcomes.rejected[error.cause] += 1
             self._tell(message, error.cause, str(error))
+        except Exception:
+            outcomes.rejected['internal_error'] += 1
+            raise  # the transport logs it, and closes this session only
         else:
             if cause:
                 outcomes.skipped[cause] += 1
@@ -149,22 +199,24 @@ class Inbound:
         self.routes.clear()
         self._owners.clear()
 
-    def _publish(self, message: codec.Message, receive_time_ns: int) -> str:
+    def _publish(self, peer: str, message: codec.Message, receive_time_ns: int) -> str:
         """Publish a message; return the cause if it is skipped."""
         route = self._route(message)
         if route.skip:
             return route.skip
+        if route.source is None:
+            route.source = Source(peer, message.type_name, message.device_name)
+        elif route.is_exclusive and route.source.peer != peer:
+            self._tell(message, 'second_source', f'{peer} sends it, and {route.source} does')
+            return 'second_source'
         if route.interval_s:
             now = time.monotonic()
             if now < route.next_s:
                 return 'rate_limit'
             route.next_s = now + route.interval_s
-        status = message.metadata.get('TransformStatus') if message.metadata else None
-        if status is not None and status != 'OK' and route.tf is not None:
-            raise ConvertError(
-                'transform_status', f"the peer says TransformStatus '{naming.escape(status)}'"
-            )
-        stamp_ns = self._stamp_ns(message, route, receive_time_ns)
+        if message.metadata:
+            _check_transform_status(message)
+        stamp_ns = self._stamp_ns(self.clocks[peer], message, route, receive_time_ns)
         sec, nanosec = split_stamp(stamp_ns)
         child, parent = route.frames
         context = Context(message.device_name, Time(sec=sec, nanosec=nanosec), parent, child)
@@ -188,11 +240,17 @@ class Inbound:
         route.rate.tick()
         return ''
 
-    def _stamp_ns(self, message: codec.Message, route: Route, receive_time_ns: int) -> int:
+    def _stamp_ns(
+        self,
+        estimator: StampEstimator,
+        message: codec.Message,
+        route: Route,
+        receive_time_ns: int,
+    ) -> int:
         clock = self._node.get_clock()
         if clock.ros_time_is_active:
             receive_time_ns = clock.now().nanoseconds
-        stamp_ns = self.estimator.stamp(message.timestamp, receive_time_ns)
+        stamp_ns = estimator.stamp(message.timestamp, receive_time_ns)
         if stamp_ns == receive_time_ns and 0 <= route.last_stamp_ns - stamp_ns < BURST_NS:
             return route.last_stamp_ns + 1  # they came together, and in this order
         return stamp_ns
@@ -209,19 +267,17 @@ class Inbound:
             self._tell(message, 'stamp_not_newer', 'its stamp is not newer than the last; no tf')
             return []
         route.last_stamp_ns = stamp_ns
-        return [transform for transform in transforms if self._fits(message, transform)]
+        assert route.source is not None  # whose message this is
+        source = route.source
+        return [item for item in transforms if self._fits(message, item, source)]
 
-    def _fits(self, message: codec.Message, transform: Any) -> bool:
-        child, parent = transform.child_frame_id, transform.header.frame_id
-        known = self._tree.parent_of(child, parent)
-        if known != parent:
-            self._tell(
-                message,
-                'second_parent',
-                f"frame '{child}' has parent '{known}' on tf already; its pose in '{parent}' is "
-                'on its topic only',
-            )
-        return bool(known == parent)
+    def _fits(self, message: codec.Message, transform: Any, source: Source) -> bool:
+        cause, text = self._tree.refusal(
+            transform.child_frame_id, transform.header.frame_id, source
+        )
+        if cause:
+            self._tell(message, cause, text)
+        return not cause
 
     def _route(self, message: codec.Message) -> Route:
         rows = mappings.mappings_for(message.type_name, message.content)
@@ -246,15 +302,24 @@ class Inbound:
         route = Route(frames=self._frames(message.device_name, rows))
         if self._settings.publish_tf and all(row.publish_tf is not False for row in rows):
             route.tf = mappings.TF_SOURCES.get(message.type_name)
-        if route.tf is not None and all(mapping.traffic == 'state' for mapping, _ in outputs):
+        is_state = all(mapping.traffic == 'state' for mapping, _ in outputs)
+        route.is_exclusive = is_state and message.type_name in mappings.TF_SOURCES
+        if is_state and route.tf is not None:
             timeouts = [row.stale_timeout for row in rows if row.stale_timeout is not None]
             route.stale_timeout_s = min(timeouts, default=self._settings.stale_timeout_s)
         intervals = (1.0 / row.rate_limit for row in rows if row.rate_limit)
         route.interval_s = max(intervals, default=0.0)
-        for mapping, row in outputs:
-            cause = self._add_output(route, message, mapping, row)
+        topics = [self._topic(message, mapping, row) for mapping, row in outputs]
+        try:
+            # All or nothing: half of a device's topics would be taken for the whole.
+            cause = self._claim(message, outputs, topics)
             if cause:
                 return Route(skip=cause)
+            for (mapping, row), topic in zip(outputs, topics, strict=True):
+                self._add_output(route, message, mapping, row, topic)
+        except Exception as error:  # a name too long, a qos_overrides parameter that is wrong ...
+            self._tell(message, 'topic_refused', f'ROS refuses {", ".join(topics)}: {error}')
+            return Route(skip='topic_refused')
         route.topics = tuple(publisher.topic_name for _, publisher in route.outputs)
         self._begin_holding(route)
         return route
@@ -327,29 +392,53 @@ class Inbound:
             child = row.child_frame_id or child
         return child, parent
 
-    def _add_output(
-        self,
-        route: Route,
-        message: codec.Message,
-        mapping: mappings.Mapping,
-        row: MappingConfig | None,
+    def _topic(
+        self, message: codec.Message, mapping: mappings.Mapping, row: MappingConfig | None
     ) -> str:
-        """Make a publisher, or return why not."""
+        """Return the topic of an output, as it is before namespace and remapping."""
         topic = row.ros_topic_name if row else None
         if topic is None:
             device = naming.topic_token(message.device_name)
             topic = f'{self._settings.name}/{message.type_name.lower()}/{device}'
         if mapping.topic_suffix and not (row and row.ros_type_name):
             topic += f'/{mapping.topic_suffix}'
-        resolved = self._node.resolve_topic_name(topic)
-        owner = (message.type_name, message.device_name)
-        if resolved in self._subscribed:
-            self._tell(message, 'echo', f'{resolved} is sent to this peer; it would come back')
-            return 'echo'
-        if self._owners.setdefault(resolved, owner) != owner:
-            first = naming.escape(' '.join(self._owners[resolved]))
-            self._tell(message, 'topic_taken', f'{resolved} belongs to {first} already')
-            return 'topic_taken'
+        return topic
+
+    def _claim(
+        self,
+        message: codec.Message,
+        outputs: Sequence[tuple[mappings.Mapping, MappingConfig | None]],
+        topics: Sequence[str],
+    ) -> str:
+        """Make the topics a device's own, or return why they cannot be."""
+        claims: dict[str, tuple[str, str, str]] = {}
+        for (mapping, _), topic in zip(outputs, topics, strict=True):
+            resolved = self._node.resolve_topic_name(topic)
+            owner = (message.type_name, message.device_name, mapping.ros_type_name)
+            if resolved in self._subscribed:
+                self._tell(message, 'echo', f'{resolved} is sent to this peer; it would come back')
+                return 'echo'
+            first = self._owners.get(resolved) or claims.setdefault(resolved, owner)
+            if first != owner:
+                text = naming.escape(' '.join(first))
+                self._tell(
+                    message,
+                    'topic_taken',
+                    f'{resolved} belongs to {text} already, and this would be '
+                    f'{mapping.ros_type_name}; a mapping row can name another topic',
+                )
+                return 'topic_taken'
+        self._owners.update(claims)
+        return ''
+
+    def _add_output(
+        self,
+        route: Route,
+        message: codec.Message,
+        mapping: mappings.Mapping,
+        row: MappingConfig | None,
+        topic: str,
+    ) -> None:
         publisher = self._node.create_publisher(
             mappings.ros_type(mapping.ros_type_name),
             topic,
@@ -359,10 +448,9 @@ class Inbound:
         self._publishers.append(publisher)
         route.outputs.append((mapping, publisher))
         self._node.get_logger().info(
-            f'{self._settings.name}: {message.type_name} '
-            f"'{naming.escape(message.device_name)}' -> {resolved} ({mapping.ros_type_name})"
+            f"{self._settings.name}: {message.type_name} '{naming.escape(message.device_name)}' "
+            f'-> {publisher.topic_name} ({mapping.ros_type_name})'
         )
-        return ''
 
     def _tell(self, message: codec.Message, cause: str, text: str) -> None:
         """Log the first of each cause a device; the counters tell the rest."""
@@ -385,6 +473,20 @@ def _are_connected(route: Route, node: Node) -> bool:
         publisher.get_subscription_count() >= node.count_subscribers(publisher.topic_name)
         for _, publisher in route.outputs
     )
+
+
+def _check_transform_status(message: codec.Message) -> None:
+    """
+    Refuse a pose that its sender does not vouch for: a lost tool has a matrix too.
+
+    :raises ConvertError: ``transform_status``.
+    """
+    for key in ('TransformStatus', f'{message.device_name}Status'):
+        status = message.metadata.get(key, 'OK')
+        if status != 'OK':
+            raise ConvertError(
+                'transform_status', f"the peer says {key} '{naming.escape(status)}'"
+            )
 
 
 def _matches(row: MappingConfig, message: codec.Message) -> bool:

@@ -9,9 +9,12 @@ the peers' outboxes.
 
 from __future__ import annotations
 
+import logging
 import time
+import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rclpy.node import Node
@@ -28,6 +31,7 @@ from ros2_igtl.convert.geometry_msgs import tracking_data_from_transform_stamped
 from ros2_igtl.convert.mappings import find_mapping, ros_type
 from ros2_igtl.nodes.counters import Outcomes, Rate
 from ros2_igtl.nodes.qos import subscription_overriding, subscription_qos
+from ros2_igtl.transport.log import Throttle
 
 TF_TYPE = 'geometry_msgs/msg/TransformStamped'
 
@@ -53,6 +57,7 @@ class Sender(ABC):
         self._outcomes = outcomes
         self._interval_s = 1.0 / row.rate_limit if row.rate_limit else 0.0
         self._next_s = 0.0
+        self._throttle = Throttle()
 
     @property
     def source(self) -> str:
@@ -82,11 +87,11 @@ class Sender(ABC):
         except (ConvertError, codec.EncodeError, TransformException) as error:
             cause = _cause(error)
             outcomes.rejected[cause] += 1
-            self._node.get_logger().warning(
-                f'{self.source} -> {self.row.igtl_type_name} '
-                f"'{self.row.igtl_device_name}': {cause}: {error}",
-                throttle_duration_sec=5.0,
-            )
+            self._warn(cause, str(error))
+            return
+        except Exception:  # a fault of ours, or of a user's conversion: this message only
+            outcomes.rejected['internal_error'] += 1
+            self._warn('internal_error', traceback.format_exc())
             return
         if peers:
             outcomes.done += 1
@@ -94,6 +99,11 @@ class Sender(ABC):
             self._next_s = now + self._interval_s
         else:
             outcomes.skipped['no_peer'] += 1
+
+    def _warn(self, cause: str, text: str) -> None:
+        """Log a line, unless one of this row and cause was logged a short time ago."""
+        what = f"{self.source} -> {self.row.igtl_type_name} '{self.row.igtl_device_name}'"
+        self._throttle.log(logging.WARNING, cause, f'{what}: {cause}: {text}')
 
     def _message(self, converted: Converted) -> codec.Message:
         return codec.Message(
@@ -110,6 +120,65 @@ def _cause(error: Exception) -> str:
     return 'tf_lookup' if isinstance(error, TransformException) else 'encode'
 
 
+class FollowingSubscription:
+    """
+    A subscription that follows its publishers' quality of service.
+
+    :param row: of the table: what the topic has.
+    :param overrides: the mapping file's ``qos``.
+    :param callback: is given each message once, though a new subscription hears what is latched
+        again.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        topic: str,
+        row: mappings.Mapping,
+        overrides: Mapping[str, Any],
+        callback: Callable[[Any], None],
+    ) -> None:
+        self._node = node
+        self._topic = topic
+        self._row = row
+        self._overrides = overrides
+        self._callback = callback
+        self._qos: QoSProfile | None = None
+        self._subscription: Any = None
+        self._recent: deque[int] = deque()  # when what came last was published, nanoseconds
+        self._heard: frozenset[int] = frozenset()  # the same of the subscriptions before this one
+        self.follow()
+
+    def follow(self) -> None:
+        """Subscribe, and anew if the publishers now ask for another quality of service."""
+        profile = subscription_qos(self._node, self._topic, self._row, self._overrides)
+        if profile == self._qos:
+            return
+        self.destroy()
+        self._heard = frozenset(self._recent)
+        self._recent = deque(self._recent, maxlen=profile.depth)
+        self._qos = profile
+        self._subscription = self._node.create_subscription(
+            ros_type(self._row.ros_type_name),
+            self._topic,
+            self._received,
+            profile,
+            qos_overriding_options=subscription_overriding(self._overrides),
+        )
+
+    def destroy(self) -> None:
+        """Unsubscribe; may be called twice."""
+        if self._subscription is not None:
+            self._node.destroy_subscription(self._subscription)
+            self._subscription = None
+
+    def _received(self, ros_message: Any, info: Mapping[str, Any]) -> None:
+        published_ns = info['source_timestamp']
+        if published_ns not in self._heard:
+            self._recent.append(published_ns)
+            self._callback(ros_message)
+
+
 class TopicSender(Sender):
     """Sends what comes on a topic."""
 
@@ -118,63 +187,41 @@ class TopicSender(Sender):
         assert row.ros_topic_name is not None
         assert row.ros_type_name is not None
         self._mapping = find_mapping(row.igtl_type_name, row.ros_type_name)
-        self._topic: str = node.resolve_topic_name(row.ros_topic_name)
-        self._qos: QoSProfile | None = None
-        self._subscription: Any = None
+        topic = node.resolve_topic_name(row.ros_topic_name)
+        self._subscriptions = [
+            FollowingSubscription(node, topic, self._mapping, row.qos, self._received)
+        ]
         self._companion_topic = ''
         self._companion: Any = None  # newest message of the companion topic
         self._waiting: Any = None  # newest message whose companion has not come
-        self._companion_subscription: Any = None
         if self._mapping.companion:
-            self._companion_topic = f'{self._topic}/{self._mapping.companion}'
-        self.follow()
-
-    @property
-    def topic(self) -> str:
-        """The topic, fully resolved."""
-        return self._topic
+            self._companion_topic = node.resolve_topic_name(f'{topic}/{self._mapping.companion}')
+            companion = next(
+                other
+                for other in mappings.MAPPINGS
+                if other.type_name == self._mapping.type_name
+                and other.topic_suffix == self._mapping.companion
+            )
+            self._subscriptions.append(
+                FollowingSubscription(
+                    node, self._companion_topic, companion, row.qos, self._companion_received
+                )
+            )
 
     def follow(self) -> None:
-        """Subscribe, and anew if the publishers now ask for another quality of service."""
-        profile = subscription_qos(self._node, self._topic, self._mapping, self.row.qos)
-        if profile == self._qos:
-            return
-        if self._subscription is not None:
-            self._node.destroy_subscription(self._subscription)
-        self._qos = profile
-        self._subscription = self._node.create_subscription(
-            ros_type(self._mapping.ros_type_name),
-            self._topic,
-            self._received,
-            profile,
-            qos_overriding_options=subscription_overriding(self.row.qos),
-        )
-        if self._companion_topic and self._companion_subscription is None:
-            companion = next(
-                row
-                for row in mappings.MAPPINGS
-                if row.type_name == self._mapping.type_name
-                and row.topic_suffix == self._mapping.companion
-            )
-            self._companion_subscription = self._node.create_subscription(
-                ros_type(companion.ros_type_name),
-                self._companion_topic,
-                self._companion_received,
-                QoSProfile(depth=self._qos.depth),
-            )
+        """Follow the publishers' quality of service."""
+        for subscription in self._subscriptions:
+            subscription.follow()
 
     def destroy(self) -> None:
-        """Unsubscribe."""
-        for subscription in (self._subscription, self._companion_subscription):
-            if subscription is not None:
-                self._node.destroy_subscription(subscription)
-        self._subscription = self._companion_subscription = None
+        """Unsubscribe, and count what still waits."""
+        for subscription in self._subscriptions:
+            subscription.destroy()
+        self._give_up_waiting()
 
     def _received(self, ros_message: Any) -> None:
+        self._give_up_waiting()
         if self._companion_topic and self._node.count_publishers(self._companion_topic):
-            if self._waiting is not None:
-                self._outcomes.received += 1
-                self._outcomes.skipped['no_companion'] += 1
             self._waiting = ros_message
             self._send_pair()
         else:
@@ -183,6 +230,16 @@ class TopicSender(Sender):
     def _companion_received(self, ros_message: Any) -> None:
         self._companion = ros_message
         self._send_pair()
+
+    def _give_up_waiting(self) -> None:
+        """Count a message whose companion has not come."""
+        if self._waiting is not None:
+            self._waiting = None
+            self._outcomes.received += 1
+            self._outcomes.skipped['no_companion'] += 1
+            self._warn(
+                'no_companion', f'nothing of the same stamp has come on {self._companion_topic}'
+            )
 
     def _send_pair(self) -> None:
         """Send the message that waits when the companion of its stamp is there."""
@@ -255,10 +312,7 @@ class TfSender(Sender):
             try:
                 transform, stamp_ns = self._look_up(tool.parent_frame_id, tool.child_frame_id)
             except TransformException as error:
-                self._node.get_logger().warning(
-                    f"TDATA '{self.row.igtl_device_name}': tool '{tool.name}' is absent: {error}",
-                    throttle_duration_sec=5.0,
-                )
+                self._warn('tf_lookup', f"tool '{tool.name}' is absent: {error}")
                 continue
             timeout_ns = self._stale_timeout_ns
             if stamp_ns and timeout_ns and now_ns - stamp_ns > timeout_ns:

@@ -6,15 +6,15 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
+from ros2_igtl import codec
 from ros2_igtl.config import ConfigError, ConnectionConfig, Direction, MappingConfig, load_config
 from ros2_igtl.config.device_regex import compile_device_regex
 from ros2_igtl.config.errors import Refused
-from ros2_igtl.convert import mappings
-from ros2_igtl.nodes.parameters import CONNECTION_PARAMETERS
+from ros2_igtl.convert import mappings, naming
 from ros2_igtl.transport import Options
 
 
@@ -43,7 +43,13 @@ class Settings:
     default_frame_id: str
 
 
-def load_settings(values: Mapping[str, Any], *, mode: str, connection_name: str) -> Settings:
+def load_settings(
+    values: Mapping[str, Any],
+    *,
+    mode: str,
+    connection_name: str,
+    resolve_topic_name: Callable[[str], str],
+) -> Settings:
     """
     Return the settings of the one connection of a client or server node.
 
@@ -52,6 +58,7 @@ def load_settings(values: Mapping[str, Any], *, mode: str, connection_name: str)
     :param values: the node's parameters by name.
     :param mode: client or server.
     :param connection_name: what the connection is called if the mapping file does not say.
+    :param resolve_topic_name: of the node: applies namespace and remapping; raises RuntimeError.
     :raises SettingsError: a value is refused; the text has one line a problem.
     """
     connection = ConnectionConfig(line=0)
@@ -59,17 +66,14 @@ def load_settings(values: Mapping[str, Any], *, mode: str, connection_name: str)
     if values['config_file']:
         connection = _the_connection(values['config_file'], mode)
         where = f'{values["config_file"]}:{connection.line}'
-    unknown = set(connection.options) - CONNECTION_PARAMETERS
-    if unknown:
-        raise SettingsError(
-            f'{where}: {", ".join(sorted(unknown))}: not a parameter of this node; allowed: '
-            f'{", ".join(sorted(CONNECTION_PARAMETERS))}'
-        )
+        _check_topics(values['config_file'], connection.mappings, resolve_topic_name)
     merged = {**values, **connection.options}
     address = values['address'] if connection.address is None else connection.address
     port = values['port'] if connection.port is None else connection.port
     if mode == 'client' and port == 0:
-        raise SettingsError(f'{where}: port: 0 means any port to a server; a client needs one')
+        raise SettingsError(
+            f'{where}: port: 0 means any port to a server; a client needs one, 1 to 65535'
+        )
     names = {field.name for field in fields(Options)}
     try:
         options = Options(**{name: merged[name] for name in sorted(names & merged.keys())})
@@ -77,6 +81,11 @@ def load_settings(values: Mapping[str, Any], *, mode: str, connection_name: str)
         raise SettingsError(f'{where}: {error}') from None
     if mode == 'server':
         _check_exposure(where, address, options)
+    frame = merged['default_frame_id']
+    if naming.frame_id(frame) != frame:
+        raise SettingsError(
+            f'{where}: default_frame_id: {frame!r}; allowed: a name without a space or a leading /'
+        )
     return Settings(
         name=connection.name or connection_name,
         mode=mode,
@@ -92,7 +101,7 @@ def load_settings(values: Mapping[str, Any], *, mode: str, connection_name: str)
         max_clock_skew_ns=round(merged['max_clock_skew'] * 1e9),
         stale_timeout_s=merged['stale_timeout'],
         publish_tf=merged['publish_tf'],
-        default_frame_id=merged['default_frame_id'],
+        default_frame_id=frame,
     )
 
 
@@ -115,15 +124,42 @@ def _the_connection(path: str, mode: str) -> ConnectionConfig:
 
 
 def _pairs() -> dict[tuple[str, str], set[Direction]]:
-    """Return which pairs of types the table joins, and in which directions."""
+    """Return which pairs of types the table joins, and in which directions; aliases too."""
     pairs: dict[tuple[str, str], set[Direction]] = {}
     for row in mappings.MAPPINGS:
-        directions = pairs.setdefault((row.type_name, row.ros_type_name), set())
-        if row.to_ros is not None:
-            directions.add('IGTL_TO_ROS')
-        if row.from_ros is not None:
-            directions.add('ROS_TO_IGTL')
+        for type_name, content_class in codec.MESSAGE_TYPES.items():
+            if content_class.type_name == row.type_name:
+                directions = pairs.setdefault((type_name, row.ros_type_name), set())
+                if row.to_ros is not None:
+                    directions.add('IGTL_TO_ROS')
+                if row.from_ros is not None:
+                    directions.add('ROS_TO_IGTL')
     return pairs
+
+
+def _check_topics(
+    path: str, rows: Sequence[MappingConfig], resolve_topic_name: Callable[[str], str]
+) -> None:
+    """
+    Refuse a topic of two types, which the middleware cannot have.
+
+    :raises SettingsError: two rows say so, or a name is too long in its namespace.
+    """
+    first: dict[str, MappingConfig] = {}
+    for row in rows:
+        if row.ros_topic_name is None or row.ros_type_name is None:
+            continue
+        where = f'{path}:{row.line}: ros_topic_name: '
+        try:
+            topic = resolve_topic_name(row.ros_topic_name)
+        except RuntimeError as error:
+            raise SettingsError(f'{where}{row.ros_topic_name}: {error}') from None
+        other = first.setdefault(topic, row)
+        if other.ros_type_name != row.ros_type_name:
+            raise SettingsError(
+                f'{where}{topic} is {row.ros_type_name} here and {other.ros_type_name} in line '
+                f'{other.line}; allowed: one type a topic'
+            )
 
 
 def _patterns(where: str, name: str, values: Mapping[str, Any]) -> tuple[re.Pattern[str], ...]:

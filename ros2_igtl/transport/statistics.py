@@ -41,7 +41,7 @@ class Statistics:
             if item.name == 'high_water_bytes':
                 self.high_water_bytes = max(mine, its)
             elif isinstance(mine, Counter):
-                mine.update(its)
+                mine.update(dict(its))  # a copy: another thread adds causes meanwhile
             else:
                 setattr(self, item.name, mine + its)
 

@@ -276,7 +276,9 @@ def test_two_nodes_do_not_amplify_what_they_exchange(graph: Graph, tmp_path: Pat
     from std_msgs.msg import String
 
     texts = graph.subscribe('std_msgs/msg/String', '/text')
-    graph.publisher('std_msgs/msg/String', '/text').publish(String(data='once'))
+    publisher = graph.publisher('std_msgs/msg/String', '/text')
+    wait_until(lambda: publisher.get_subscription_count() == 3, 10.0, 'both nodes and us')
+    publisher.publish(String(data='once'))
     connections = [bridge.connections[0] for bridge in (server, client)]
     wait_until(
         lambda: all(c.inbound.outcomes.skipped['echo'] == 1 for c in connections),
