@@ -21,11 +21,15 @@ demo: setup ## see real OpenIGTLink programs and a ROS program talk to each othe
 test: setup ## run all tests; TESTS=test/codec runs some
 	@ROS_PYTHON_CHECK_FIELDS=1 ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST $(python) -m pytest $(TESTS)
 
+.PHONY: bench
+bench: setup ## compare the speed with the reference library of C++ and with pyigtl
+	@$(python) bench/bench.py
+
 .PHONY: lint
 lint: setup ## check style and types
 	@$(python) -m ruff check
 	@$(python) -m ruff format --check
-	@$(python) -m mypy ros2_igtl test demo
+	@$(python) -m mypy ros2_igtl test demo bench
 
 .PHONY: clean
 clean: ## remove all that was set up and built

@@ -27,6 +27,7 @@ from types import TracebackType
 from typing import TypeVar
 
 PACKAGES = ('libopenigtlink-dev', 'openigtlink-examples', 'cmake', 'g++', 'make')
+INCLUDE_FOLDER = Path('/usr/include/openigtlink')
 EXAMPLES = Path('usr/share/doc/openigtlink-examples/examples')
 BUILD_FOLDER = Path(__file__).resolve().parents[1] / '.build' / 'reference-programs'
 
@@ -85,6 +86,28 @@ def build_reference_programs(*names: str, folder: Path = BUILD_FOLDER) -> Path:
             for name in missing:
                 _stamp(folder, name).touch()
     return folder / 'bin'
+
+
+def build_program(source: Path, program: Path) -> None:
+    """
+    Compile one C++ source against the reference library, unless that is done.
+
+    What is missing is installed as for the reference programs.
+
+    :raises ReferenceProgramsUnavailableError: it cannot be done on this machine.
+    """
+    program.parent.mkdir(parents=True, exist_ok=True)
+    stamp = program.with_suffix('.built')
+    text = source.read_text()
+    with locked(program.with_suffix('.lock')):
+        if not stamp.exists() or stamp.read_text() != text:
+            stamp.unlink(missing_ok=True)
+            _install_missing()
+            _run(
+                'g++', '-std=c++14', '-O2', '-Wall', '-I', str(INCLUDE_FOLDER), str(source),
+                '-lOpenIGTLink', '-o', str(program),
+            )  # fmt: skip
+            stamp.write_text(text)
 
 
 def find_test_images(folder: Path = BUILD_FOLDER) -> Path:
@@ -273,10 +296,7 @@ def locked(path: Path) -> Iterator[None]:
 def _find_sources(folder: Path) -> Path:
     """Return the folder of the examples' sources, after installing what is missing."""
     unpacked = folder / 'package' / EXAMPLES
-    needed = [Path('/usr/include/openigtlink'), Path('/usr/lib/openigtlink')]
-    tools = ['cmake', 'g++', 'make']
-    if not all(path.exists() for path in needed) or not all(map(shutil.which, tools)):
-        _install_packages()
+    _install_missing()
     for sources in (unpacked, Path('/') / EXAMPLES):
         if (sources / 'CMakeLists.txt').exists():
             return sources
@@ -286,6 +306,13 @@ def _find_sources(folder: Path) -> Path:
     archives = sorted(folder.glob('openigtlink-examples_*.deb'))
     _run('dpkg-deb', '-x', str(archives[-1]), str(folder / 'package'))
     return unpacked
+
+
+def _install_missing() -> None:
+    needed = [INCLUDE_FOLDER, Path('/usr/lib/openigtlink')]
+    tools = ['cmake', 'g++', 'make']
+    if not all(path.exists() for path in needed) or not all(map(shutil.which, tools)):
+        _install_packages()
 
 
 def _install_packages() -> None:

@@ -3,9 +3,9 @@
 """
 pyigtl, an independent implementation in Python, as a peer: a process of its own.
 
-It takes over SIGINT, prints to stdout when it likes and needs a numpy of its own choice, so it is
-never imported here. What it cannot do: it checks no CRC, listens on 127.0.0.1 only, serves one
-client, keeps the newest message a device, loses images of more than about 4 MB when it sends.
+Where it lives is in bench/pyigtl_environment.py. What it cannot do: it checks no CRC, listens on
+127.0.0.1 only, serves one client, keeps the newest message a device, loses images of more than
+about 4 MB when it sends.
 """
 
 from __future__ import annotations
@@ -13,45 +13,24 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
-import os
 import queue
-import shutil
 import subprocess
-import sys
 import threading
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import numpy as np
+import pyigtl_environment
 import pytest
 
-from .reference_programs import locked
 
-VERSION = '0.3.4'
-FOLDER = Path(__file__).resolve().parents[2] / '.build' / 'pyigtl-venv'
-
-
-def find_pyigtl_python(folder: Path = FOLDER) -> Path:
+def find_pyigtl_python(folder: Path = pyigtl_environment.FOLDER) -> Path:
     """Return the interpreter that has pyigtl, installed if need be; skip the test if it fails."""
-    python = folder / 'bin' / 'python'
-    stamp = folder / f'pyigtl-{VERSION}'
-    install = ['pip', 'install', '-q', '--only-binary', 'pyigtl', f'pyigtl=={VERSION}']
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with locked(folder.with_suffix('.lock')):
-        if not stamp.exists():
-            shutil.rmtree(folder, ignore_errors=True)  # what an interrupted run left
-            for command in (
-                [sys.executable, '-m', 'venv', str(folder)],
-                [str(python), '-m', *install],
-            ):
-                run = subprocess.run(
-                    command, capture_output=True, text=True, env=_environment(), timeout=300
-                )
-                if run.returncode != 0:
-                    pytest.skip(f'no pyigtl: {" ".join(command)}: {run.stderr.strip()[-500:]}')
-            stamp.touch()
-    return python
+    try:
+        return pyigtl_environment.find_pyigtl_python(folder)
+    except pyigtl_environment.PyigtlUnavailableError as error:
+        pytest.skip(f'no pyigtl: {error}')
 
 
 class PyigtlPeer:
@@ -74,7 +53,7 @@ class PyigtlPeer:
             [str(python), str(script), self.mode, str(self.port)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=_environment(),
+            env=pyigtl_environment.environment(),
             text=True,
         )
         self._answers: queue.Queue[str] = queue.Queue()
@@ -159,12 +138,6 @@ class PyigtlPeer:
             for line in stream:
                 self._answers.put(line)
         self._answers.put('')
-
-
-def _environment() -> dict[str, str]:
-    # what a ROS underlay says of paths is not for that interpreter
-    of_the_underlay = ('PYTHONPATH', 'LD_LIBRARY_PATH')
-    return {name: text for name, text in os.environ.items() if name not in of_the_underlay}
 
 
 def _array_to_json(value: object) -> dict[str, Any]:

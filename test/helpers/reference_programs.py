@@ -8,19 +8,14 @@ How they are built and run is in demo/reference_programs.py.
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'demo'))
-
 import reference_programs as _reference_programs
 from reference_programs import (
     ProgramError,
     ReferenceProgramsUnavailableError,
     free_port,
-    locked,
 )
 from reference_programs import (
     ReferenceProgram as _ReferenceProgram,
@@ -29,9 +24,9 @@ from reference_programs import (
 __all__ = [
     'ProgramError',
     'ReferenceProgram',
+    'build_program',
     'find_test_images',
     'free_port',
-    'locked',
 ]
 
 
@@ -53,3 +48,11 @@ def find_test_images() -> Path:
         return _reference_programs.find_test_images()
     except ReferenceProgramsUnavailableError as error:
         pytest.skip(f'no reference programs: {error}')
+
+
+def build_program(source: Path, program: Path) -> None:
+    """Compile a program against the reference library; skip the test where there is none."""
+    try:
+        _reference_programs.build_program(source, program)
+    except ReferenceProgramsUnavailableError as error:
+        pytest.skip(f'no reference library: {error}')
