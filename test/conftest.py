@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-# `python -m pytest` puts the checkout first on the path, where ros2_igtl has no generated messages
-sys.path[:] = [p for p in sys.path if Path(p or '.').resolve() != Path(__file__).parents[1]]
+# `python -m pytest` puts the checkout first on the path, where ros2_igtl has no generated messages:
+# it comes last, for the tests that need no ROS where the package is not installed
+CHECKOUT = Path(__file__).parents[1]
+sys.path[:] = [p for p in sys.path if Path(p or '.').resolve() != CHECKOUT] + [str(CHECKOUT)]
 
 # A shell's background jobs ignore Ctrl-C, and so would the programs that are tested to heed it
 signal.signal(signal.SIGINT, signal.default_int_handler)
