@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-# `python -m pytest` puts the checkout first on the path, where ros2_igtl has no generated messages:
+# `python -m pytest` puts the checkout first on the path, where there are no generated messages:
 # it comes last, for the tests that need no ROS where the package is not installed
 CHECKOUT = Path(__file__).parents[1]
 sys.path[:] = [p for p in sys.path if Path(p or '.').resolve() != CHECKOUT] + [str(CHECKOUT)]
