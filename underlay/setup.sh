@@ -69,7 +69,6 @@ sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))' || mi
 }
 
 # What the virtual environment depends on: its place, its interpreter and the pinned versions.
-# The interpreter it has is kept when PYTHON does not ask for another.
 wheels_state() {
   echo "$venv ${PYTHON:-}"
   cat underlay/requirements-tools.txt "underlay/requirements-$UNDERLAY.txt"
@@ -157,6 +156,12 @@ is_complete() {
     is build_state "$build/complete" && is link_state "$build/linked"
 }
 
+# The interpreter that an earlier run was told is kept when PYTHON does not ask for another.
+if [ -n "$venv" ] && [ -z "${PYTHON:-}" ] && [ -e "$venv/complete" ]; then
+  read -r PYTHON <"$venv/complete"
+  PYTHON=${PYTHON#"$venv"}
+  PYTHON=${PYTHON# }
+fi
 is_complete && exit
 mkdir -p "$root/.build"
 exec 9>"$root/.build/lock"
