@@ -70,11 +70,15 @@ def _one(convert: Callable[..., Any]) -> Callable[..., tuple[Any]]:
     return convert_one
 
 
+# What goes to tf and to a topic is one object, so that it is made once.
+_TRANSFORM_TO_TF = _one(geometry_msgs.transform_to_transform_stamped)
+_POSITION_TO_TF = _one(geometry_msgs.position_to_transform_stamped)
+
 MAPPINGS: tuple[Mapping, ...] = (
     Mapping(
         'TRANSFORM',
         'geometry_msgs/msg/TransformStamped',
-        _one(geometry_msgs.transform_to_transform_stamped),
+        _TRANSFORM_TO_TF,
         _one(geometry_msgs.transform_from_transform_stamped),
         default=True,
     ),
@@ -100,7 +104,7 @@ MAPPINGS: tuple[Mapping, ...] = (
     Mapping(
         'POSITION',
         'geometry_msgs/msg/TransformStamped',
-        _one(geometry_msgs.position_to_transform_stamped),
+        _POSITION_TO_TF,
         _one(geometry_msgs.position_from_transform_stamped),
     ),
     Mapping(
@@ -188,13 +192,18 @@ MAPPINGS: tuple[Mapping, ...] = (
 """Every pair of types; of one type the first row is the one a user would expect."""
 
 TF_SOURCES: dict[str, ToRos] = {
-    'TRANSFORM': _one(geometry_msgs.transform_to_transform_stamped),
-    'POSITION': _one(geometry_msgs.position_to_transform_stamped),
+    'TRANSFORM': _TRANSFORM_TO_TF,
+    'POSITION': _POSITION_TO_TF,
     'TDATA': geometry_msgs.tracking_data_to_transform_stamped,
     'IMAGE': geometry_msgs.image_to_transform_stamped,
 }
 """What of each type goes to tf: type name to a function that gives TransformStamped."""
 TF_SOURCES['QTRANS'] = TF_SOURCES['POSITION']
+
+_DEFAULTS = {
+    type_name: tuple(row for row in MAPPINGS if row.type_name == type_name and row.default)
+    for type_name in {row.type_name for row in MAPPINGS}
+}
 
 
 def mappings_for(type_name: str, content: codec.Content) -> tuple[Mapping, ...]:
@@ -204,12 +213,8 @@ def mappings_for(type_name: str, content: codec.Content) -> tuple[Mapping, ...]:
     :param type_name: may be an alias, such as QTRANS.
     :returns: empty for a type that no row knows.
     """
-    type_name = _canonical(type_name)
-    return tuple(
-        row
-        for row in MAPPINGS
-        if row.type_name == type_name and row.default and row.accepts(content)
-    )
+    rows = _DEFAULTS.get(_canonical(type_name), ())
+    return tuple([row for row in rows if row.accepts(content)])  # faster than of a generator
 
 
 def find_mapping(type_name: str, ros_type_name: str) -> Mapping:

@@ -221,11 +221,14 @@ class Inbound:
         child, parent = route.frames
         context = Context(message.device_name, Time(sec=sec, nanosec=nanosec), parent, child)
         # All is converted before anything is published: a message is refused as a whole.
+        content, tf = message.content, route.tf
+        poses = tf(content, context) if tf is not None else ()
         ready = [
-            (publisher, row.to_ros(message.content, context))  # type: ignore[misc]
+            # what is on tf too is made once
+            (publisher, poses if row.to_ros is tf else row.to_ros(content, context))  # type: ignore[misc]
             for row, publisher in route.outputs
         ]
-        transforms = self._transforms(message, route, context, stamp_ns)
+        transforms = self._transforms(message, route, poses, stamp_ns)
         if transforms:
             self._broadcaster.sendTransform(transforms)
         batch = [
@@ -256,11 +259,11 @@ class Inbound:
         return stamp_ns
 
     def _transforms(
-        self, message: codec.Message, route: Route, context: Context, stamp_ns: int
+        self, message: codec.Message, route: Route, poses: Sequence[Any], stamp_ns: int
     ) -> list[Any]:
-        if route.tf is None:
+        """Return which poses may go to tf."""
+        if not poses:
             return []
-        transforms = route.tf(message.content, context)
         if stamp_ns <= route.last_stamp_ns:
             # tf must not be told an older or a second pose for one time.
             self.tf_withheld += 1
@@ -269,7 +272,7 @@ class Inbound:
         route.last_stamp_ns = stamp_ns
         assert route.source is not None  # whose message this is
         source = route.source
-        return [item for item in transforms if self._fits(message, item, source)]
+        return [item for item in poses if self._fits(message, item, source)]
 
     def _fits(self, message: codec.Message, transform: Any, source: Source) -> bool:
         cause, text = self._tree.refusal(

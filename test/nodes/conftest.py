@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from helpers.ros_graph import Graph, ros_graph
 from ros2_igtl.nodes.connection import BridgeConnection
 from ros2_igtl.nodes.counters import Outcomes
 from ros2_igtl.transport import Statistics
@@ -39,3 +40,10 @@ def conservation(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
                 + sum(outcomes.rejected.values())
                 + sum(outcomes.skipped.values())
             ), outcomes
+
+
+@pytest.fixture
+def graph() -> Iterator[Graph]:
+    """Provide a ROS context of the test's own, with a user's node in it."""
+    with ros_graph() as graph:
+        yield graph
