@@ -23,7 +23,6 @@ import json
 import platform
 import statistics
 import sys
-import sysconfig
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -242,12 +241,9 @@ def describe_machine() -> dict[str, str]:
         for line in Path('/proc/cpuinfo').read_text().splitlines()
         if line.startswith('model name')
     ]
-    # what distributions ship is; one without runs Python code half as fast
-    optimised = '--enable-optimizations' in str(sysconfig.get_config_var('CONFIG_ARGS'))
-    python = platform.python_version()
     return {
         'processor': f'{len(models)} x {models[0]}' if models else platform.machine(),
-        'python': python if optimised else f'{python} built without optimisations',
+        'python': platform.python_version(),
         'numpy': importlib.metadata.version('numpy'),
         'fastcrc': importlib.metadata.version('fastcrc'),
     }
