@@ -1,0 +1,191 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What a connection says of itself on /diagnostics."""
+
+from __future__ import annotations
+
+from collections import Counter
+from threading import Event, Thread
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from diagnostic_msgs.msg import DiagnosticStatus
+
+from ros2_igtl.codec import timestamp
+from ros2_igtl.convert.time import StampEstimator
+from ros2_igtl.nodes.counters import Outcomes, Rate
+from ros2_igtl.nodes.diagnostics import statuses
+from ros2_igtl.nodes.inbound import Route
+from ros2_igtl.transport import Statistics
+
+NOW_NS = 1_700_000_000_000_000_000
+
+
+def make_connection(**fields: Any) -> Any:
+    """Return what looks like a connection without a peer."""
+    inbound = SimpleNamespace(outcomes=Outcomes(), routes={}, clocks={}, tf_withheld=0)
+    return SimpleNamespace(
+        settings=SimpleNamespace(
+            name='plus', address='127.0.0.1', timestamp_mode=fields.pop('timestamp_mode', 'auto')
+        ),
+        actual_port=18944,
+        state=fields.pop('state', 'listening'),
+        detail='127.0.0.1:18944',
+        inbound=inbound,
+        sent=Outcomes(),
+        senders=fields.pop('senders', []),
+        transport=SimpleNamespace(statistics=Statistics(), sessions=()),
+    )
+
+
+def told(connection: Any) -> dict[str, DiagnosticStatus]:
+    return {status.name: status for status in statuses('node', connection)}
+
+
+def values(status: DiagnosticStatus) -> dict[str, str]:
+    return {item.key: item.value for item in status.values}
+
+
+@pytest.mark.parametrize(
+    ('state', 'level'),
+    [
+        ('connected', DiagnosticStatus.OK),
+        ('listening', DiagnosticStatus.OK),
+        ('connecting', DiagnosticStatus.WARN),
+        ('waiting', DiagnosticStatus.WARN),
+        ('closed', DiagnosticStatus.ERROR),
+    ],
+)
+def test_a_connection_that_does_not_work_is_no_ok(state: str, level: bytes) -> None:
+    status = told(make_connection(state=state))['node: plus']
+    assert (status.level, status.message) == (level, f'{state}: 127.0.0.1:18944')
+    assert values(status)['address'] == '127.0.0.1:18944'
+
+
+def test_every_counter_is_told_and_each_cause() -> None:
+    connection = make_connection()
+    connection.transport.statistics = Statistics(
+        received=9, rejected=Counter(crc=2), send_rejected=Counter(closed=1), sent=4, replaced=3
+    )
+    connection.inbound.outcomes = Outcomes(7, 3, 1, Counter(non_rigid=1), Counter(echo=2))
+    connection.inbound.tf_withheld = 5
+    connection.sent = Outcomes(6, 4, 0, Counter(encode=1), Counter(no_peer=1))
+    items = values(told(connection)['node: plus'])
+    expected = {
+        'received': 9,
+        'published': 3,
+        'published_replaced': 1,
+        'rejected': 3,
+        'rejected crc': 2,
+        'rejected non_rigid': 1,
+        'skipped': 2,
+        'skipped echo': 2,
+        'tf_withheld': 5,
+        'outbound_received': 6,
+        'outbound_queued': 4,
+        'outbound_rejected encode': 1,
+        'outbound_skipped no_peer': 1,
+        'sent': 4,
+        'replaced': 3,
+        'send_rejected closed': 1,
+    }
+    assert expected == {key: int(items[key]) for key in expected}
+
+
+@pytest.mark.parametrize(
+    ('mode', 'skew_s', 'level', 'text'),
+    [
+        ('auto', -3.0, DiagnosticStatus.WARN, '3.000 s behind ours, corrected'),
+        ('auto', 3.0, DiagnosticStatus.WARN, '-3.000 s behind ours, corrected'),
+        ('auto', 0.01, DiagnosticStatus.OK, '-0.010 s behind ours'),
+        ('device', 3.0, DiagnosticStatus.OK, '-3.000 s behind ours'),
+    ],
+)
+def test_a_clock_that_is_corrected_is_a_warning_with_its_offset(
+    mode: Any, skew_s: float, level: bytes, text: str
+) -> None:
+    clock = StampEstimator(mode)
+    clock.stamp(timestamp.from_nanoseconds(NOW_NS + round(skew_s * 1e9)), NOW_NS)
+    clock.stamp(0xFFFF_FFFF << 32, NOW_NS)
+    connection = make_connection(timestamp_mode=mode)
+    connection.inbound.clocks['10.0.0.1:5'] = clock
+    status = told(connection)['node: plus: clock of 10.0.0.1:5']
+    assert (status.level, status.message) == (level, text)
+    items = values(status)
+    assert float(items['clock_offset_s']) == pytest.approx(-skew_s)
+    assert items['clock_corrected'] == str(level == DiagnosticStatus.WARN)
+    assert items['stamps_out_of_range'] == '1'
+
+
+def aged(age_s: float | None) -> Rate:
+    rate = Rate()
+    rate.tick()
+    if age_s is not None:
+        assert rate.last_s is not None
+        rate.last_s -= age_s
+    return rate
+
+
+@pytest.mark.parametrize(
+    ('age_s', 'timeout_s', 'is_stale'),
+    [(0.0, 0.5, False), (2.0, 0.5, True), (2.0, 0.0, False), (2.0, 10.0, False)],
+)
+def test_an_old_pose_is_an_error_with_its_age(
+    age_s: float, timeout_s: float, is_stale: bool
+) -> None:
+    connection = make_connection()
+    route = Route(rate=aged(age_s), stale_timeout_s=timeout_s, topics=('/a', '/b'))
+    connection.inbound.routes[('TRANSFORM', 'Probe', ())] = route
+    status = told(connection)['node: plus: TRANSFORM Probe']
+    assert status.level == (DiagnosticStatus.ERROR if is_stale else DiagnosticStatus.OK)
+    assert ('stale: the last pose came 2.0 s ago' in status.message) == is_stale
+    items = values(status)
+    assert (items['direction'], items['topics'], items['count']) == ('IGTL_TO_ROS', '/a /b', '1')
+    assert float(items['age_s']) == pytest.approx(age_s, abs=0.4)
+
+
+def test_a_device_that_never_came_is_not_stale() -> None:
+    connection = make_connection()
+    connection.inbound.routes[('TRANSFORM', 'Probe', ())] = Route(stale_timeout_s=0.5)
+    status = told(connection)['node: plus: TRANSFORM Probe']
+    assert (status.level, values(status)['age_s']) == (DiagnosticStatus.OK, '')
+
+
+def test_what_is_skipped_is_no_device_and_names_are_escaped() -> None:
+    connection = make_connection()
+    connection.inbound.routes[('STRING', 'Noise', ())] = Route(skip='mapping_skip')
+    connection.inbound.routes[('STRING', '\x1b[2J\udcff', ())] = Route()
+    assert set(told(connection)) == {'node: plus', r'node: plus: STRING \x1b[2J\xff'}
+
+
+def test_what_is_sent_has_a_status_too() -> None:
+    row = SimpleNamespace(igtl_type_name='STRING', igtl_device_name='Text')
+    sender = SimpleNamespace(row=row, source='/text', rate=aged(None))
+    status = told(make_connection(senders=[sender]))['node: plus: STRING Text']
+    items = values(status)
+    assert (items['direction'], items['topics'], items['count']) == ('ROS_TO_IGTL', '/text', '1')
+
+
+def test_causes_that_appear_meanwhile_do_no_harm() -> None:
+    connection = make_connection()
+    stop = Event()
+
+    def add_causes() -> None:
+        number = 0
+        while not stop.is_set():
+            number = (number + 1) % 500
+            if number == 0:
+                connection.inbound.outcomes.rejected.clear()
+                connection.inbound.routes.clear()
+            connection.inbound.outcomes.rejected[f'cause{number}'] += 1
+            connection.inbound.routes[('STRING', str(number), ())] = Route()
+
+    thread = Thread(target=add_causes)
+    thread.start()
+    try:
+        for _ in range(100):
+            assert 'node: plus' in told(connection)
+    finally:
+        stop.set()
+        thread.join()
