@@ -6,13 +6,13 @@ Measure the codec beside the reference library of C++ and pyigtl, on the same me
 Each implementation is a process of its own. Before anything is timed, each unpacks the bytes of a
 message, packs what it got and must have the same bytes. Then they take turns, one after the other
 and again, so that all share what the machine does meanwhile: a time is the median of the turns, a
-ratio the median of the ratios within a turn. Times are of the processor. All make and check the CRC
-of the body, but pyigtl, which makes it and checks none.
+ratio the median of the ratios within a turn. Times are of the processor. All make and check the
+CRC of the body, but pyigtl, which makes it and checks none.
 
-Memory is handed out as the C library does by itself, not as with-ros sets it up, and volumes depend
-on that: pyigtl copies one to unpack it, which page faults make slow. With the settings of with-ros
-for all it took 0.84 times as long as this codec, whose CRC takes longer than that copy, instead of
-6.4 times. Run under GLIBC_TUNABLES to measure that case.
+Memory is handed out as the C library does by itself, not as with-ros sets it up, and volumes
+depend on that: pyigtl copies one to unpack it, which page faults make slow. With the settings of
+with-ros for all it took 0.84 times as long as this codec, whose CRC takes longer than that copy,
+instead of 6.4 times. Run under GLIBC_TUNABLES to measure that case.
 
 ``pack`` gives one ``bytes``; ``pack_parts``, which is what the transport sends, leaves pixels and
 meshes where they are. The C++ library's Pack() leaves pixels where they are too.
