@@ -57,6 +57,7 @@ class Sender(ABC):
         self._outcomes = outcomes
         self._interval_s = 1.0 / row.rate_limit if row.rate_limit else 0.0
         self._next_s = 0.0
+        self._name = f"{self.source} -> {row.igtl_type_name} '{row.igtl_device_name}'"
         self._throttle = Throttle()
 
     @property
@@ -90,8 +91,11 @@ class Sender(ABC):
             self._warn(cause, str(error))
             return
         except Exception:  # a fault of ours, or of a user's conversion: this message only
+            self._node.get_logger().error(
+                f'{self._name}: internal_error:\n{traceback.format_exc()}',
+                throttle_duration_sec=5.0,
+            )
             outcomes.rejected['internal_error'] += 1
-            self._warn('internal_error', traceback.format_exc())
             return
         if peers:
             outcomes.done += 1
@@ -102,8 +106,7 @@ class Sender(ABC):
 
     def _warn(self, cause: str, text: str) -> None:
         """Log a line, unless one of this row and cause was logged a short time ago."""
-        what = f"{self.source} -> {self.row.igtl_type_name} '{self.row.igtl_device_name}'"
-        self._throttle.log(logging.WARNING, cause, f'{what}: {cause}: {text}')
+        self._throttle.log(logging.WARNING, cause, f'{self._name}: {cause}: {text}')
 
     def _message(self, converted: Converted) -> codec.Message:
         return codec.Message(

@@ -9,19 +9,21 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ament_index_python.packages import PackageNotFoundError
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
 
-from helpers.ros_graph import Graph, ros_graph
+from helpers.bridge_peer import port_of, serve
+from helpers.ros_graph import Graph
 from helpers.scripted_peer import ScriptedPeer, ScriptedServer, unused_port
 from helpers.waiting import wait_for_count, wait_until
 from ros2_igtl import codec
+from ros2_igtl.nodes import bridge as bridge_module
 
 SUCCESS = TransitionCallbackReturn.SUCCESS
 FAILURE = TransitionCallbackReturn.FAILURE
@@ -30,16 +32,6 @@ POSE = codec.pack(
 )
 TOPIC = '/bridge/transform/Probe'
 TRANSFORM_STAMPED = 'geometry_msgs/msg/TransformStamped'
-
-
-@pytest.fixture
-def graph() -> Iterator[Graph]:
-    with ros_graph() as graph:
-        yield graph
-
-
-def port_of(bridge: Any) -> int:
-    return int(bridge.get_parameter('actual_port').value)
 
 
 def has_published(connection: Any, count: int) -> bool:
@@ -285,3 +277,82 @@ def test_two_nodes_do_not_amplify_what_they_exchange(graph: Graph, tmp_path: Pat
         what='the text at both ends',
     )
     assert [item.data for item in texts] == ['once']
+
+
+def test_a_parameter_that_is_refused_ends_the_program_with_a_line() -> None:
+    for program in ('igtl_client', 'igtl_server'):
+        process = subprocess.run(
+            [program, '--ros-args', '-p', 'port:=70000'],
+            capture_output=True,
+            text=True,
+            timeout=30.0,
+            check=False,
+        )
+        assert process.returncode == 1
+        assert 'port out of range. Min: 0, Max: 65535, value: 70000' in process.stderr
+        assert 'Traceback' not in process.stderr
+
+
+def test_a_fault_in_a_transition_leaves_nothing_open_and_can_be_tried_again(
+    graph: Graph, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """FAULTS 1.13: fail closed, visibly."""
+    bridge = graph.add_bridge('server', {'port': 0, 'autostart': False})
+
+    def fail(*arguments: Any, **options: Any) -> Any:
+        raise ZeroDivisionError('a fault of ours')
+
+    for function, triggers in (
+        ('load_settings', [bridge.trigger_configure]),
+        ('BridgeConnection', [bridge.trigger_configure, bridge.trigger_activate]),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(bridge_module, function, fail)
+            results = [graph.call(trigger) for trigger in triggers]
+        assert results[-1] == TransitionCallbackReturn.ERROR
+        assert state_of(bridge) == 'unconfigured'
+        assert not bridge._io_thread.is_running
+        assert 'ZeroDivisionError: a fault of ours' in capfd.readouterr().err
+    assert graph.call(bridge.trigger_configure) == SUCCESS
+    assert graph.call(bridge.trigger_activate) == SUCCESS
+
+
+def test_shutdown_closes_what_is_open(graph: Graph) -> None:
+    bridge, peer = serve(graph)
+    assert graph.call(bridge.trigger_shutdown) == SUCCESS
+    assert state_of(bridge) == 'finalized'
+    assert peer.receive_until_closed() == b''
+    assert port_of(bridge) == 0
+
+
+@pytest.fixture
+def no_profile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give the test an environment that names no profile, and the old one back."""
+    monkeypatch.setattr(os, 'environ', dict(os.environ))
+    for name in bridge_module.PROFILE_VARIABLES:
+        os.environ.pop(name, None)
+
+
+@pytest.mark.usefixtures('no_profile')
+def test_the_profile_of_the_package_is_used_unless_the_user_has_one() -> None:
+    bridge_module.use_large_message_profile()
+    profile = os.environ[bridge_module.PROFILE_VARIABLE]
+    assert Path(profile).read_text().startswith('<?xml')
+    for name in bridge_module.PROFILE_VARIABLES:
+        os.environ.pop(bridge_module.PROFILE_VARIABLE, None)
+        os.environ[name] = f'/{name} of the user'
+        bridge_module.use_large_message_profile()
+        assert os.environ[bridge_module.PROFILE_VARIABLE] == f'/{name} of the user'
+        del os.environ[name]
+
+
+@pytest.mark.usefixtures('no_profile')
+def test_without_an_installed_package_there_is_no_profile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(bridge_module, 'get_package_share_directory', fail)
+    bridge_module.use_large_message_profile()
+    assert bridge_module.PROFILE_VARIABLE not in os.environ

@@ -5,66 +5,29 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
-from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from builtin_interfaces.msg import Time
+from rosgraph_msgs.msg import Clock
 
-from helpers.ros_graph import Graph, ros_graph
+from helpers.bridge_peer import IDENTITY, await_accounted, pack, pose, serve
+from helpers.ros_graph import Graph
 from helpers.scripted_peer import ScriptedPeer
-from helpers.waiting import wait_until, watch_for
+from helpers.waiting import wait_for_count, wait_until, watch_for
 from ros2_igtl import codec
-from ros2_igtl.nodes.bridge import BridgeNode
+from ros2_igtl.nodes import inbound as inbound_module
 
-IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+TRANSFORM_STAMPED = 'geometry_msgs/msg/TransformStamped'
 QUARTER_TURN_ABOUT_Z = (0.0, 1.0, 0.0, -1.0, 0.0, 0.0, 0.0, 0.0, 1.0)
 
 
-@pytest.fixture
-def graph() -> Iterator[Graph]:
-    with ros_graph() as graph:
-        yield graph
-
-
-def server(graph: Graph, **parameters: Any) -> tuple[BridgeNode, ScriptedPeer]:
-    bridge = graph.add_bridge('server', {'port': 0, **parameters})
-    port = bridge.get_parameter('actual_port').value
-    peer = graph.stack.enter_context(ScriptedPeer.dial(port))
-    return bridge, peer
-
-
-def pack(content: Any, device_name: str = 'Probe', **fields: Any) -> bytes:
-    return codec.pack(codec.Message(content, device_name, **fields))
-
-
-def accounted(bridge: BridgeNode) -> int:
-    """Return what came of all messages; the conservation law."""
-    connection = bridge.connections[0]
-    outcomes = connection.inbound.outcomes
-    return (
-        outcomes.done
-        + outcomes.replaced
-        + sum(outcomes.rejected.values())
-        + sum(outcomes.skipped.values())
-        + sum(connection.transport.statistics.rejected.values())
-    )
-
-
-def await_accounted(bridge: BridgeNode, count: int) -> None:
-    wait_until(
-        lambda: (
-            bridge.connections[0].transport.statistics.received == count
-            and accounted(bridge) == count
-        ),
-        5.0,
-        f'{count} messages accounted for',
-    )
-
-
 def test_a_transform_in_millimetres_is_published_in_metres(graph: Graph) -> None:
-    _, peer = server(graph)
+    _, peer = serve(graph)
     poses = graph.subscribe('geometry_msgs/msg/TransformStamped', '/bridge/transform/Probe')
     tf = graph.subscribe('tf2_msgs/msg/TFMessage', '/tf')
     stamp_ns = time.time_ns()
@@ -81,7 +44,7 @@ def test_a_transform_in_millimetres_is_published_in_metres(graph: Graph) -> None
 
 
 def test_a_device_name_can_say_both_frames(graph: Graph) -> None:
-    _, peer = server(graph)
+    _, peer = serve(graph)
     topic = '/bridge/transform/ProbeToTracker'
     poses = graph.subscribe('geometry_msgs/msg/TransformStamped', topic)
     peer.send(pack(codec.Transform(*IDENTITY, 1.0, 2.0, 3.0), 'ProbeToTracker'))
@@ -90,7 +53,7 @@ def test_a_device_name_can_say_both_frames(graph: Graph) -> None:
 
 
 def test_tracking_data_becomes_one_message_and_a_frame_a_tool(graph: Graph) -> None:
-    _, peer = server(graph)
+    _, peer = serve(graph)
     data = graph.subscribe('ros2_igtl/msg/TrackingData', '/bridge/tdata/Polaris')
     tf = graph.subscribe('tf2_msgs/msg/TFMessage', '/tf')
     matrix = np.eye(4)
@@ -106,7 +69,7 @@ def test_tracking_data_becomes_one_message_and_a_frame_a_tool(graph: Graph) -> N
 
 
 def test_a_slice_is_an_image_a_geometry_and_a_plane_of_one_stamp(graph: Graph) -> None:
-    _, peer = server(graph)
+    _, peer = serve(graph)
     images = graph.subscribe('sensor_msgs/msg/Image', '/bridge/image/MRI')
     geometries = graph.subscribe('ros2_igtl/msg/ImageGeometry', '/bridge/image/MRI/geometry')
     tf = graph.subscribe('tf2_msgs/msg/TFMessage', '/tf')
@@ -130,7 +93,7 @@ def test_a_slice_is_an_image_a_geometry_and_a_plane_of_one_stamp(graph: Graph) -
 
 
 def test_a_volume_is_latched_for_who_comes_late(graph: Graph) -> None:
-    bridge, peer = server(graph)
+    bridge, peer = serve(graph)
     pixels = np.arange(24, dtype='>i2').reshape(2, 3, 4)
     peer.send(pack(codec.Image.from_pixels(pixels), 'CT'))
     await_accounted(bridge, 1)
@@ -142,7 +105,7 @@ def test_a_volume_is_latched_for_who_comes_late(graph: Graph) -> None:
 
 
 def test_points_strings_and_states_are_published(graph: Graph) -> None:
-    _, peer = server(graph)
+    _, peer = serve(graph)
     arrays = graph.subscribe('geometry_msgs/msg/PoseArray', '/bridge/point/Plan')
     lists = graph.subscribe('ros2_igtl/msg/PointArray', '/bridge/point/Plan/points')
     texts = graph.subscribe('std_msgs/msg/String', '/bridge/string/Console')
@@ -172,7 +135,7 @@ REFUSED = {
 
 @pytest.mark.parametrize('name', REFUSED)
 def test_no_bad_matrix_reaches_ros(graph: Graph, name: str) -> None:
-    bridge, peer = server(graph)
+    bridge, peer = serve(graph)
     poses = graph.subscribe('geometry_msgs/msg/TransformStamped', '/bridge/transform/Probe')
     tf = graph.subscribe('tf2_msgs/msg/TFMessage', '/tf')
     good = pack(codec.Transform(*IDENTITY, 1.0, 2.0, 3.0))
@@ -201,7 +164,7 @@ DAMAGED = {
 
 @pytest.mark.parametrize('cause', DAMAGED)
 def test_a_damaged_message_is_counted_and_the_next_one_delivered(graph: Graph, cause: str) -> None:
-    bridge, peer = server(graph)
+    bridge, peer = serve(graph)
     poses = graph.subscribe('geometry_msgs/msg/TransformStamped', '/bridge/transform/Probe')
     peer.send(DAMAGED[cause] + GOOD)
     wait_until(lambda: poses, what='the good pose')
@@ -213,7 +176,7 @@ def test_a_damaged_message_is_counted_and_the_next_one_delivered(graph: Graph, c
 def test_an_absurd_body_size_closes_the_connection_and_the_next_peer_is_served(
     graph: Graph,
 ) -> None:
-    bridge, peer = server(graph)
+    bridge, peer = serve(graph)
     poses = graph.subscribe('geometry_msgs/msg/TransformStamped', '/bridge/transform/Probe')
     peer.send(with_body_size(GOOD, 2**62))
     assert peer.receive_until_closed() == b''
@@ -225,7 +188,7 @@ def test_an_absurd_body_size_closes_the_connection_and_the_next_peer_is_served(
 
 
 def test_a_stream_that_ends_within_a_message_publishes_nothing_of_it(graph: Graph) -> None:
-    bridge, peer = server(graph)
+    bridge, peer = serve(graph)
     poses = graph.subscribe('geometry_msgs/msg/TransformStamped', '/bridge/transform/Probe')
     peer.send(GOOD + GOOD[:-1])
     peer.close()
@@ -236,7 +199,7 @@ def test_a_stream_that_ends_within_a_message_publishes_nothing_of_it(graph: Grap
 
 
 def test_a_transform_status_other_than_ok_withholds_the_pose(graph: Graph) -> None:
-    bridge, peer = server(graph)
+    bridge, peer = serve(graph)
     tf = graph.subscribe('tf2_msgs/msg/TFMessage', '/tf')
     content = codec.Transform(*IDENTITY, 0.0, 0.0, 0.0)
     for status in ('OK', 'OUT_OF_VIEW', 'OK'):
@@ -248,7 +211,7 @@ def test_a_transform_status_other_than_ok_withholds_the_pose(graph: Graph) -> No
 
 
 def test_a_second_pose_for_one_time_is_kept_from_tf(graph: Graph) -> None:
-    bridge, peer = server(graph, timestamp_mode='device')
+    bridge, peer = serve(graph, timestamp_mode='device')
     poses = graph.subscribe('geometry_msgs/msg/TransformStamped', '/bridge/transform/Probe')
     tf = graph.subscribe('tf2_msgs/msg/TFMessage', '/tf')
     content = codec.Transform(*IDENTITY, 0.0, 0.0, 0.0)
@@ -259,7 +222,7 @@ def test_a_second_pose_for_one_time_is_kept_from_tf(graph: Graph) -> None:
 
 
 def test_the_first_parent_of_a_frame_keeps_it_on_tf(graph: Graph) -> None:
-    _, peer = server(graph)
+    _, peer = serve(graph)
     tf = graph.subscribe('tf2_msgs/msg/TFMessage', '/tf')
     topic = '/bridge/transform/ProbeToWorld'
     poses = graph.subscribe('geometry_msgs/msg/TransformStamped', topic)
@@ -272,7 +235,7 @@ def test_the_first_parent_of_a_frame_keeps_it_on_tf(graph: Graph) -> None:
 
 
 def test_two_devices_that_would_share_a_topic_do_not(graph: Graph) -> None:
-    bridge, peer = server(graph)
+    bridge, peer = serve(graph)
     texts = graph.subscribe('std_msgs/msg/String', '/bridge/string/a_b')
     peer.send(pack(codec.String('first'), 'a b') + pack(codec.String('second'), 'a-b'))
     await_accounted(bridge, 2)
@@ -282,7 +245,7 @@ def test_two_devices_that_would_share_a_topic_do_not(graph: Graph) -> None:
 
 
 def test_devices_can_be_chosen(graph: Graph) -> None:
-    bridge, peer = server(graph, device_whitelist=['Tool.*'], device_blacklist=['.*Old'])
+    bridge, peer = serve(graph, device_whitelist=['Tool.*'], device_blacklist=['.*Old'])
     for device in ('ToolA', 'ToolOld', 'Other'):
         peer.send(pack(codec.String('x'), device))
     await_accounted(bridge, 3)
@@ -291,7 +254,7 @@ def test_devices_can_be_chosen(graph: Graph) -> None:
 
 
 def test_a_type_that_nobody_knows_is_skipped_and_counted(graph: Graph) -> None:
-    bridge, peer = server(graph)
+    bridge, peer = serve(graph)
     peer.send(pack(codec.Unknown('NEWTYPE', b'12345')))
     peer.send(pack(codec.Capability(('STRING',))))
     await_accounted(bridge, 2)
@@ -299,7 +262,7 @@ def test_a_type_that_nobody_knows_is_skipped_and_counted(graph: Graph) -> None:
 
 
 def test_publish_tf_false_keeps_everything_from_tf(graph: Graph) -> None:
-    _, peer = server(graph, publish_tf=False)
+    _, peer = serve(graph, publish_tf=False)
     poses = graph.subscribe('geometry_msgs/msg/TransformStamped', '/bridge/transform/Probe')
     peer.send(GOOD)
     wait_until(lambda: poses, what='the pose')
@@ -329,7 +292,7 @@ connections:
         direction: IGTL_TO_ROS
         skip: true
 """)
-    bridge, peer = server(graph, config_file=str(path))
+    bridge, peer = serve(graph, config_file=str(path))
     poses = graph.subscribe('geometry_msgs/msg/PoseStamped', '/probe/pose')
     needles = graph.subscribe('geometry_msgs/msg/TransformStamped', '/plus/transform/Needle7')
     tf = graph.subscribe('tf2_msgs/msg/TFMessage', '/tf')
@@ -355,7 +318,325 @@ connections:
       - {igtl_device_name: Probe, igtl_type_name: TRANSFORM, direction: IGTL_TO_ROS,
          rate_limit: 0.1}
 """)
-    bridge, peer = server(graph, config_file=str(path))
+    bridge, peer = serve(graph, config_file=str(path))
     peer.send(GOOD * 5)
     await_accounted(bridge, 5)
     assert bridge.connections[0].inbound.outcomes.skipped == {'rate_limit': 4}
+
+
+def config(tmp_path: Path, connection: str) -> str:
+    path = tmp_path / 'mapping.yaml'
+    path.write_text(f'version: 1\nconnections:\n  - {connection}\n')
+    return str(path)
+
+
+def row(device: str, type_name: str, more: str) -> str:
+    return f'    - {{{device}, igtl_type_name: {type_name}, direction: IGTL_TO_ROS{more}}}\n'
+
+
+TWENTY_BYTES = 'ABCDEFGHIJKLMNOPQRST'
+
+
+@pytest.mark.parametrize(
+    ('device', 'token', 'frame'),
+    [
+        ('', 'unnamed', 'unnamed'),
+        ('µ-Tool', 'Tool', 'µ-Tool'),
+        ('../../etc', 'etc', '../../etc'),
+        ('/abs', 'abs', 'abs'),
+        ('a\x1b[2J\n', 'a_2J', 'a_[2J_'),
+        (TWENTY_BYTES, TWENTY_BYTES, TWENTY_BYTES),
+        ('\udcffTool', 'Tool', '_Tool'),
+        ('6D', 'device_6D', '6D'),
+    ],
+)
+def test_any_device_name_gives_a_topic_and_a_frame(
+    graph: Graph, capfd: pytest.CaptureFixture[str], device: str, token: str, frame: str
+) -> None:
+    """FAULTS B9."""
+    bridge, peer = serve(graph)
+    poses = graph.subscribe(TRANSFORM_STAMPED, f'/bridge/transform/{token}')
+    peer.send(pose(device_name=device))
+    (message,) = wait_until(lambda: poses, what='the pose')
+    assert (message.header.frame_id, message.child_frame_id) == ('igtl_ras', frame)
+    await_accounted(bridge, 1)
+    assert '\x1b[2J' not in capfd.readouterr().err
+
+
+def test_hundreds_of_devices_each_get_a_topic_and_no_more_than_are_allowed(
+    graph: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbound_module, 'MAX_DEVICES', 200)
+    bridge, peer = serve(graph)
+    peer.send(b''.join(pose(device_name=f'Tool{number}') for number in range(210)) * 2)
+    wait_until(lambda: bridge.connections[0].inbound.outcomes.received == 420, 40.0)
+    outcomes = bridge.connections[0].inbound.outcomes
+    assert (outcomes.done, outcomes.skipped) == (400, {'too_many_devices': 20})
+    names = {name for name, _ in graph.call(bridge.get_topic_names_and_types)}
+    assert {f'/bridge/transform/Tool{number}' for number in range(200)} <= names
+
+
+@pytest.mark.parametrize('mode', ['device', 'receive', 'auto'])
+@pytest.mark.parametrize('skew_s', [-3.0, 0.0, 3.0])
+def test_the_stamp_is_what_the_mode_says(graph: Graph, mode: str, skew_s: float) -> None:
+    """FAULTS F22."""
+    bridge, peer = serve(graph, timestamp_mode=mode, time_offset=0.25)
+    poses = graph.subscribe(TRANSFORM_STAMPED, '/bridge/transform/Probe')
+    sent_ns = []
+    for count in (1, 2, 3):
+        sent_ns.append(time.time_ns())
+        device_ns = sent_ns[-1] + round(skew_s * 1e9)
+        peer.send(pose(timestamp=codec.timestamp.from_nanoseconds(device_ns)))
+        wait_for_count(poses, count)
+    now_ns = time.time_ns()
+    stamps = [p.header.stamp.sec * 10**9 + p.header.stamp.nanosec for p in poses]
+    if mode == 'device':
+        shift_ns = round((skew_s + 0.25) * 1e9)
+        assert stamps == [stamp + shift_ns for stamp in sent_ns]
+    elif mode == 'auto' and skew_s == 0.0:
+        assert stamps == sent_ns
+    else:
+        assert all(sent_ns[0] <= stamp <= now_ns for stamp in stamps)
+    assert stamps == sorted(set(stamps))
+    (clock,) = bridge.connections[0].inbound.clocks.values()
+    assert clock.offset_ns / 1e9 == pytest.approx(-skew_s, abs=1.0)
+
+
+@pytest.mark.parametrize('mode', ['device', 'receive', 'auto'])
+def test_a_stamp_that_ros_cannot_say_is_replaced_by_that_of_arrival(
+    graph: Graph, mode: str
+) -> None:
+    """FAULTS B32: a header stamp in the year 2100, and the last one of all."""
+    bridge, peer = serve(graph, timestamp_mode=mode)
+    poses = graph.subscribe(TRANSFORM_STAMPED, '/bridge/transform/Probe')
+    begin = time.time()
+    peer.send(pose(timestamp=4_102_444_800 << 32) + pose(timestamp=0xFFFF_FFFF_FFFF_FFFF))
+    wait_for_count(poses, 2)
+    assert all(math.floor(begin) <= p.header.stamp.sec <= time.time() for p in poses)
+    (clock,) = bridge.connections[0].inbound.clocks.values()
+    assert clock.out_of_range == 2
+
+
+def test_a_time_offset_before_1970_is_replaced_by_the_time_of_arrival(graph: Graph) -> None:
+    _, peer = serve(graph, timestamp_mode='device', time_offset=-10.0)
+    poses = graph.subscribe(TRANSFORM_STAMPED, '/bridge/transform/Probe')
+    begin = time.time()
+    peer.send(pose(timestamp=5 << 32))
+    (message,) = wait_until(lambda: poses, what='the pose')
+    assert message.header.stamp.sec >= math.floor(begin)
+
+
+def test_poses_without_stamp_that_come_at_once_all_reach_tf(graph: Graph) -> None:
+    """FAULTS F23: a stamp of 0 is the time of arrival, and tf needs different ones."""
+    bridge, peer = serve(graph)
+    tf = graph.subscribe('tf2_msgs/msg/TFMessage', '/tf')
+    peer.send(pose() * 20)
+    wait_for_count(tf, 20)
+    stamps = [
+        (item.transforms[0].header.stamp.sec, item.transforms[0].header.stamp.nanosec)
+        for item in tf
+    ]
+    assert stamps == sorted(set(stamps))
+    assert bridge.connections[0].inbound.tf_withheld == 0
+
+
+def test_with_use_sim_time_arrival_is_in_simulated_time(graph: Graph) -> None:
+    bridge, peer = serve(graph, use_sim_time=True)
+    poses = graph.subscribe(TRANSFORM_STAMPED, '/bridge/transform/Probe')
+    clock = graph.publisher('rosgraph_msgs/msg/Clock', '/clock')
+    clock.publish(Clock(clock=Time(sec=42)))
+    wait_until(lambda: bridge.get_clock().now().nanoseconds == 42 * 10**9, what='the clock')
+    peer.send(pose() + pose())
+    wait_for_count(poses, 2)
+    assert [(p.header.stamp.sec, p.header.stamp.nanosec) for p in poses] == [(42, 0), (42, 1)]
+    (route,) = bridge.connections[0].inbound.routes.values()
+    age_s = route.rate.age_s
+    assert age_s is not None
+    assert age_s < 30.0
+    wait_until(lambda: (route.rate.age_s or 0.0) > age_s, what='the age to grow, /clock or not')
+
+
+def test_several_rows_of_devices_that_match_are_several_topics(
+    graph: Graph, tmp_path: Path
+) -> None:
+    rows = 'mappings:\n' + (
+        row('igtl_device_regex: "Tool[AB]"', 'TRANSFORM', f', ros_type_name: {TRANSFORM_STAMPED}')
+        + row(
+            'igtl_device_name: ToolA',
+            'TRANSFORM',
+            ', ros_topic_name: a/pose, ros_type_name: geometry_msgs/msg/PoseStamped, '
+            'frame_id: base, rate_limit: 1000, stale_timeout: 7',
+        )
+    )
+    bridge, peer = serve(graph, config_file=config(tmp_path, rows))
+    transforms = graph.subscribe(TRANSFORM_STAMPED, '/bridge/transform/ToolA')
+    poses = graph.subscribe('geometry_msgs/msg/PoseStamped', '/a/pose')
+    others = graph.subscribe(TRANSFORM_STAMPED, '/bridge/transform/ToolB')
+    tf = graph.subscribe('tf2_msgs/msg/TFMessage', '/tf')
+    peer.send(pose(device_name='ToolA') + pose(device_name='ToolB'))
+    wait_until(lambda: transforms and poses and others and len(tf) == 2, what='all of them')
+    assert transforms[0].header == poses[0].header
+    assert transforms[0].header.frame_id == 'base'
+    assert others[0].header.frame_id == 'igtl_ras'
+    first, second = bridge.connections[0].inbound.routes.values()
+    assert (first.stale_timeout_s, second.stale_timeout_s) == (7.0, 0.5)
+    assert first.topics == ('/bridge/transform/ToolA', '/a/pose')
+
+
+def test_an_alias_of_a_type_has_topics_and_rows_of_its_own(graph: Graph, tmp_path: Path) -> None:
+    rows = 'mappings:\n' + row(
+        'igtl_device_name: Arm',
+        'QTRANS',
+        ', ros_topic_name: arm, ros_type_name: geometry_msgs/msg/PointStamped',
+    )
+    _, peer = serve(graph, config_file=config(tmp_path, rows))
+    points = graph.subscribe('geometry_msgs/msg/PointStamped', '/arm')
+    poses = graph.subscribe('geometry_msgs/msg/PoseStamped', '/bridge/qtrans/Leg')
+    content = codec.Position(1000.0, 2000.0, 3000.0)
+    peer.send(pack(content, 'Arm', type_name='QTRANS') + pack(content, 'Leg', type_name='QTRANS'))
+    wait_until(lambda: points and poses, what='both')
+    assert (points[0].point.y, poses[0].pose.position.z) == (2.0, 3.0)
+
+
+def test_a_volume_of_a_device_that_sent_slices_needs_a_topic_of_its_own(
+    graph: Graph, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    slice_and_volume = [
+        pack(codec.Image.from_pixels(np.zeros((depth, 2, 2), np.uint8)), 'MRI') for depth in (1, 3)
+    ]
+    bridge, peer = serve(graph)
+    peer.send(b''.join(slice_and_volume))
+    await_accounted(bridge, 2)
+    assert bridge.connections[0].inbound.outcomes.skipped == {'topic_taken': 1}
+    text = capfd.readouterr().err
+    assert 'belongs to IMAGE MRI sensor_msgs/msg/Image' in text
+    assert 'can name another topic' in text
+    graph.remove_bridge(bridge)
+    rows = 'mappings:\n' + (
+        row('igtl_device_name: MRI', 'IMAGE', ', ros_type_name: sensor_msgs/msg/Image')
+        + row(
+            'igtl_device_name: MRI',
+            'IMAGE',
+            ', ros_topic_name: volume, ros_type_name: ros2_igtl/msg/Volume',
+        )
+    )
+    bridge, peer = serve(graph, config_file=config(tmp_path, rows))
+    volumes = graph.subscribe('ros2_igtl/msg/Volume', '/volume', depth=1, latched=True)
+    images = graph.subscribe('sensor_msgs/msg/Image', '/bridge/image/MRI')
+    peer.send(b''.join(slice_and_volume))
+    wait_until(lambda: volumes and images, 10.0, 'both')
+
+
+def test_one_topic_is_not_given_two_types(graph: Graph, tmp_path: Path) -> None:
+    rows = 'mappings:\n' + ''.join(
+        row('igtl_device_name: Probe', 'TRANSFORM', f', ros_type_name: geometry_msgs/msg/{name}')
+        for name in ('TransformStamped', 'PoseStamped')
+    )
+    bridge, peer = serve(graph, config_file=config(tmp_path, rows))
+    peer.send(pose())
+    await_accounted(bridge, 1)
+    assert bridge.connections[0].inbound.outcomes.skipped == {'topic_taken': 1}
+    assert graph.user.count_publishers('/bridge/transform/Probe') == 0
+
+
+def test_a_topic_that_ros_refuses_costs_its_device_and_not_the_session(
+    graph: Graph, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    connection = f'name: {"n" * 240}'
+    bridge, peer = serve(graph, config_file=config(tmp_path, connection))
+    peer.send(pose() * 2)
+    await_accounted(bridge, 2)
+    assert bridge.connections[0].inbound.outcomes.skipped == {'topic_refused': 2}
+    assert 'ROS refuses nnn' in capfd.readouterr().err
+    assert len(bridge.connections[0].transport.sessions) == 1
+
+
+@pytest.mark.parametrize(
+    ('cause', 'tools'),
+    [
+        ('non_rigid', [('A', 2, np.eye(4)), ('Bad', 2, np.diag([2.0, 2.0, 2.0, 1.0]))]),
+        ('not_finite', [('A', 2, np.eye(4)), ('Bad', 2, np.full((3, 4), np.nan))]),
+        ('duplicate_name', [('A', 2, np.eye(4)), ('A', 2, np.eye(4))]),
+    ],
+)
+def test_tracking_data_with_a_bad_tool_is_refused_as_a_whole(
+    graph: Graph, cause: str, tools: list[Any]
+) -> None:
+    """FAULTS B18."""
+    bridge, peer = serve(graph)
+    tf = graph.subscribe('tf2_msgs/msg/TFMessage', '/tf')
+    good = [('A', codec.ToolType.INSTRUMENT_6D, np.eye(4))]
+    for content in (good, tools, good):
+        peer.send(pack(codec.TrackingData.from_tools(content), 'Polaris'))
+    await_accounted(bridge, 3)
+    assert bridge.connections[0].inbound.outcomes.rejected == {cause: 1}
+    wait_for_count(tf, 2)
+    assert [len(item.transforms) for item in tf] == [1, 1]
+
+
+def test_a_frame_of_two_devices_comes_from_the_first_only(
+    graph: Graph, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """FAULTS B40, F36: the same device sends two types, both of which are a pose."""
+    _, peer = serve(graph)
+    tf = graph.subscribe('tf2_msgs/msg/TFMessage', '/tf')
+    poses = graph.subscribe('geometry_msgs/msg/PoseStamped', '/bridge/position/Probe')
+    peer.send(pose(1.0) + pack(codec.Position(5.0, 5.0, 5.0)) + pose(2.0))
+    wait_until(lambda: poses and len(tf) == 2, what='the poses')
+    assert [t.transforms[0].transform.translation.x for t in tf] == [0.001, 0.002]
+    assert "second_source: frame 'Probe' comes from TRANSFORM 'Probe'" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize('key', ['TransformStatus', 'ProbeStatus'])
+@pytest.mark.parametrize('publish_tf', [True, False])
+def test_a_pose_that_its_sender_does_not_vouch_for_is_on_no_topic(
+    graph: Graph, key: str, publish_tf: bool
+) -> None:
+    """FAULTS F3."""
+    bridge, peer = serve(graph, publish_tf=publish_tf)
+    poses = graph.subscribe(TRANSFORM_STAMPED, '/bridge/transform/Probe')
+    for status, x in (('MISSING', 1.0), ('OK', 2.0)):
+        peer.send(pose(x, header_version=2, metadata={key: status, 'Other': 'x'}))
+    wait_until(lambda: poses, what='the good pose')
+    await_accounted(bridge, 2)
+    assert bridge.connections[0].inbound.outcomes.rejected == {'transform_status': 1}
+    assert [p.transform.translation.x for p in poses] == [0.002]
+
+
+def test_what_a_new_topic_cannot_hold_is_replaced_by_what_came_later(
+    graph: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbound_module, 'held_limit', lambda mapping: 3)
+    monkeypatch.setattr(inbound_module, 'HOLD_S', 60.0)
+    monkeypatch.setattr(inbound_module, 'DISCOVERY_S', 60.0)
+    bridge, peer = serve(graph)
+    poses = graph.subscribe(TRANSFORM_STAMPED, '/bridge/transform/Probe')
+    peer.send(b''.join(pose(float(x)) for x in range(5)))
+    await_accounted(bridge, 5)
+    outcomes = bridge.connections[0].inbound.outcomes
+    assert (outcomes.done, outcomes.replaced) == (3, 2)
+    wait_until(lambda: graph.user.count_publishers('/bridge/transform/Probe'), what='the topic')
+    bridge._io_thread.call(bridge.connections[0].inbound.release)
+    wait_for_count(poses, 3)
+    assert [p.transform.translation.x for p in poses] == [0.002, 0.003, 0.004]
+
+
+def test_a_blocked_executor_does_not_stop_what_comes_in(graph: Graph) -> None:
+    """FAULTS F26."""
+    bridge, peer = serve(graph)
+    blocked, go_on = threading.Event(), threading.Event()
+
+    def block() -> None:
+        blocked.set()
+        go_on.wait(30.0)
+
+    caller = threading.Thread(target=graph.call, args=(block,))
+    caller.start()
+    try:
+        assert blocked.wait(10.0)
+        peer.send(b''.join(pose(float(x)) for x in range(300)))
+        await_accounted(bridge, 300)
+        assert bridge.connections[0].inbound.outcomes.done == 300
+    finally:
+        go_on.set()
+        caller.join()

@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
+import dataclasses
 from array import array
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,25 +14,23 @@ import pytest
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticStatus
 from geometry_msgs.msg import PoseArray, PoseStamped, TransformStamped
-from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header, String
 from tf2_ros import StaticTransformBroadcaster, TransformBroadcaster
 
-from helpers.ros_graph import Graph, ros_graph
+from helpers.bridge_peer import serve
+from helpers.ros_graph import Graph
 from helpers.scripted_peer import ScriptedPeer
 from helpers.waiting import wait_for_count, wait_until, watch_for
 from ros2_igtl import codec
+from ros2_igtl.convert.mappings import ros_type
+from ros2_igtl.msg import ImageGeometry
 from ros2_igtl.nodes.bridge import BridgeNode
+from ros2_igtl.nodes.outbound import TopicSender
 
 STAMP_NS = 1_700_000_000_123_456_789
 STAMP = Time(sec=1_700_000_000, nanosec=123_456_789)
-
-
-@pytest.fixture
-def graph() -> Iterator[Graph]:
-    with ros_graph() as graph:
-        yield graph
 
 
 def sending(
@@ -41,11 +39,7 @@ def sending(
     """Return a server that sends by mapping rows, and a peer that it knows."""
     path = tmp_path / 'mapping.yaml'
     path.write_text(f'version: 1\nconnections:\n  - mappings:\n{rows}')
-    bridge = graph.add_bridge('server', {'port': 0, 'config_file': str(path), **parameters})
-    port = bridge.get_parameter('actual_port').value
-    peer = graph.stack.enter_context(ScriptedPeer.dial(port))
-    wait_until(lambda: bridge.connections[0].transport.sessions, what='the session')
-    return bridge, peer
+    return serve(graph, config_file=str(path), **parameters)
 
 
 def row(device: str, type_name: str, topic: str, ros_type_name: str, more: str = '') -> str:
@@ -125,7 +119,7 @@ def test_every_other_pair_of_this_table_is_sent(graph: Graph, tmp_path: Path) ->
 def test_an_image_is_sent_with_the_geometry_of_its_stamp(graph: Graph, tmp_path: Path) -> None:
     _, peer = sending(graph, tmp_path, row('Cam', 'IMAGE', '/cam', 'sensor_msgs/msg/Image'))
     images = graph.publisher('sensor_msgs/msg/Image', '/cam')
-    image = Image(
+    picture = Image(
         header=Header(frame_id='plane', stamp=STAMP),
         height=2,
         width=3,
@@ -133,19 +127,17 @@ def test_an_image_is_sent_with_the_geometry_of_its_stamp(graph: Graph, tmp_path:
         step=12,
         data=array('B', range(24)),
     )
-    images.publish(image)
+    images.publish(picture)
     plain = codec.unpack(peer.receive_message()).content
     assert plain.pixels.tolist() == [
         [[[2, 1, 0], [5, 4, 3], [8, 7, 6]], [[14, 13, 12], [17, 16, 15], [20, 19, 18]]]
     ]
     assert plain.spacing == (1.0, 1.0, 1.0)
     geometries = graph.publisher('ros2_igtl/msg/ImageGeometry', '/cam/geometry')
-    from ros2_igtl.msg import ImageGeometry
-
-    geometry = ImageGeometry(header=Header(frame_id='base', stamp=STAMP), size=[3, 2, 1])
-    geometry.ijk_to_frame = [0.002, 0.0, 0.0, 0.1, 0.0, 0.004, 0.0, 0.2, 0.0, 0.0, 0.001, 0.3]
-    geometries.publish(geometry)
-    images.publish(image)
+    place = ImageGeometry(header=Header(frame_id='base', stamp=STAMP), size=[3, 2, 1])
+    place.ijk_to_frame = [0.002, 0.0, 0.0, 0.1, 0.0, 0.004, 0.0, 0.2, 0.0, 0.0, 0.001, 0.3]
+    geometries.publish(place)
+    images.publish(picture)
     placed = codec.unpack(peer.receive_message()).content
     assert placed.spacing == pytest.approx((2.0, 4.0, 1.0))
     # the centre of the image: index (1, 0.5, 0)
@@ -282,3 +274,215 @@ def test_what_came_on_a_topic_that_is_sent_is_not_published_there(
     inbound = bridge.connections[0].inbound
     wait_until(lambda: inbound.outcomes.skipped == {'echo': 1}, what='the message')
     assert texts == []
+
+
+STRING = 'std_msgs/msg/String'
+IMAGE = 'sensor_msgs/msg/Image'
+GEOMETRY = 'ros2_igtl/msg/ImageGeometry'
+LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+BEST_EFFORT = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
+
+
+def image(stamp: Time) -> Image:
+    return Image(
+        header=Header(frame_id='plane', stamp=stamp),
+        height=1,
+        width=2,
+        encoding='mono8',
+        step=2,
+        data=array('B', (1, 2)),
+    )
+
+
+def geometry(stamp: Time) -> ImageGeometry:
+    matrix = [0.005, 0.0, 0.0, 0.0, 0.0, 0.001, 0.0, 0.0, 0.0, 0.0, 0.001, 0.0]
+    header = Header(frame_id='base', stamp=stamp)
+    return ImageGeometry(header=header, size=[2, 1, 1], ijk_to_frame=matrix)
+
+
+def test_an_image_whose_geometry_never_comes_is_counted_and_told(
+    graph: Graph, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    bridge, peer = sending(graph, tmp_path, row('Cam', 'IMAGE', '/cam', IMAGE))
+    images = graph.publisher(IMAGE, '/cam')
+    geometries = graph.publisher(GEOMETRY, '/cam/geometry')
+    wait_until(lambda: bridge.count_publishers('/cam/geometry'), 10.0, 'the geometry to be seen')
+    sent = bridge.connections[0].sent
+    geometries.publish(geometry(Time(sec=1)))
+    for second in (2, 3, 4):
+        images.publish(image(Time(sec=second)))
+    wait_until(lambda: sent.skipped == {'no_companion': 2}, 10.0, 'two images given up')
+    assert 'no_companion: nothing of the same stamp has come on /cam/geometry' in (
+        capfd.readouterr().err
+    )
+    geometries.publish(geometry(Time(sec=4)))
+    content = codec.unpack(peer.receive_message()).content
+    assert content.spacing == pytest.approx((5.0, 1.0, 1.0))
+    images.publish(image(Time(sec=5)))
+    # The last one waits until the end, which counts it.
+    wait_until(lambda: bridge.connections[0].senders[0]._waiting, 10.0, 'the image')  # type: ignore[attr-defined]
+    assert sent.received == 3
+    graph.call(bridge.trigger_deactivate)
+    assert (sent.received, sent.done, sent.skipped) == (4, 1, {'no_companion': 3})
+
+
+def test_a_geometry_that_is_best_effort_is_heard(graph: Graph, tmp_path: Path) -> None:
+    _, peer = sending(graph, tmp_path, row('Cam', 'IMAGE', '/cam', IMAGE))
+    geometries = graph.publisher(GEOMETRY, '/cam/geometry', BEST_EFFORT)
+    images = graph.publisher(IMAGE, '/cam')
+    peer.collect()
+
+    def is_sent() -> bool:
+        geometries.publish(geometry(STAMP))
+        images.publish(image(STAMP))
+        return len(peer.collected) > 0
+
+    wait_until(is_sent, 10.0, 'an image')
+    content = codec.unpack(peer.collected[: 58 + 72 + 2]).content
+    assert content.spacing == pytest.approx((5.0, 1.0, 1.0))
+
+
+def test_an_image_without_a_publisher_of_geometries_is_sent_at_once(
+    graph: Graph, tmp_path: Path
+) -> None:
+    bridge, peer = sending(graph, tmp_path, row('Cam', 'IMAGE', '/cam', IMAGE))
+    images = graph.publisher(IMAGE, '/cam')
+    geometries = graph.publisher(GEOMETRY, '/cam/geometry')
+    wait_until(lambda: bridge.count_publishers('/cam/geometry'), 10.0, 'the geometry to be seen')
+    images.publish(image(Time(sec=1)))
+    wait_until(lambda: bridge.connections[0].senders[0]._waiting, 10.0, 'the image')  # type: ignore[attr-defined]
+    graph.call(lambda: graph.user.destroy_publisher(geometries))
+    wait_until(lambda: not bridge.count_publishers('/cam/geometry'), 10.0, 'its end')
+    images.publish(image(Time(sec=2)))
+    assert codec.unpack(peer.receive_message()).timestamp == 2 << 32
+    assert bridge.connections[0].sent.skipped == {'no_companion': 1}
+
+
+def test_what_is_latched_is_sent_once_though_the_subscription_changes(
+    graph: Graph, tmp_path: Path
+) -> None:
+    bridge, peer = sending(graph, tmp_path, row('Text', 'STRING', '/text', STRING))
+    publisher = graph.publisher(STRING, '/text', LATCHED)
+    publisher.publish(String(data='first'))
+    (sender,) = bridge.connections[0].senders
+    (subscription,) = sender._subscriptions  # type: ignore[attr-defined]
+    wait_until(
+        lambda: subscription._qos.durability == DurabilityPolicy.TRANSIENT_LOCAL,
+        10.0,
+        'the subscription to follow',
+    )
+    wait_until(lambda: publisher.get_subscription_count() == 1, 10.0, 'the new subscription')
+    publisher.publish(String(data='second'))
+    texts = [codec.unpack(peer.receive_message()).content.text for _ in range(2)]
+    assert texts == ['first', 'second']
+    assert bridge.connections[0].sent.received == 2
+
+
+def test_what_was_latched_before_the_node_came_is_sent(graph: Graph, tmp_path: Path) -> None:
+    publisher = graph.user.create_publisher(ros_type(STRING), '/text', LATCHED)
+    publisher.publish(String(data='early'))
+    bridge, peer = sending(graph, tmp_path, row('Text', 'STRING', '/text', STRING))
+    sent = bridge.connections[0].sent
+    wait_until(lambda: sent.received == 1, 10.0, 'the text')
+    if sent.done:  # it came after the peer
+        assert codec.unpack(peer.receive_message()).content == codec.String('early')
+
+
+def test_a_publisher_may_go_and_another_come_that_offers_less(
+    graph: Graph, tmp_path: Path
+) -> None:
+    bridge, peer = sending(graph, tmp_path, row('Text', 'STRING', '/text', STRING))
+    first = graph.publisher(STRING, '/text')
+    first.publish(String(data='reliable'))
+    assert codec.unpack(peer.receive_message()).content == codec.String('reliable')
+    graph.call(lambda: graph.user.destroy_publisher(first))
+    wait_until(lambda: not bridge.count_publishers('/text'), 10.0, 'the first to go')
+    graph.publisher(STRING, '/text', BEST_EFFORT).publish(String(data='best effort'))
+    assert codec.unpack(peer.receive_message()).content == codec.String('best effort')
+
+
+def test_a_fault_in_a_conversion_costs_that_message_only(
+    graph: Graph, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    bridge, peer = sending(graph, tmp_path, row('Text', 'STRING', '/text', STRING))
+    (sender,) = bridge.connections[0].senders
+    assert isinstance(sender, TopicSender)
+    mapping = sender._mapping
+
+    def fail(message: Any) -> Any:
+        raise ZeroDivisionError('a fault of ours')
+
+    publisher = graph.publisher(STRING, '/text')
+    sender._mapping = dataclasses.replace(mapping, from_ros=fail)
+    publisher.publish(String(data='lost'))
+    sent = bridge.connections[0].sent
+    wait_until(lambda: sent.rejected == {'internal_error': 1}, what='the fault')
+    assert 'ZeroDivisionError: a fault of ours' in capfd.readouterr().err
+    sender._mapping = mapping
+    publisher.publish(String(data='kept'))
+    assert codec.unpack(peer.receive_message()).content == codec.String('kept')
+
+
+def test_what_cannot_be_packed_is_counted(graph: Graph, tmp_path: Path) -> None:
+    bridge, peer = sending(graph, tmp_path, row('Text', 'STRING', '/text', STRING))
+    publisher = graph.publisher(STRING, '/text')
+    publisher.publish(String(data='x' * 65536))  # its length is a field of 16 bits
+    publisher.publish(String(data='short'))
+    assert codec.unpack(peer.receive_message()).content == codec.String('short')
+    assert bridge.connections[0].sent.rejected == {'encode': 1}
+
+
+def test_an_alias_is_sent_under_its_own_name(graph: Graph, tmp_path: Path) -> None:
+    rows = row('Arm', 'QTRANS', '/arm', TRANSFORM_STAMPED)
+    rows += tf_row('Leg', 'QTRANS', '{parent_frame_id: base, child_frame_id: leg, rate: 50}')
+    _, peer = sending(graph, tmp_path, rows)
+    graph.publisher(TRANSFORM_STAMPED, '/arm').publish(transform('base', 'arm', 0.5))
+    message = codec.unpack(peer.receive_message())
+    assert (message.type_name, message.device_name) == ('QTRANS', 'Arm')
+    assert message.content.x == 500.0
+    StaticTransformBroadcaster(graph.user).sendTransform(transform('base', 'leg', 0.25, Time()))
+    message = codec.unpack(peer.receive_message())
+    assert (message.type_name, message.content.x) == ('QTRANS', 250.0)
+
+
+def test_a_tool_whose_pose_is_old_is_left_out(graph: Graph, tmp_path: Path) -> None:
+    tools = (
+        '{rate: 50, tools: [{name: Fresh, parent_frame_id: base, child_frame_id: a}, '
+        '{name: Old, parent_frame_id: base, child_frame_id: b}]}'
+    )
+    _, peer = sending(graph, tmp_path, tf_row('Robot', 'TDATA', tools), stale_timeout=60.0)
+    broadcaster = TransformBroadcaster(graph.user)
+    wait_until(lambda: graph.user.count_subscribers('/tf') > 0, what='the listener')
+    now = graph.user.get_clock().now().to_msg()
+    old = Time(sec=now.sec - 100)
+    broadcaster.sendTransform([transform('base', 'a', 0.1, now), transform('base', 'b', 0.2, old)])
+    (tool,) = codec.unpack(peer.receive_message()).content.tools
+    assert codec.text(tool['name']) == 'Fresh'
+
+
+def test_a_tool_that_ages_is_left_out_and_then_none_is_left(graph: Graph, tmp_path: Path) -> None:
+    """FAULTS F2: no pose is repeated, and the peer is told once that all are gone."""
+    tools = '{rate: 50, tools: [{name: A, parent_frame_id: base, child_frame_id: a}]}'
+    bridge, peer = sending(graph, tmp_path, tf_row('Robot', 'TDATA', tools), stale_timeout=0.2)
+    broadcaster = TransformBroadcaster(graph.user)
+    wait_until(lambda: graph.user.count_subscribers('/tf') > 0, what='the listener')
+    now = graph.user.get_clock().now().to_msg()
+    broadcaster.sendTransform(transform('base', 'a', 0.1, now))
+    counts = [len(codec.unpack(peer.receive_message()).content.tools) for _ in range(2)]
+    assert counts == [1, 0]
+    skipped = bridge.connections[0].sent.skipped
+    before = skipped['not_newer']
+    wait_until(lambda: skipped['not_newer'] > before + 5, what='nothing more to say')
+    assert bridge.connections[0].sent.done == 2
+
+
+def test_a_bad_pose_on_tf_refuses_the_message_and_says_so(
+    graph: Graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tools = '{rate: 50, tools: [{name: A, parent_frame_id: base, child_frame_id: a}]}'
+    bridge, _ = sending(graph, tmp_path, tf_row('Robot', 'TDATA', tools))
+    (sender,) = bridge.connections[0].senders
+    bad = transform('base', 'a', float('nan'), Time())
+    monkeypatch.setattr(sender, '_look_up', lambda parent, child: (bad, 0))
+    rejected = bridge.connections[0].sent.rejected
+    wait_until(lambda: rejected['not_finite'] > 1, what='the refusals')
