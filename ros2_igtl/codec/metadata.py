@@ -19,21 +19,27 @@ from ros2_igtl.codec.wire import U16, U32
 US_ASCII = 3
 UTF_8 = 106
 
-# MIBenum -> Python codec, for all that igtl_types.h lists and Python knows.
+# MIBenum -> Python codec, for all of the registry that Python knows.
 _CODECS: dict[int, str] = {
     US_ASCII: 'ascii',
     **{3 + part: f'iso8859-{part}' for part in range(1, 10)},  # 4 to 12
     13: 'iso8859-10',
     17: 'shift_jis',
     18: 'euc_jp',
+    36: 'euc_kr',  # KS_C_5601-1987
     37: 'iso2022_kr',
     38: 'euc_kr',
     39: 'iso2022_jp',
     40: 'iso2022_jp_2',
+    57: 'gb2312',  # GB_2312-80
+    **dict.fromkeys((81, 82), 'iso8859-6'),  # -E and -I: who turns the text round
+    **dict.fromkeys((84, 85), 'iso8859-8'),
+    103: 'utf-7',
     UTF_8: 'utf-8',
     **{96 + part: f'iso8859-{part}' for part in range(13, 17)},  # 109 to 112
     113: 'gbk',
     114: 'gb18030',
+    119: 'kz1048',
     1000: 'utf-16-be',  # ISO-10646-UCS-2 as the registry orders its bytes
     1001: 'utf-32-be',
     1012: 'utf-7',
@@ -43,17 +49,38 @@ _CODECS: dict[int, str] = {
     1017: 'utf-32',
     1018: 'utf-32-be',
     1019: 'utf-32-le',
+    2004: 'hp_roman8',
     2009: 'cp850',
     2010: 'cp852',
     2011: 'cp437',
     2013: 'cp862',
+    2024: 'cp932',
     2025: 'gb2312',
     2026: 'big5',
     2027: 'mac_roman',
+    2028: 'cp037',
+    2030: 'cp273',
+    2043: 'cp424',
+    2044: 'cp500',
+    2046: 'cp855',
+    2047: 'cp857',
+    2048: 'cp860',
+    2049: 'cp861',
+    2050: 'cp863',
+    2051: 'cp864',
+    2052: 'cp865',
+    2054: 'cp869',
+    2063: 'cp1026',
     2084: 'koi8-r',
     2085: 'hz',
+    2086: 'cp866',
+    2087: 'cp775',
     2088: 'koi8-u',
+    2089: 'cp858',
+    2091: 'cp1140',
     2101: 'big5hkscs',
+    2103: 'ptcp154',
+    2109: 'cp874',
     **{2250 + page: f'cp125{page}' for page in range(9)},
     2259: 'tis-620',
 }

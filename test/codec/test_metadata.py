@@ -90,6 +90,35 @@ def test_every_encoding_of_several_bytes_reads_ascii(encoding: int) -> None:
     assert decode_text(b'ready 5', encoding) == 'ready 5'
 
 
+# as the registry of character sets numbers and names them
+REGISTERED = [
+    *[(3 + part, f'ISO-8859-{part}') for part in range(1, 11)],
+    *[(96 + part, f'ISO-8859-{part}') for part in range(13, 17)],
+    *[(2250 + page, f'windows-125{page}') for page in range(9)],
+    *[(17, 'Shift_JIS'), (18, 'EUC-JP'), (36, 'KS_C_5601-1987'), (38, 'EUC-KR'), (113, 'GBK')],
+    *[(114, 'GB18030'), (119, 'KZ-1048'), (2004, 'hp-roman8'), (2009, 'IBM850'), (2010, 'IBM852')],
+    *[(2011, 'IBM437'), (2013, 'IBM862'), (2025, 'GB2312'), (2026, 'Big5'), (2027, 'macintosh')],
+    *[(2028, 'IBM037'), (2030, 'IBM273'), (2043, 'IBM424'), (2044, 'IBM500'), (2046, 'IBM855')],
+    *[(2047, 'IBM857'), (2048, 'IBM860'), (2049, 'IBM861'), (2050, 'IBM863'), (2051, 'IBM864')],
+    *[(2052, 'IBM865'), (2054, 'IBM869'), (2063, 'IBM1026'), (2084, 'KOI8-R'), (2086, 'IBM866')],
+    *[(2087, 'IBM775'), (2088, 'KOI8-U'), (2101, 'Big5-HKSCS'), (2103, 'PTCP154')],
+    *[(2259, 'TIS-620'), (2024, 'ms-kanji'), (2089, 'CP858'), (2091, 'CP1140'), (2109, 'CP874')],
+]
+
+
+@pytest.mark.parametrize(('encoding', 'name'), REGISTERED)
+def test_a_registered_encoding_is_the_one_that_python_knows_by_its_name(
+    encoding: int, name: str
+) -> None:
+    raw = bytes(range(256))
+    assert decode_text(raw, encoding) == raw.decode(name, 'replace')
+
+
+@pytest.mark.parametrize('encoding', sorted(_CODECS))
+def test_text_of_every_encoding_that_is_known_is_written_and_read(encoding: int) -> None:
+    assert decode_text(*encode_text('A 1', encoding)) == 'A 1'
+
+
 def test_b24_an_unknown_encoding_reads_as_latin_1() -> None:
     assert decode_text(b'\xe9\0', 9999) == '\u00e9\0'
 
