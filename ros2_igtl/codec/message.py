@@ -147,7 +147,12 @@ def _device_text(raw: bytes) -> str:
 
 
 @functools.lru_cache(maxsize=1024)
-def _names(type_name: str, device_name: str) -> tuple[bytes, bytes]:
+def pack_names(type_name: str, device_name: str) -> tuple[bytes, bytes]:
+    """
+    Return the bytes of a type name and of a device name, not padded.
+
+    :raises EncodeError: a name does not fit its field.
+    """
     if not is_type_name(type_name):
         raise ValueRangeError(
             f'type name {type_name!r}: 1 to 12 printable ASCII characters are allowed'
@@ -162,7 +167,7 @@ def pack_parts(message: Message) -> list[Any]:
     :raises EncodeError: a value does not fit its field.
     """
     try:
-        type_bytes, device_bytes = _names(message.type_name, message.device_name)
+        type_bytes, device_bytes = pack_names(message.type_name, message.device_name)
         parts: Sequence[Any] = message.content.pack_parts()
         if message.header_version == 2:
             metadata_header, metadata = pack_metadata(message.metadata)

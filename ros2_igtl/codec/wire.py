@@ -14,6 +14,7 @@ import struct
 from typing import Annotated, Any, NamedTuple, get_type_hints
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ros2_igtl.codec.errors import NameTooLongError
 
@@ -27,19 +28,25 @@ class WireType(NamedTuple):
 
 
 U8 = Annotated[int, WireType('B', 'u1')]
+I16 = Annotated[int, WireType('h', '>i2')]
 U16 = Annotated[int, WireType('H', '>u2')]
 I32 = Annotated[int, WireType('i', '>i4')]
 U32 = Annotated[int, WireType('I', '>u4')]
 I64 = Annotated[int, WireType('q', '>i8')]
 U64 = Annotated[int, WireType('Q', '>u8')]
 F32 = Annotated[float, WireType('f', '>f4')]
+F64 = Annotated[float, WireType('d', '>f8')]
+Char4 = Annotated[bytes, WireType('4s', 'S4')]
 Char12 = Annotated[bytes, WireType('12s', 'S12')]
 Char20 = Annotated[bytes, WireType('20s', 'S20')]
 Char32 = Annotated[bytes, WireType('32s', 'S32')]
 Char64 = Annotated[bytes, WireType('64s', 'S64')]
 Char128 = Annotated[bytes, WireType('128s', 'S128')]
 U8x4 = Annotated[tuple[int, ...], WireType('4B', 'u1', (4,))]
+U16x3 = Annotated[tuple[int, ...], WireType('3H', '>u2', (3,))]
 F32x3 = Annotated[tuple[float, ...], WireType('3f', '>f4', (3,))]
+F32x4 = Annotated[tuple[float, ...], WireType('4f', '>f4', (4,))]
+F32x3x3 = Annotated[tuple[float, ...], WireType('9f', '>f4', (3, 3))]
 F32x4x3 = Annotated[tuple[float, ...], WireType('12f', '>f4', (4, 3))]
 
 Buffer = bytes | bytearray | memoryview
@@ -59,6 +66,19 @@ def struct_of(table: type) -> struct.Struct:
 def dtype_of(table: type) -> np.dtype[Any]:
     """Compile a table into an unpadded structured dtype, one field a line of the table."""
     return np.dtype([(name, wire.dtype, wire.shape) for name, wire in _fields(table)])
+
+
+def big_endian(array: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return the big-endian bytes of an array, last index fastest, copied only where needed."""
+    swapped = np.ascontiguousarray(array, array.dtype.newbyteorder('>'))
+    return swapped.reshape(-1).view(np.uint8)
+
+
+def same_array(first: NDArray[Any], second: NDArray[Any]) -> bool:
+    """Return whether two arrays stand for the same bytes and shape, in whatever byte order."""
+    same = first.shape == second.shape
+    same = same and first.dtype.newbyteorder('>') == second.dtype.newbyteorder('>')
+    return same and np.array_equal(big_endian(first), big_endian(second))
 
 
 def text(value: bytes) -> str:

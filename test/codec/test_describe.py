@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from helpers.golden import golden
+from helpers.golden import GOLDENS, golden
 from ros2_igtl import codec
 
 
@@ -56,6 +56,66 @@ def test_every_field_of_a_content_is_said(content: Any, expected: dict[str, Any]
     assert bool(said) == bool(expected)
 
 
+SMALL = [
+    (
+        codec.Sensor([1.0, math.nan], 'mm/s^2'),
+        {'values': [1, 'nan'], 'unit': 'mm/s^2', 'status': 0},
+    ),
+    (codec.NDArray(np.array([[1, 2]], '>i2')), {'array': [[1, 2]]}),
+    (codec.NDArray(np.array([1 + 2j, complex(0, math.inf)])), {'array': [[1, 2], [0, 'inf']]}),
+    (codec.NDArray(np.array(7, 'u1')), {'array': 7}),
+    (codec.ColorTable(np.zeros(256, 'u1')), {'table': [0] * 256}),
+    (
+        codec.PolyData(
+            [[0, 0, 1]],
+            lines=[[0], [0, 0]],
+            attributes=[codec.Attribute(codec.AttributeType.POINT_SCALARS, 'a', [2])],
+        ),
+        {
+            'points': [[0, 0, 1]],
+            'vertices': [],
+            'lines': [[0], [0, 0]],
+            'polygons': [],
+            'triangle_strips': [],
+            'attributes': [{'attribute_type': 'POINT_SCALARS', 'name': 'a', 'values': [[2]]}],
+        },
+    ),
+    (
+        codec.Bind((codec.Message(codec.ImageReply(1), 'A'),)),
+        {'children': [{'type_name': 'RTS_IMAGE', 'device_name': 'A', 'content': {'status': 1}}]},
+    ),
+    (
+        codec.GetBind((('IMAGE', 'A'), ('STATUS', ''))),
+        {'children': [['IMAGE', 'A'], ['STATUS', '']]},
+    ),
+    (codec.StartPolyData(), {'resolution_ns': None}),
+]
+
+
+@pytest.mark.parametrize(('content', 'expected'), SMALL)
+def test_small_arrays_and_what_is_nested_are_said_in_full(
+    content: Any, expected: dict[str, Any]
+) -> None:
+    assert describe(content)['content'] == expected
+
+
+def test_large_arrays_are_said_as_shape_and_type_and_size_and_crc() -> None:
+    said = describe(codec.NDArray(np.zeros((1, 257), '<u2')))['content']['array']
+    crc = '0000000000000000'
+    assert said == {'shape': [1, 257], 'dtype': '<u2', 'bytes': 514, 'crc64': crc}
+    mesh = codec.PolyData(np.zeros((1, 3)), polygons=np.zeros((100, 3), int))
+    said = describe(mesh)['content']['polygons']
+    assert {name: said[name] for name in ('cells', 'shape', 'dtype', 'bytes')} == {
+        'cells': 100,
+        'shape': [400],
+        'dtype': '>u4',
+        'bytes': 1600,
+    }
+    said = describe(codec.Video(b'123456789', (1, 1, 1)))['content']
+    assert said['data'] == {'bytes': 9, 'crc64': '6c40df5f0b497347'}
+    assert (said['frame_type'], said['is_grayscale']) == ('UNKNOWN', False)
+
+
 def test_pixels_are_said_as_size_and_crc() -> None:
     said = describe(codec.Image(b'123456789', (3, 3, 1)))['content']
     assert said['data'] == {'bytes': 9, 'crc64': '6c40df5f0b497347'}
@@ -91,7 +151,7 @@ def test_bytes_that_are_no_text_are_said_as_escapes() -> None:
     assert describe(codec.Status(message='\udcff'))['content']['message'] == '\\xff'
 
 
-@pytest.mark.parametrize('name', ['tdataFormat2', 'rtpwrapper.reassembled', 'bind', 'point'])
+@pytest.mark.parametrize('name', [case.name for case in GOLDENS])
 def test_a_received_message_is_described_in_json(name: str) -> None:
     description = codec.describe(codec.unpack(golden(name)))
     assert json.loads(json.dumps(description, allow_nan=False)) == description

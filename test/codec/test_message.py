@@ -42,7 +42,7 @@ CASES = [
         codec.Message(codec.Position(0, 0, 0, content_size=12), type_name='QTRANS'),
         message_bytes(b'QTRANS', bytes(12)),
     ),
-    (codec.Message(codec.Unknown('GET_POLYDATA', b'')), message_bytes(b'GET_POLYDATA')),
+    (codec.Message(codec.GetPolyData()), message_bytes(b'GET_POLYDATA')),
     (
         codec.Message(codec.Unknown('NEW', b'body'), header_version=2),
         message_bytes(b'NEW', extended_body(b'body'), version=2),

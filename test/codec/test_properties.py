@@ -24,7 +24,7 @@ from helpers.feeding import (
     say,
 )
 from helpers.golden import GOLDENS
-from helpers.strategies import CONTENTS, messages
+from helpers.strategies import CONTENTS, OWN, messages
 from helpers.wire_bytes import extended_body, message_bytes
 from ros2_igtl import codec
 from ros2_igtl.codec.crc import crc64
@@ -34,7 +34,7 @@ def test_every_registered_type_has_a_strategy() -> None:
     assert set(CONTENTS) == set(codec.MESSAGE_TYPES)
 
 
-@pytest.mark.parametrize('type_name', [*CONTENTS, ''])
+@pytest.mark.parametrize('type_name', [*OWN, 'GET_IMAGE', 'STP_IMAGE', 'RTS_IMAGE', ''])
 @given(data=st.data())
 def test_a_message_of_any_type_comes_back(type_name: str, data: st.DataObject) -> None:
     message = data.draw(messages(type_name))

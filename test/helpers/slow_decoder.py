@@ -48,6 +48,16 @@ def f32(data: bytes, offset: int) -> float | str:
     return sign * (fraction + 0x800000) * 2.0 ** (exponent - 150)
 
 
+def f64(data: bytes, offset: int) -> float:
+    bits = unsigned(data, offset, 8)
+    sign = -1.0 if bits >> 63 else 1.0
+    exponent, fraction = bits >> 52 & 0x7FF, bits & 0xFFFFFFFFFFFFF
+    assert exponent < 0x7FF  # no golden message has NaN or infinity
+    if exponent == 0:
+        return sign * math.ldexp(fraction, -1074)
+    return sign * math.ldexp(fraction + 2**52, exponent - 1075)
+
+
 def floats(data: bytes, offset: int, count: int) -> list[float | str]:
     return [f32(data, offset + 4 * index) for index in range(count)]
 
@@ -221,6 +231,152 @@ def command(content: bytes) -> dict[str, Any]:
     }
 
 
+def trajectory(content: bytes) -> dict[str, Any]:
+    return {
+        'elements': [
+            {
+                'name': name(content, start, 64),
+                'group': name(content, start + 64, 32),
+                'trajectory_type': content[start + 96],
+                'reserved': content[start + 97],
+                'rgba': list(content[start + 98 : start + 102]),
+                'entry': floats(content, start + 102, 3),
+                'target': floats(content, start + 114, 3),
+                'size': f32(content, start + 126),
+                'owner': name(content, start + 130, 20),
+            }
+            for start in range(0, len(content), 150)
+        ]
+    }
+
+
+def image_meta(content: bytes) -> dict[str, Any]:
+    return {
+        'elements': [
+            {
+                'name': name(content, start, 64),
+                'device_name': name(content, start + 64, 20),
+                'modality': name(content, start + 84, 32),
+                'patient_name': name(content, start + 116, 64),
+                'patient_id': name(content, start + 180, 64),
+                'timestamp': unsigned(content, start + 244, 8),
+                'size': [unsigned(content, start + offset, 2) for offset in (252, 254, 256)],
+                'scalar_type': content[start + 258],
+                'reserved': content[start + 259],
+            }
+            for start in range(0, len(content), 260)
+        ]
+    }
+
+
+def label_meta(content: bytes) -> dict[str, Any]:
+    return {
+        'elements': [
+            {
+                'name': name(content, start, 64),
+                'device_name': name(content, start + 64, 20),
+                'label': content[start + 84],
+                'reserved': content[start + 85],
+                'rgba': list(content[start + 86 : start + 90]),
+                'size': [unsigned(content, start + offset, 2) for offset in (90, 92, 94)],
+                'owner': name(content, start + 96, 20),
+            }
+            for start in range(0, len(content), 116)
+        ]
+    }
+
+
+def video_meta(content: bytes) -> dict[str, Any]:
+    return {
+        'elements': [
+            {
+                'name': name(content, start, 64),
+                'device_name': name(content, start + 64, 64),
+                'patient_name': name(content, start + 128, 64),
+                'patient_id': name(content, start + 192, 64),
+                'zoom_level': signed(content, start + 256, 2),
+                'focal_length': f64(content, start + 258),
+                'size': [unsigned(content, start + offset, 2) for offset in (266, 268, 270)],
+                'axes': [floats(content, start + 272 + 12 * axis, 3) for axis in range(3)],
+                'position': floats(content, start + 308, 3),
+                'scalar_type': content[start + 320],
+                'reserved': content[start + 321],
+            }
+            for start in range(0, len(content), 322)
+        ]
+    }
+
+
+def color_table(content: bytes) -> dict[str, Any]:
+    assert content[:2] == b'\3\3'  # what the golden messages have
+    return {'table': list(content[2:])}
+
+
+def nd_array(content: bytes) -> dict[str, Any]:
+    assert content[0] == 11
+    sizes = [unsigned(content, 2 + 2 * axis, 2) for axis in range(content[1])]
+    start = 2 + 2 * len(sizes)
+    values: list[Any] = [f64(content, offset) for offset in range(start, len(content), 8)]
+    for size in sizes[:0:-1]:  # innermost lists first
+        values = [values[first : first + size] for first in range(0, len(values), size)]
+    return {'array': values}
+
+
+def sensor(content: bytes) -> dict[str, Any]:
+    assert unsigned(content, 2, 8) == 0x00443E0000000000
+    return {
+        'values': [f64(content, 10 + 8 * index) for index in range(content[0])],
+        'status': content[1],
+        'unit': 'm/s^2',
+    }
+
+
+def poly_data(content: bytes) -> dict[str, Any]:
+    said: dict[str, Any] = {
+        'points': [floats(content, 40 + 12 * row, 3) for row in range(unsigned(content, 0, 4))]
+    }
+    position = 40 + 12 * unsigned(content, 0, 4)
+    for section, cells in enumerate(('vertices', 'lines', 'polygons', 'triangle_strips')):
+        said[cells] = []
+        for _ in range(unsigned(content, 4 + 8 * section, 4)):
+            count = unsigned(content, position, 4)
+            position += 4
+            said[cells].append([unsigned(content, position + 4 * i, 4) for i in range(count)])
+            position += 4 * count
+    assert unsigned(content, 36, 4) == 1  # attribute, of scalars: what the golden message has
+    assert content[position] == 0
+    components = content[position + 1]
+    count = unsigned(content, position + 2, 4)
+    title = name(content, position + 6, 256)
+    start = position + 6 + len(title) + 1
+    start += (len(title) + 1) % 2
+    rows = [floats(content, start + 4 * components * row, components) for row in range(count)]
+    said['attributes'] = [{'attribute_type': 'POINT_SCALARS', 'name': title, 'values': rows}]
+    return said
+
+
+def bind(content: bytes) -> dict[str, Any]:
+    count = unsigned(content, 0, 2)
+    position = 2 + 20 * count
+    start = position + 2 + unsigned(content, position, 2)
+    position += 2
+    children = []
+    for index in range(count):
+        type_name = name(content, 2 + 20 * index, 12)
+        size = unsigned(content, 14 + 20 * index, 8)
+        title = name(content, position, 21)
+        position += len(title) + 1
+        children.append(
+            {
+                'type_name': type_name,
+                'device_name': title,
+                'content': CONTENTS[type_name](content[start : start + size]),
+            }
+        )
+        start += size + size % 2
+    return {'children': children}
+
+
 CONTENTS = {
     'TRANSFORM': transform,
     'POSITION': position,
@@ -231,4 +387,14 @@ CONTENTS = {
     'TDATA': tracking_data,
     'STRING': string,
     'COMMAND': command,
+    'TRAJ': trajectory,
+    'IMGMETA': image_meta,
+    'LBMETA': label_meta,
+    'VIDEOMETA': video_meta,
+    'COLORT': color_table,
+    'COLORTABLE': color_table,
+    'NDARRAY': nd_array,
+    'SENSOR': sensor,
+    'POLYDATA': poly_data,
+    'BIND': bind,
 }

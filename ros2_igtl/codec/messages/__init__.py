@@ -2,39 +2,191 @@
 # SPDX-License-Identifier: Apache-2.0
 """The message types of the protocol, one module a family; importing this registers them all."""
 
-from ros2_igtl.codec.messages.capability import Capability
+from ros2_igtl.codec.messages.bind import Bind, BindReply, GetBind, StartBind, StopBind
+from ros2_igtl.codec.messages.capability import Capability, CapabilityReply, GetCapability
+from ros2_igtl.codec.messages.cells import Cells
+from ros2_igtl.codec.messages.color_table import ColorTable, ColorTableReply, GetColorTable
 from ros2_igtl.codec.messages.command import Command, CommandReply
-from ros2_igtl.codec.messages.image import CoordinateSystem, Endian, Image, ScalarType
-from ros2_igtl.codec.messages.point import Point
-from ros2_igtl.codec.messages.position import Position
-from ros2_igtl.codec.messages.status import Status, StatusCode
-from ros2_igtl.codec.messages.string import String
+from ros2_igtl.codec.messages.companions import Get, Reply, Start, Stop
+from ros2_igtl.codec.messages.image import (
+    CoordinateSystem,
+    Endian,
+    GetImage,
+    Image,
+    ImageReply,
+    ScalarType,
+    StartImage,
+    StopImage,
+)
+from ros2_igtl.codec.messages.image_meta import (
+    GetImageMeta,
+    GetLabelMeta,
+    ImageMeta,
+    ImageMetaReply,
+    LabelMeta,
+    LabelMetaReply,
+)
+from ros2_igtl.codec.messages.nd_array import (
+    GetNDArray,
+    NDArray,
+    NDArrayReply,
+    StartNDArray,
+    StopNDArray,
+)
+from ros2_igtl.codec.messages.point import GetPoint, Point, PointReply
+from ros2_igtl.codec.messages.poly_data import (
+    Attribute,
+    AttributeType,
+    GetPolyData,
+    PolyData,
+    PolyDataReply,
+    StartPolyData,
+    StopPolyData,
+)
+from ros2_igtl.codec.messages.position import (
+    GetPosition,
+    Position,
+    PositionReply,
+    StartPosition,
+    StopPosition,
+)
+from ros2_igtl.codec.messages.query import Query
+from ros2_igtl.codec.messages.sensor import GetSensor, Sensor, SensorReply, StartSensor, StopSensor
+from ros2_igtl.codec.messages.status import GetStatus, Status, StatusCode, StatusReply
+from ros2_igtl.codec.messages.string import GetString, String, StringReply
 from ros2_igtl.codec.messages.tracking_data import (
+    GetQuaternionTrackingData,
+    GetTrackingData,
+    QuaternionTrackingData,
+    QuaternionTrackingDataReply,
+    StartQuaternionTrackingData,
     StartTrackingData,
+    StopQuaternionTrackingData,
     StopTrackingData,
     ToolType,
     TrackingData,
     TrackingDataReply,
 )
-from ros2_igtl.codec.messages.transform import Transform
+from ros2_igtl.codec.messages.trajectory import (
+    GetTrajectory,
+    Trajectory,
+    TrajectoryReply,
+    TrajectoryType,
+)
+from ros2_igtl.codec.messages.transform import (
+    GetTransform,
+    StartTransform,
+    StopTransform,
+    Transform,
+    TransformReply,
+)
+from ros2_igtl.codec.messages.unit import Unit
+from ros2_igtl.codec.messages.video import (
+    FrameType,
+    GetVideo,
+    GetVideoMeta,
+    StartVideo,
+    StopVideo,
+    Video,
+    VideoMeta,
+    VideoMetaReply,
+    VideoReply,
+)
 
 __all__ = [
+    'Attribute',
+    'AttributeType',
+    'Bind',
+    'BindReply',
     'Capability',
+    'CapabilityReply',
+    'Cells',
+    'ColorTable',
+    'ColorTableReply',
     'Command',
     'CommandReply',
     'CoordinateSystem',
     'Endian',
+    'FrameType',
+    'Get',
+    'GetBind',
+    'GetCapability',
+    'GetColorTable',
+    'GetImage',
+    'GetImageMeta',
+    'GetLabelMeta',
+    'GetNDArray',
+    'GetPoint',
+    'GetPolyData',
+    'GetPosition',
+    'GetQuaternionTrackingData',
+    'GetSensor',
+    'GetStatus',
+    'GetString',
+    'GetTrackingData',
+    'GetTrajectory',
+    'GetTransform',
+    'GetVideo',
+    'GetVideoMeta',
     'Image',
+    'ImageMeta',
+    'ImageMetaReply',
+    'ImageReply',
+    'LabelMeta',
+    'LabelMetaReply',
+    'NDArray',
+    'NDArrayReply',
     'Point',
+    'PointReply',
+    'PolyData',
+    'PolyDataReply',
     'Position',
+    'PositionReply',
+    'QuaternionTrackingData',
+    'QuaternionTrackingDataReply',
+    'Query',
+    'Reply',
     'ScalarType',
+    'Sensor',
+    'SensorReply',
+    'Start',
+    'StartBind',
+    'StartImage',
+    'StartNDArray',
+    'StartPolyData',
+    'StartPosition',
+    'StartQuaternionTrackingData',
+    'StartSensor',
     'StartTrackingData',
+    'StartTransform',
+    'StartVideo',
     'Status',
     'StatusCode',
+    'StatusReply',
+    'Stop',
+    'StopBind',
+    'StopImage',
+    'StopNDArray',
+    'StopPolyData',
+    'StopPosition',
+    'StopQuaternionTrackingData',
+    'StopSensor',
     'StopTrackingData',
+    'StopTransform',
+    'StopVideo',
     'String',
+    'StringReply',
     'ToolType',
     'TrackingData',
     'TrackingDataReply',
+    'Trajectory',
+    'TrajectoryReply',
+    'TrajectoryType',
     'Transform',
+    'TransformReply',
+    'Unit',
+    'Video',
+    'VideoMeta',
+    'VideoMetaReply',
+    'VideoReply',
 ]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ros2_igtl.codec import wire
 from ros2_igtl.codec.header import TYPE_NAME_SIZE
+from ros2_igtl.codec.messages.companions import Get, Reply
 from ros2_igtl.codec.registry import Content, check_multiple, register
 
 
@@ -36,3 +37,21 @@ class Capability(Content):
         """Return 12 bytes a name; a name of 12 has no NUL."""
         names = (wire.name(name, TYPE_NAME_SIZE, 'type name') for name in self.type_names)
         return (b''.join(name.ljust(TYPE_NAME_SIZE, b'\0') for name in names),)
+
+
+@register
+class GetCapability(Get):
+    """GET_CAPABIL: asks for the types a peer can receive. Empty."""
+
+    __slots__ = ()
+    type_name = 'GET_CAPABIL'
+    subject = 'CAPABILITY'
+
+
+@register
+class CapabilityReply(Reply):
+    """RTS_CAPABIL: answers GET_CAPABIL. 1 byte."""
+
+    __slots__ = ()
+    type_name = 'RTS_CAPABIL'
+    subject = 'CAPABILITY'

@@ -1,9 +1,11 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-What the query messages share: GET_ and STP_ are empty, RTS_ is one byte.
+The four kinds of messages that ask for others: GET_, STT_, STP_ and RTS_.
 
-Source: ``query.md``; what stands in each type's own document stands in that type's module.
+Source: ``query.md``, ``summary.md``. They are empty, and RTS_ is one byte; what a type has of its
+own stands in that type's module. Names are cut to 12 characters, and not always as documented:
+where documents and code differ, the name that the code knows is sent and both are read.
 """
 
 from __future__ import annotations
@@ -14,18 +16,20 @@ from typing import ClassVar, TypeVar
 from ros2_igtl.codec.errors import ValueRangeError
 from ros2_igtl.codec.registry import Content, check_size
 
-_S = TypeVar('_S', bound='Stop')
+_C = TypeVar('_C', bound='Companion')
 _R = TypeVar('_R', bound='Reply')
 
 
 @dataclass(slots=True)
-class Stop(Content):
-    """A message without content."""
+class Companion(Content):
+    """A message about messages of another type, without content."""
 
     type_name: ClassVar[str]
+    subject: ClassVar[str]
+    """The type name of the messages that it is about."""
 
     @classmethod
-    def unpack(cls: type[_S], content: memoryview) -> _S:
+    def unpack(cls: type[_C], content: memoryview) -> _C:
         """Return the message of an empty content."""
         if len(content):
             check_size(cls.type_name, content, 0)
@@ -36,15 +40,31 @@ class Stop(Content):
         return ()
 
 
+class Get(Companion):
+    """GET_: asks for one message of the same device name, or of any where it has none."""
+
+    __slots__ = ()
+
+
+class Start(Companion):
+    """STT_: asks for messages until STP_."""
+
+    __slots__ = ()
+
+
+class Stop(Companion):
+    """STP_: asks for no more messages."""
+
+    __slots__ = ()
+
+
 @dataclass(slots=True)
-class Reply(Content):
+class Reply(Companion):
     """
-    The answer to a query.
+    RTS_: the answer to STT_ and STP_, and to a GET_ that there is nothing to give for.
 
     :ivar status: 0 for success, 1 for error.
     """
-
-    type_name: ClassVar[str]
 
     status: int = 0
 

@@ -29,6 +29,8 @@ def _fit(values: list[Any], dtype: np.dtype[Any], field: str) -> Any:
         return [wire.inner_name(text, dtype.itemsize, field) for text in texts]
     try:
         given = np.array(values)
+        if given.dtype.kind == 'f' and dtype.base.kind != 'f':
+            given = np.array(values, object)  # 2**64 - 1 beside a smaller number would be rounded
         with np.errstate(over='ignore', invalid='ignore'):
             stored = given.astype(dtype.base)
         if dtype.base.kind == 'f':

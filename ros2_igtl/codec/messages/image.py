@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ros2_igtl.codec import wire
 from ros2_igtl.codec.errors import ContentSizeError, ContentValueError, ValueRangeError
+from ros2_igtl.codec.messages.companions import Get, Reply, Start, Stop
 from ros2_igtl.codec.messages.transform import pack_floats
 from ros2_igtl.codec.registry import Content, check_minimum_size, register
 from ros2_igtl.codec.wire import F32, U8, U16
@@ -95,6 +96,14 @@ class _ImageHeader(NamedTuple):
 
 
 _LAYOUT = wire.struct_of(_ImageHeader)
+
+
+def is_part(offset: Indices, sub_size: Indices, size: Indices) -> bool:
+    """Return whether a part lies within a whole whose sizes fit their fields."""
+    return all(
+        first >= 0 and part > 0 and first + part <= whole <= 0xFFFF
+        for first, part, whole in zip(offset, sub_size, size, strict=True)
+    )
 
 
 @register
@@ -259,11 +268,10 @@ class Image(Content):
             )
         except ValueError as error:
             raise ContentValueError(f'IMAGE: {error}') from None
-        for offset, part, whole in zip(self.offset, self.sub_size, self.size, strict=True):
-            if part == 0 or offset + part > whole:
-                raise ContentValueError(
-                    f'IMAGE of {self.size} has a part of {self.sub_size} at {self.offset}'
-                )
+        if not is_part(self.offset, self.sub_size, self.size):
+            raise ContentValueError(
+                f'IMAGE of {self.size} has a part of {self.sub_size} at {self.offset}'
+            )
         if len(bulk) != self._byte_count():
             raise ContentSizeError(
                 f'IMAGE part of {self.sub_size}, {components} x {self.dtype} takes '
@@ -274,12 +282,11 @@ class Image(Content):
     def pack_parts(self) -> tuple[Any, Any]:
         """Return 72 bytes and the pixels' own buffer."""
         data = memoryview(self.data).cast('B')
-        for offset, part, whole in zip(self.offset, self.sub_size, self.size, strict=True):
-            if not (offset >= 0 and part > 0 and offset + part <= whole <= 0xFFFF):
-                raise ValueRangeError(
-                    f'IMAGE of {self.size} has a part of {self.sub_size} at {self.offset}; '
-                    'sizes of 1 to 65535 and a part within the whole are allowed'
-                )
+        if not is_part(self.offset, self.sub_size, self.size):
+            raise ValueRangeError(
+                f'IMAGE of {self.size} has a part of {self.sub_size} at {self.offset}; '
+                'sizes of 1 to 65535 and a part within the whole are allowed'
+            )
         if not 1 <= self.components <= 255:
             raise ValueRangeError(f'IMAGE has {self.components} components, 1 to 255 are allowed')
         if len(data) != self._byte_count():
@@ -318,3 +325,39 @@ class Image(Content):
             f'Image(size={self.size}, {self.components} x {ScalarType(self.scalar_type).name}, '
             f'offset={self.offset}, sub_size={self.sub_size})'
         )
+
+
+@register
+class GetImage(Get):
+    """GET_IMAGE: asks for an image. Empty."""
+
+    __slots__ = ()
+    type_name = 'GET_IMAGE'
+    subject = 'IMAGE'
+
+
+@register
+class StartImage(Start):
+    """STT_IMAGE: asks for a stream of images. Empty."""
+
+    __slots__ = ()
+    type_name = 'STT_IMAGE'
+    subject = 'IMAGE'
+
+
+@register
+class StopImage(Stop):
+    """STP_IMAGE: asks for no more images. Empty."""
+
+    __slots__ = ()
+    type_name = 'STP_IMAGE'
+    subject = 'IMAGE'
+
+
+@register
+class ImageReply(Reply):
+    """RTS_IMAGE: answers GET_IMAGE, STT_IMAGE and STP_IMAGE. 1 byte."""
+
+    __slots__ = ()
+    type_name = 'RTS_IMAGE'
+    subject = 'IMAGE'

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ros2_igtl.codec import wire
+from ros2_igtl.codec.messages.companions import Get, Reply
 from ros2_igtl.codec.messages.elements import ElementList
 from ros2_igtl.codec.registry import register
 from ros2_igtl.codec.wire import F32, Char20, Char32, Char64, F32x3, U8x4
@@ -51,3 +52,21 @@ class Point(ElementList):
         :raises NameTooLongError: a name fills its field (63, 31, 19 bytes are allowed).
         """
         return cls(cls.array_of(points))
+
+
+@register
+class GetPoint(Get):
+    """GET_POINT: asks for a list of points. Empty."""
+
+    __slots__ = ()
+    type_name = 'GET_POINT'
+    subject = 'POINT'
+
+
+@register
+class PointReply(Reply):
+    """RTS_POINT: answers GET_POINT. 1 byte."""
+
+    __slots__ = ()
+    type_name = 'RTS_POINT'
+    subject = 'POINT'

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from ros2_igtl.codec import wire
 from ros2_igtl.codec.errors import ContentSizeError, NoDataError, ValueRangeError
+from ros2_igtl.codec.messages.companions import Get, Reply, Start, Stop
 from ros2_igtl.codec.messages.transform import pack_floats
 from ros2_igtl.codec.registry import Content, register
 from ros2_igtl.codec.wire import F32
@@ -80,3 +81,43 @@ class Position(Content):
             )
         values = (self.x, self.y, self.z, self.ox, self.oy, self.oz, self.w)
         return (pack_floats(layout, 'POSITION', values[: self.content_size // 4]),)
+
+
+@register
+class GetPosition(Get):
+    """GET_POSITION: asks for a position. Empty."""
+
+    __slots__ = ()
+    type_name = 'GET_POSITION'
+    aliases = ('GET_QTRANS',)
+    subject = 'POSITION'
+
+
+@register
+class StartPosition(Start):
+    """STT_POSITION: asks for a stream of positions. Empty."""
+
+    __slots__ = ()
+    type_name = 'STT_POSITION'
+    aliases = ('STT_QTRANS',)
+    subject = 'POSITION'
+
+
+@register
+class StopPosition(Stop):
+    """STP_POSITION: asks for no more positions. Empty."""
+
+    __slots__ = ()
+    type_name = 'STP_POSITION'
+    aliases = ('STP_QTRANS',)
+    subject = 'POSITION'
+
+
+@register
+class PositionReply(Reply):
+    """RTS_POSITION: answers GET_POSITION, STT_POSITION and STP_POSITION. 1 byte."""
+
+    __slots__ = ()
+    type_name = 'RTS_POSITION'
+    aliases = ('RTS_QTRANS',)
+    subject = 'POSITION'

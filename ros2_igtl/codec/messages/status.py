@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from ros2_igtl.codec import wire
 from ros2_igtl.codec.errors import ValueRangeError
+from ros2_igtl.codec.messages.companions import Get, Reply
 from ros2_igtl.codec.registry import Content, check_minimum_size, register
 from ros2_igtl.codec.wire import I64, U16, Char20
 
@@ -87,3 +88,21 @@ class Status(Content):
             raise ValueRangeError('STATUS message has a NUL character, which would end it early')
         message = self.message.encode('utf-8', 'surrogateescape') + b'\0'
         return _LAYOUT.pack(self.code, self.subcode, error_name), message
+
+
+@register
+class GetStatus(Get):
+    """GET_STATUS: asks for the state of a device. Empty."""
+
+    __slots__ = ()
+    type_name = 'GET_STATUS'
+    subject = 'STATUS'
+
+
+@register
+class StatusReply(Reply):
+    """RTS_STATUS: answers GET_STATUS. 1 byte."""
+
+    __slots__ = ()
+    type_name = 'RTS_STATUS'
+    subject = 'STATUS'

@@ -1,9 +1,9 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-TDATA, STT_TDATA, STP_TDATA and RTS_TDATA: the poses of several tools at one time.
+TDATA and QTDATA: the poses of several tools at one time.
 
-Source: ``trackingdata.md``, ``igtl_tdata.h``.
+Source: ``trackingdata.md``, ``igtl_tdata.h``; ``qtrackingdata.md``, ``igtl_qtdata.h``.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ros2_igtl.codec import wire
 from ros2_igtl.codec.errors import ValueRangeError
-from ros2_igtl.codec.messages.companions import Reply, Stop
+from ros2_igtl.codec.messages.companions import Get, Reply, Start, Stop
 from ros2_igtl.codec.messages.elements import ElementList
 from ros2_igtl.codec.messages.transform import column_major
-from ros2_igtl.codec.registry import Content, check_size, register
-from ros2_igtl.codec.wire import I32, U8, Char20, Char32, F32x4x3
+from ros2_igtl.codec.registry import check_size, register
+from ros2_igtl.codec.wire import I32, U8, Char20, Char32, F32x3, F32x4, F32x4x3
 
 
 class ToolType(IntEnum):
@@ -78,33 +78,90 @@ class TrackingData(ElementList):
         )
 
 
+class _QuaternionTool(NamedTuple):
+    name: Char20
+    tool_type: U8
+    reserved: U8  # 0
+    position: F32x3  # millimetres
+    quaternion: F32x4  # Hamilton, scalar last
+
+
+@register
+class QuaternionTrackingData(ElementList):
+    """
+    The tools seen at one time, a structured array that views the received bytes. 50 bytes each.
+
+    As TDATA, with a quaternion as sent, not normalised.
+
+    :ivar tools: shape (n,), dtype :attr:`dtype`: name (bytes), tool_type (u1), reserved (u1),
+        position (3 of f4, millimetres), quaternion (4 of f4: x, y, z, w).
+    """
+
+    __slots__ = ()
+    type_name = 'QTDATA'
+    dtype: ClassVar[np.dtype[Any]] = wire.dtype_of(_QuaternionTool)
+
+    @property
+    def tools(self) -> NDArray[Any]:
+        """The elements."""
+        return self.elements
+
+    @classmethod
+    def from_tools(
+        cls, tools: Iterable[tuple[str, int, ArrayLike, ArrayLike]]
+    ) -> QuaternionTrackingData:
+        """
+        Return the tracking data of tools.
+
+        :param tools: name, :class:`ToolType`, position (x, y, z) in millimetres and quaternion
+            (x, y, z, w).
+        :raises NameTooLongError: a name has more than 19 bytes.
+        :raises ValueRangeError: a value does not fit its field.
+        """
+        fields = ('name', 'tool_type', 'position', 'quaternion')
+        return cls(cls.array_of(dict(zip(fields, tool, strict=True)) for tool in tools))
+
+
 class _StartTrackingData(NamedTuple):
-    resolution: I32  # milliseconds; trackingdata.md says uint32
+    resolution: (
+        I32  # milliseconds; the documents say uint32, and have a status before it in QTDATA
+    )
     coordinate_name: Char32
 
 
 _START = wire.struct_of(_StartTrackingData)
+_S = TypeVar('_S', bound='StartTrackingData')
+
+
+@register
+class GetTrackingData(Get):
+    """GET_TDATA: asks for tracking data. Empty."""
+
+    __slots__ = ()
+    type_name = 'GET_TDATA'
+    subject = 'TDATA'
 
 
 @register
 @dataclass(slots=True)
-class StartTrackingData(Content):
+class StartTrackingData(Start):
     """
-    STT_TDATA: asks for tracking data. 36 bytes.
+    STT_TDATA: asks for a stream of tracking data. 36 bytes.
 
     :ivar resolution: smallest time between two messages in milliseconds, 0 for all there are.
     :ivar coordinate_name: the coordinate system to use; empty for the sender's own.
     """
 
     type_name = 'STT_TDATA'
+    subject = 'TDATA'
 
     resolution: int = 0
     coordinate_name: str = ''
 
     @classmethod
-    def unpack(cls, content: memoryview) -> StartTrackingData:
+    def unpack(cls: type[_S], content: memoryview) -> _S:
         """Return the query of 36 bytes."""
-        check_size('STT_TDATA', content, _START.size)
+        check_size(cls.type_name, content, _START.size)
         resolution, coordinate_name = _START.unpack(content)
         return cls(resolution, wire.text(coordinate_name))
 
@@ -122,11 +179,50 @@ class StopTrackingData(Stop):
 
     __slots__ = ()
     type_name = 'STP_TDATA'
+    subject = 'TDATA'
 
 
 @register
 class TrackingDataReply(Reply):
-    """RTS_TDATA: answers STT_TDATA and STP_TDATA. 1 byte."""
+    """RTS_TDATA: answers GET_TDATA, STT_TDATA and STP_TDATA. 1 byte."""
 
     __slots__ = ()
     type_name = 'RTS_TDATA'
+    subject = 'TDATA'
+
+
+@register
+class GetQuaternionTrackingData(Get):
+    """GET_QTDATA: asks for tracking data with quaternions. Empty."""
+
+    __slots__ = ()
+    type_name = 'GET_QTDATA'
+    subject = 'QTDATA'
+
+
+@register
+class StartQuaternionTrackingData(StartTrackingData):
+    """STT_QTDATA: asks for a stream of tracking data with quaternions. 36 bytes."""
+
+    __slots__ = ()
+    type_name = 'STT_QTDATA'
+    subject = 'QTDATA'
+
+
+@register
+class StopQuaternionTrackingData(Stop):
+    """STP_QTDATA: asks for no more tracking data with quaternions. Empty."""
+
+    __slots__ = ()
+    type_name = 'STP_QTDATA'
+    subject = 'QTDATA'
+
+
+@register
+class QuaternionTrackingDataReply(Reply):
+    """RTS_QTDATA: answers GET_QTDATA, STT_QTDATA and STP_QTDATA. 1 byte."""
+
+    __slots__ = ()
+    type_name = 'RTS_QTDATA'
+    aliases = ('RTS_QDATA',)  # qtrackingdata.md; igtlQuaternionTrackingDataMessage.cxx: RTS_QTDATA
+    subject = 'QTDATA'

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ros2_igtl.codec import wire
 from ros2_igtl.codec.errors import ValueRangeError
+from ros2_igtl.codec.messages.companions import Get, Reply, Start, Stop
 from ros2_igtl.codec.registry import Content, check_size, register
 from ros2_igtl.codec.wire import F32
 
@@ -100,3 +101,43 @@ def pack_floats(layout: struct.Struct, type_name: str, values: tuple[Any, ...]) 
         return layout.pack(*values)
     except (struct.error, OverflowError) as error:
         raise ValueRangeError(f'{type_name} {tuple(values)}: {error}') from None
+
+
+@register
+class GetTransform(Get):
+    """GET_TRANS: asks for a transform. Empty."""
+
+    __slots__ = ()
+    type_name = 'GET_TRANS'
+    aliases = ('GET_TRANSFOR',)
+    subject = 'TRANSFORM'
+
+
+@register
+class StartTransform(Start):
+    """STT_TRANS: asks for a stream of transforms. Empty."""
+
+    __slots__ = ()
+    type_name = 'STT_TRANS'
+    aliases = ('STT_TRANSFOR',)
+    subject = 'TRANSFORM'
+
+
+@register
+class StopTransform(Stop):
+    """STP_TRANS: asks for no more transforms. Empty."""
+
+    __slots__ = ()
+    type_name = 'STP_TRANS'
+    aliases = ('STP_TRANSFOR',)
+    subject = 'TRANSFORM'
+
+
+@register
+class TransformReply(Reply):
+    """RTS_TRANS: answers GET_TRANS, STT_TRANS and STP_TRANS. 1 byte."""
+
+    __slots__ = ()
+    type_name = 'RTS_TRANS'
+    aliases = ('RTS_TRANSFOR',)
+    subject = 'TRANSFORM'

@@ -132,3 +132,67 @@ def test_a_coordinate_name_that_fills_its_field_is_not_packed() -> None:
 
 def test_there_are_four_kinds_of_tools() -> None:
     assert [kind.value for kind in codec.ToolType] == [1, 2, 3, 4]
+
+
+QUATERNION_CASES = [
+    (codec.QuaternionTrackingData.from_tools([]), b''),
+    (
+        codec.QuaternionTrackingData.from_tools(
+            [
+                ('Probe', codec.ToolType.INSTRUMENT_3D, (1, 0, -0.5), (0, 0, 0, 1)),
+                ('', 255, (0, 0, 0), (0, 0, 0, 0)),
+            ]
+        ),
+        b'Probe'.ljust(20, b'\0')
+        + b'\3\0'
+        + bytes.fromhex('3f800000 00000000 bf000000')
+        + bytes(12)
+        + ONE
+        + bytes(20)
+        + b'\xff'
+        + bytes(29),
+    ),
+]
+
+
+@pytest.mark.parametrize(('value', 'data'), QUATERNION_CASES)
+def test_quaternion_tracking_data_pack_to_their_bytes(
+    value: codec.QuaternionTrackingData, data: bytes
+) -> None:
+    assert content_bytes(value) == data
+
+
+@pytest.mark.parametrize(('value', 'data'), QUATERNION_CASES)
+def test_quaternion_tracking_data_are_read_from_their_bytes(
+    value: codec.QuaternionTrackingData, data: bytes
+) -> None:
+    received = receive_content('QTDATA', data)
+    assert received == value
+    assert len(received.tools) == len(data) // 50
+
+
+@pytest.mark.parametrize('size', [1, 49, 51, 99])
+def test_a_broken_tool_with_a_quaternion_is_refused(size: int) -> None:
+    assert_content_refused('QTDATA', bytes(size), codec.ContentSizeError, 'a multiple of 50 bytes')
+
+
+@pytest.mark.parametrize(
+    'tool',
+    [
+        ('a', 1, (0, 0), (0, 0, 0, 1)),
+        ('a', 1, (0, 0, 0), (0, 0, 1)),
+        ('a', 256, (0,) * 3, (0,) * 4),
+    ],
+)
+def test_a_tool_with_a_quaternion_that_does_not_fit_is_not_written(tool: Any) -> None:
+    with pytest.raises(codec.ValueRangeError, match='QTDATA'):
+        codec.QuaternionTrackingData.from_tools([tool])
+
+
+def test_a_start_with_quaternions_is_as_one_with_matrices_but_another() -> None:
+    value = codec.StartQuaternionTrackingData(50, 'Patient')
+    assert content_bytes(value) == START_CASES[1][1]
+    assert receive_content('STT_QTDATA', START_CASES[1][1]) == value
+    assert value != START_CASES[1][0]
+    # qtrackingdata.md has a status before it, which no program sends
+    assert_content_refused('STT_QTDATA', bytes(37), codec.ContentSizeError, 'STT_QTDATA takes 36')

@@ -1,0 +1,279 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""BIND: several messages in one, with one time stamp. Source: ``bind.md``, ``igtl_bind.h``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from ros2_igtl.codec import wire
+from ros2_igtl.codec.errors import (
+    ContentSizeError,
+    ContentValueError,
+    MessageError,
+    ValueRangeError,
+)
+from ros2_igtl.codec.header import DEVICE_NAME_SIZE
+from ros2_igtl.codec.message import Message, Unknown, find_type, pack_names
+from ros2_igtl.codec.messages.companions import Get, Reply, Start, Stop
+from ros2_igtl.codec.registry import Content, check_minimum_size, is_type_name, register
+from ros2_igtl.codec.wire import U16, U64, Char12
+
+
+class _Count(NamedTuple):
+    number: U16  # of children, or bytes of the name table with its padding
+
+
+class _Child(NamedTuple):
+    type_name: Char12
+    size: U64  # of the content, without its padding
+
+
+class _Wanted(NamedTuple):
+    type_name: Char12
+
+
+_COUNT = wire.struct_of(_Count)
+_CHILD = wire.struct_of(_Child)
+_WANTED = wire.struct_of(_Wanted)
+_MAX_DEPTH = 8  # of BINDs in BINDs; each costs a peer 24 bytes and us a level of recursion
+
+
+@register
+@dataclass(slots=True)
+class Bind(Content):
+    """
+    Several messages in one, each with its content, its type and its device name.
+
+    :ivar children: messages of header version 1 without a time stamp: theirs is that of the BIND.
+        Types that nobody registered are :class:`Unknown`; a BIND may be a child, 8 deep.
+    """
+
+    type_name = 'BIND'
+
+    children: Sequence[Message] = ()
+
+    @classmethod
+    def unpack(cls, content: memoryview) -> Bind:
+        """
+        Return the children, their bulk data viewing the content.
+
+        :raises ContentSizeError: the children do not fill the content.
+        :raises MessageError: a child cannot be read.
+        """
+        return cls._unpack(content, 1)
+
+    @classmethod
+    def _unpack(cls, content: memoryview, depth: int) -> Bind:
+        if depth > _MAX_DEPTH:
+            raise ContentValueError(f'BIND in BIND: {_MAX_DEPTH} levels are allowed')
+        headers, names, start = _unpack_tables('BIND', content, _CHILD)
+        end = start + sum(size + size % 2 for _, size in headers)
+        if end != len(content):
+            raise ContentSizeError(f'BIND and its children take {end} bytes, got {len(content)}')
+        children = []
+        for (type_bytes, size), name in zip(headers, names, strict=True):
+            try:
+                child = _unpack_child(type_bytes, content[start : start + size], depth)
+            except MessageError as error:
+                raise type(error)(f'BIND, child {name!r}: {error}') from None
+            child.device_name = name
+            children.append(child)
+            start += size + size % 2
+        return cls(tuple(children))
+
+    def pack_parts(self) -> list[Any]:
+        """Return the tables and the children's own buffers."""
+        return self._pack(1)
+
+    def _pack(self, depth: int) -> list[Any]:
+        if depth > _MAX_DEPTH:
+            raise ValueRangeError(f'BIND in BIND: {_MAX_DEPTH} levels are allowed')
+        headers: list[bytes] = []
+        names: list[bytes] = []
+        contents: list[Any] = []
+        for child in self.children:
+            if child.timestamp or child.message_id or child.metadata or child.header_version != 1:
+                raise ValueRangeError(
+                    f'child {child.device_name!r}: without time stamp, message_id and metadata, '
+                    'in header version 1 is allowed'
+                )
+            type_bytes, name = pack_names(child.type_name, child.device_name)
+            inner = child.content
+            parts = inner._pack(depth + 1) if isinstance(inner, Bind) else inner.pack_parts()
+            size = sum(len(part) for part in parts)
+            headers.append(_CHILD.pack(type_bytes, size))
+            names.append(name)
+            contents += (*parts, bytes(size % 2))
+        return [_pack_tables(headers, names), *contents]
+
+
+def _unpack_child(type_bytes: bytes, content: memoryview, depth: int) -> Message:
+    type_name, content_class = find_type(type_bytes)
+    if not is_type_name(type_name):
+        raise ContentValueError(
+            f'type name {type_bytes!r}: 1 to 12 printable ASCII characters are allowed'
+        )
+    value: Any
+    if content_class is None:
+        value = Unknown(type_name, content)
+    elif content_class is Bind:
+        value = Bind._unpack(content, depth + 1)
+    else:
+        value = content_class.unpack(content)
+    return Message(value, type_name=type_name)
+
+
+def _unpack_tables(
+    type_name: str, content: memoryview, layout: Any
+) -> tuple[list[Any], list[str], int]:
+    """
+    Return the rows of the table of types, the names, and where what follows them begins.
+
+    :raises MessageError: the tables are longer than the content, or a name is not there.
+    """
+    check_minimum_size(type_name, content, _COUNT.size)
+    (count,) = _COUNT.unpack_from(content)
+    end = _COUNT.size + count * layout.size
+    check_minimum_size(type_name, content, end + _COUNT.size)
+    rows = list(layout.iter_unpack(content[_COUNT.size : end]))
+    (table_size,) = _COUNT.unpack_from(content, end)
+    start = end + _COUNT.size
+    end = start + table_size
+    check_minimum_size(type_name, content, end)
+    # An odd size is what the reference sends in GET_BIND; no table at all is what it reads.
+    *names, rest = bytes(content[start:end] or count * b'\0').split(b'\0', count)
+    if len(names) != count or rest not in (b'', b'\0'):
+        raise ContentValueError(f'{type_name} of {count} children has {len(names)} names and more')
+    longest = max(names, key=len, default=b'')
+    if len(longest) > DEVICE_NAME_SIZE:
+        raise ContentValueError(
+            f'{type_name}: {longest!r} has {len(longest)} bytes, {DEVICE_NAME_SIZE} are allowed'
+        )
+    return rows, [wire.text(name) for name in names], end
+
+
+def _pack_tables(rows: Sequence[bytes], names: Iterable[bytes]) -> bytes:
+    """
+    Return the table of types and the names.
+
+    :raises ValueRangeError: there are more than 65535 children or bytes of names.
+    """
+    table = b''.join(name + b'\0' for name in names)
+    table += bytes(len(table) % 2)
+    if max(len(rows), len(table)) > 0xFFFF:
+        raise ValueRangeError(
+            f'{len(rows)} children with {len(table)} bytes of names: 65535 of each are allowed'
+        )
+    return b''.join((_COUNT.pack(len(rows)), *rows, _COUNT.pack(len(table)), table))
+
+
+Wanted = Sequence[tuple[str, str]]
+"""Children that are asked for: type name and device name."""
+
+
+def _unpack_wanted(type_name: str, content: memoryview) -> Wanted:
+    if not len(content):
+        return ()
+    rows, names, end = _unpack_tables(type_name, content, _WANTED)
+    if end != len(content):
+        raise ContentSizeError(f'{type_name} takes {end} bytes, got {len(content)}')
+    types = [wire.text(type_bytes) for (type_bytes,) in rows]
+    return tuple(zip(types, names, strict=True))
+
+
+def _pack_wanted(children: Wanted) -> bytes:
+    if not children:
+        return b''
+    packed = [pack_names(type_name, name) for type_name, name in children]
+    return _pack_tables(
+        [_WANTED.pack(type_bytes) for type_bytes, _ in packed], [name for _, name in packed]
+    )
+
+
+@register
+@dataclass(slots=True)
+class GetBind(Get):
+    """
+    GET_BIND: asks for a BIND. Empty, or the children that are wanted.
+
+    :ivar children: type name and device name of each; none for all there are.
+    """
+
+    type_name = 'GET_BIND'
+    subject = 'BIND'
+
+    children: Wanted = ()
+
+    @classmethod
+    def unpack(cls, content: memoryview) -> GetBind:
+        """Return the query."""
+        return cls(_unpack_wanted('GET_BIND', content))
+
+    def pack_parts(self) -> tuple[bytes]:
+        """Return nothing, or the tables."""
+        return (_pack_wanted(self.children),)
+
+
+class _StartBind(NamedTuple):
+    resolution_ns: U64  # bind.md: nanoseconds; igtlBindMessage.h: a time stamp
+
+
+_START = wire.struct_of(_StartBind)
+
+
+@register
+@dataclass(slots=True)
+class StartBind(Start):
+    """
+    STT_BIND: asks for a stream of BINDs. 8 bytes, and the children that are wanted.
+
+    The reference sends uninitialised memory as resolution; do not rely on a received one.
+
+    :ivar resolution_ns: smallest time between two messages in nanoseconds.
+    :ivar children: type name and device name of each; none for all there are.
+    """
+
+    type_name = 'STT_BIND'
+    subject = 'BIND'
+
+    resolution_ns: int = 0
+    children: Wanted = ()
+
+    @classmethod
+    def unpack(cls, content: memoryview) -> StartBind:
+        """Return the query of 8 bytes or more."""
+        check_minimum_size('STT_BIND', content, _START.size)
+        (resolution_ns,) = _START.unpack_from(content)
+        return cls(resolution_ns, _unpack_wanted('STT_BIND', content[_START.size :]))
+
+    def pack_parts(self) -> tuple[bytes, bytes]:
+        """Return 8 bytes, and the tables."""
+        if not 0 <= self.resolution_ns < 2**64:
+            raise ValueRangeError(f'resolution {self.resolution_ns} ns: an unsigned 64-bit number')
+        return _START.pack(self.resolution_ns), _pack_wanted(self.children)
+
+
+@register
+class StopBind(Stop):
+    """STP_BIND: asks for no more BINDs. Empty."""
+
+    __slots__ = ()
+    type_name = 'STP_BIND'
+    subject = 'BIND'
+
+
+@register
+class BindReply(Reply):
+    """RTS_BIND: answers GET_BIND, STT_BIND and STP_BIND. 1 byte."""
+
+    __slots__ = ()
+    type_name = 'RTS_BIND'
+    subject = 'BIND'
+
+    @classmethod
+    def unpack(cls, content: memoryview) -> BindReply:
+        """Return the reply of 1 byte, or of none, which ``bind.md`` has: success."""
+        return super().unpack(content) if len(content) else cls()

@@ -1,0 +1,143 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""SENSOR: what a sensor reads, with its unit. Source: ``sensordata.md``, ``igtl_sensor.h``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ros2_igtl.codec import wire
+from ros2_igtl.codec.errors import ContentSizeError, ValueRangeError
+from ros2_igtl.codec.messages.companions import Get, Reply, Start, Stop
+from ros2_igtl.codec.messages.unit import Unit
+from ros2_igtl.codec.registry import Content, check_minimum_size, register
+from ros2_igtl.codec.wire import U8, U64
+
+
+class _SensorHeader(NamedTuple):
+    length: U8  # how many numbers follow
+    status: U8  # reserved
+    unit: U64
+
+
+_LAYOUT = wire.struct_of(_SensorHeader)
+_VALUE = np.dtype('>f8')
+
+
+@register
+class Sensor(Content):
+    """
+    Up to 255 numbers in one unit. 10 bytes and 8 a number.
+
+    :param values: shape (n,); received ones view their bytes.
+    :param unit: a :class:`Unit`, its word, or its text ('N*m', 'mm/s^2').
+    :param status: reserved, 0.
+    :raises ValueRangeError: the unit's text is none, or the values are no list of numbers.
+    """
+
+    __slots__ = ('status', 'unit', 'values')
+    type_name = 'SENSOR'
+
+    def __init__(self, values: ArrayLike, unit: int | str = 0, status: int = 0) -> None:
+        try:
+            self.values = np.asarray(values, _VALUE)
+        except (TypeError, ValueError) as error:
+            raise ValueRangeError(f'SENSOR values {values!r}: {error}') from None
+        self.unit = Unit.parse(unit) if isinstance(unit, str) else Unit(unit)
+        self.status = status
+
+    @classmethod
+    def unpack(cls, content: memoryview) -> Sensor:
+        """Return the numbers of 10 bytes and 8 each."""
+        check_minimum_size('SENSOR', content, _LAYOUT.size)
+        count, status, unit = _LAYOUT.unpack_from(content)
+        size = _LAYOUT.size + count * _VALUE.itemsize
+        if len(content) != size:
+            raise ContentSizeError(
+                f'SENSOR of {count} numbers takes {size} bytes, got {len(content)}'
+            )
+        return cls(np.frombuffer(content[_LAYOUT.size :], _VALUE), unit, status)
+
+    def pack_parts(self) -> tuple[bytes, bytes]:
+        """Return 10 bytes and 8 a number."""
+        values = self.values
+        if values.ndim != 1 or len(values) > 255:
+            raise ValueRangeError(f'SENSOR values of shape {values.shape}; 0 to 255 are allowed')
+        if not 0 <= self.status <= 255:
+            raise ValueRangeError(f'SENSOR status {self.status}: 0 to 255 are allowed')
+        if not 0 <= self.unit < 2**64:
+            raise ValueRangeError(f'SENSOR unit {int(self.unit)}: an unsigned 64-bit number')
+        return _LAYOUT.pack(len(values), self.status, self.unit), values.tobytes()
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sensor):
+            return NotImplemented
+        return (self.unit, self.status) == (other.unit, other.status) and wire.same_array(
+            self.values, other.values
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f'Sensor({self.values.tolist()}, {str(self.unit)!r}, status={self.status})'
+
+
+@register
+class GetSensor(Get):
+    """GET_SENSOR: asks for what a sensor reads. Empty."""
+
+    __slots__ = ()
+    type_name = 'GET_SENSOR'
+    subject = 'SENSOR'
+
+
+@register
+@dataclass(slots=True)
+class StartSensor(Start):
+    """
+    STT_SENSOR: asks for a stream of what a sensor reads. Empty, or 1 byte.
+
+    :ivar status: ``sensordata.md`` has a status here, 0 for success and 1 for error; or none.
+    """
+
+    type_name = 'STT_SENSOR'
+    subject = 'SENSOR'
+
+    status: int | None = None
+
+    @classmethod
+    def unpack(cls, content: memoryview) -> StartSensor:
+        """Return the query of no or 1 byte."""
+        if len(content) > 1:
+            raise ContentSizeError(f'STT_SENSOR takes 0 bytes or 1, got {len(content)}')
+        return cls(content[0] if len(content) else None)
+
+    def pack_parts(self) -> tuple[bytes, ...]:
+        """Return no or 1 byte."""
+        if self.status is None:
+            return ()
+        if not 0 <= self.status <= 255:
+            raise ValueRangeError(f'STT_SENSOR status {self.status}: 0 to 255 are allowed')
+        return (bytes((self.status,)),)
+
+
+@register
+class StopSensor(Stop):
+    """STP_SENSOR: asks for no more of what a sensor reads. Empty."""
+
+    __slots__ = ()
+    type_name = 'STP_SENSOR'
+    subject = 'SENSOR'
+
+
+@register
+class SensorReply(Reply):
+    """RTS_SENSOR: answers GET_SENSOR, STT_SENSOR and STP_SENSOR. 1 byte."""
+
+    __slots__ = ()
+    type_name = 'RTS_SENSOR'
+    subject = 'SENSOR'

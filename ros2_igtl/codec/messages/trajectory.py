@@ -1,0 +1,86 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""TRAJ: planned trajectories. Source: ``trajectory.md``, ``igtl_trajectory.h``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import IntEnum
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ros2_igtl.codec import wire
+from ros2_igtl.codec.messages.companions import Get, Reply
+from ros2_igtl.codec.messages.elements import ElementList
+from ros2_igtl.codec.registry import register
+from ros2_igtl.codec.wire import F32, U8, Char20, Char32, Char64, F32x3, U8x4
+
+
+class TrajectoryType(IntEnum):
+    """Which ends of a trajectory mean something; both are always there."""
+
+    ENTRY = 1
+    TARGET = 2
+    ENTRY_TARGET = 3
+
+
+class _TrajectoryElement(NamedTuple):
+    name: Char64
+    group: Char32
+    trajectory_type: U8  # igtl_trajectory.h says int8
+    reserved: U8  # 0
+    rgba: U8x4
+    entry: F32x3  # millimetres
+    target: F32x3  # millimetres
+    size: F32  # millimetres; trajectory.md calls it a diameter, igtl_trajectory.h a radius
+    owner: Char20  # device name of the image it belongs to
+
+
+@register
+class Trajectory(ElementList):
+    """
+    A list of trajectories, a structured array that views the received bytes. 150 bytes each.
+
+    :ivar trajectories: shape (n,), dtype :attr:`dtype`: name, group (bytes), trajectory_type (u1,
+        a :class:`TrajectoryType`), reserved (u1), rgba (4 of u1), entry and target (3 of f4,
+        millimetres), size (f4, millimetres), owner (bytes).
+    """
+
+    __slots__ = ()
+    type_name = 'TRAJ'
+    dtype: ClassVar[np.dtype[Any]] = wire.dtype_of(_TrajectoryElement)
+
+    @property
+    def trajectories(self) -> NDArray[Any]:
+        """The elements."""
+        return self.elements
+
+    @classmethod
+    def from_trajectories(cls, trajectories: Iterable[Mapping[str, Any]]) -> Trajectory:
+        """
+        Return the list of trajectories given by field name; what is missing is empty or zero.
+
+        :raises NameTooLongError: a name fills its field (63, 31, 19 bytes are allowed).
+        :raises ValueRangeError: a field is unknown or its value does not fit.
+        """
+        return cls(cls.array_of(trajectories))
+
+
+@register
+class GetTrajectory(Get):
+    """GET_TRAJ: asks for a list of trajectories. Empty."""
+
+    __slots__ = ()
+    type_name = 'GET_TRAJ'
+    subject = 'TRAJ'
+
+
+@register
+class TrajectoryReply(Reply):
+    """RTS_TRAJ: answers GET_TRAJ. 1 byte."""
+
+    __slots__ = ()
+    type_name = 'RTS_TRAJ'
+    subject = 'TRAJ'
