@@ -10,8 +10,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from ros2_igtl import codec
+from ros2_igtl.codec.messages.elements import ElementList
 
 LONGEST_SUMMARY = 160
+SHOWN = 5  # elements of a list
 
 
 def escaped(text: str) -> str:
@@ -95,13 +97,11 @@ def _(content: codec.Position) -> str:
 
 @summary.register
 def _(content: codec.Image) -> str:
-    size = 'x'.join(map(str, content.size))
-    words = f'{size} {codec.ScalarType(content.scalar_type).name.lower()}'
+    words = f'{_times(content.size)} {codec.ScalarType(content.scalar_type).name.lower()}'
     if content.components > 1:
         words += f' x {content.components} components'
     if not content.is_whole:
-        sub_size = 'x'.join(map(str, content.sub_size))
-        words += f', part {sub_size} at {tuple(content.offset)}'
+        words += f', part {_times(content.sub_size)} at {tuple(content.offset)}'
     centre, spacing = _numbers(content.position), _numbers(content.spacing)
     return f'{words}, spacing {spacing} mm, centre {centre} mm'
 
@@ -120,14 +120,86 @@ def _(content: codec.Capability) -> str:
 
 @summary.register
 def _(content: codec.Point) -> str:
-    names = [codec.text(name) for name in content.points['name'][:5]]
-    return _counted(len(content.points), 'point', names)
+    return _named(content, 'point', 'points')
 
 
 @summary.register
 def _(content: codec.TrackingData) -> str:
-    names = [codec.text(name) for name in content.tools['name'][:5]]
-    return _counted(len(content.tools), 'tool', names)
+    return _named(content, 'tool', 'tools')
+
+
+@summary.register
+def _(content: codec.QuaternionTrackingData) -> str:
+    return _named(content, 'tool', 'tools')
+
+
+@summary.register
+def _(content: codec.Trajectory) -> str:
+    return _named(content, 'trajectory', 'trajectories')
+
+
+@summary.register
+def _(content: codec.ImageMeta) -> str:
+    return _named(content, 'image', 'images')
+
+
+@summary.register
+def _(content: codec.LabelMeta) -> str:
+    return _named(content, 'label', 'labels')
+
+
+@summary.register
+def _(content: codec.VideoMeta) -> str:
+    return _named(content, 'video', 'videos')
+
+
+@summary.register
+def _(content: codec.Sensor) -> str:
+    more = ', ...' if len(content.values) > SHOWN else ''
+    numbers = ', '.join(f'{value:.6g}' for value in content.values[:SHOWN].tolist())
+    return f'({numbers}{more}) {content.unit}'
+
+
+@summary.register
+def _(content: codec.NDArray) -> str:
+    return f'{_times(content.array.shape) or "one"} {content.array.dtype.name}'
+
+
+@summary.register
+def _(content: codec.ColorTable) -> str:
+    colours = 'rgb' if content.table.ndim == 2 else content.table.dtype.name
+    return f'{len(content.table)} entries {colours}'
+
+
+@summary.register
+def _(content: codec.PolyData) -> str:
+    words = [_count(len(content.points), 'point', 'points')]
+    for cells, one, many in (
+        (content.vertices, 'vertex', 'vertices'),
+        (content.lines, 'line', 'lines'),
+        (content.polygons, 'polygon', 'polygons'),
+        (content.triangle_strips, 'triangle strip', 'triangle strips'),
+        (content.attributes, 'attribute', 'attributes'),
+    ):
+        if len(cells):
+            words.append(_count(len(cells), one, many))
+    return ', '.join(words)
+
+
+@summary.register
+def _(content: codec.Video) -> str:
+    colour = ' grey' if content.is_grayscale else ''
+    frame_type = codec.FrameType(content.frame_type).name.lower()
+    return (
+        f'{_times(content.size)} {content.fourcc!r}{colour}, {frame_type} frame, '
+        f'{memoryview(content.data).nbytes} bytes'
+    )
+
+
+@summary.register
+def _(content: codec.Bind) -> str:
+    names = [f'{child.type_name} {child.device_name!r}' for child in content.children[:SHOWN]]
+    return _counted(len(content.children), 'child', 'children', names)
 
 
 @summary.register
@@ -145,6 +217,19 @@ def _(content: codec.Unknown) -> str:
     return f'{len(content.body)} bytes of an unknown type'
 
 
-def _counted(count: int, noun: str, first_names: list[str]) -> str:
+def _times(sizes: Iterable[int]) -> str:
+    return 'x'.join(map(str, sizes))
+
+
+def _named(content: ElementList, one: str, many: str) -> str:
+    names = [codec.text(name) for name in content.elements['name'][:SHOWN]]
+    return _counted(len(content), one, many, names)
+
+
+def _count(count: int, one: str, many: str) -> str:
+    return f'{count} {one if count == 1 else many}'
+
+
+def _counted(count: int, one: str, many: str, first_names: list[str]) -> str:
     names = ', '.join(first_names) + (', ...' if count > len(first_names) else '')
-    return f'{count} {noun}{"" if count == 1 else "s"}: {names}'
+    return f'{_count(count, one, many)}: {names}'

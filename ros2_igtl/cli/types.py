@@ -30,4 +30,5 @@ def run(arguments: argparse.Namespace) -> int:
 def _first_sentence(docstring: str) -> str:
     first_paragraph = ' '.join(docstring.strip().split('\n\n')[0].split())
     words = re.sub(r'(:\w+:)?`+([^`]*)`+', r'\2', first_paragraph)  # reStructuredText's quotes
+    words = re.sub(r'^[A-Z_]+: ', '', words)  # the type name, which is there already
     return words.split('. ')[0].rstrip('.')

@@ -17,3 +17,4 @@ def test_every_type_has_a_line_of_its_own(capsys: pytest.CaptureFixture[str]) ->
     for line in lines:
         assert len(line.split()) > 3
         assert '`' not in line
+    assert 'STT_VIDEO    asks for a video stream' in lines
