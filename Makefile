@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # UNDERLAY=kilted runs any of these on the wheels of ROS 2 Kilted, where no ROS 2 is sourced.
 export UNDERLAY ?= jazzy
+# What ROS and matplotlib keep in the home folder stays in the checkout.
+export ROS_LOG_DIR ?= $(CURDIR)/.build/log
+export MPLCONFIGDIR ?= $(CURDIR)/.build/matplotlib
 
 python := ./with-ros python
 
