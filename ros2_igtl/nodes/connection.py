@@ -99,8 +99,7 @@ class BridgeConnection:
             sender.destroy()
         self.senders.clear()
         self._endpoint.stop()
-        if self._io_thread.is_running:
-            self._io_thread.call(self.inbound.release)
+        self._io_thread.call(self.inbound.release)
         self.inbound.destroy()
 
     @property
@@ -111,8 +110,7 @@ class BridgeConnection:
     def follow_publishers(self) -> None:
         """Let the subscriptions follow their publishers' quality of service."""
         for sender in self.senders:
-            if isinstance(sender, TopicSender):
-                sender.follow()
+            sender.follow()
 
     def _send(self, message: codec.Message, traffic: str) -> int:
         if not self._endpoint.sessions:

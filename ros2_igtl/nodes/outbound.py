@@ -65,6 +65,9 @@ class Sender(ABC):
         """Where it comes from, for people."""
         return self.row.ros_topic_name or 'tf'
 
+    def follow(self) -> None:  # noqa: B027
+        """Follow the publishers' quality of service; of tf it is always the same."""
+
     @abstractmethod
     def destroy(self) -> None:
         """Stop."""
