@@ -15,6 +15,7 @@ OpenIGTLink messages as values and bytes. No socket, no thread, no clock, no ROS
 """
 
 from ros2_igtl.codec import timestamp
+from ros2_igtl.codec.compose import compose
 from ros2_igtl.codec.connection import NEED_DATA, Connection, Limits
 from ros2_igtl.codec.describe import describe
 from ros2_igtl.codec.errors import (
@@ -266,6 +267,7 @@ __all__ = [
     'VideoMeta',
     'VideoMetaReply',
     'VideoReply',
+    'compose',
     'describe',
     'pack',
     'pack_parts',

@@ -4,105 +4,153 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import math
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ros2_igtl.codec import timestamp, wire
+from ros2_igtl.codec import messages, timestamp, wire
 from ros2_igtl.codec.crc import crc64
+from ros2_igtl.codec.errors import ValueRangeError
 from ros2_igtl.codec.message import Message
-from ros2_igtl.codec.messages import Attribute, Cells, Unit
-from ros2_igtl.codec.metadata import EncodedText
+from ros2_igtl.codec.metadata import EncodedText, encode_text
 from ros2_igtl.codec.registry import Content
 
 LONGEST_ARRAY = 256
 """Numbers of an array that are said one by one; a SENSOR has at most 255."""
 
 
-def describe(message: Message) -> dict[str, Any]:
+def describe(message: Message, *, data: bool = False) -> dict[str, Any]:
     """
     Return everything a message says, as values that JSON knows.
 
     Numbers that JSON lacks (NaN, infinities) become their names as text, complex numbers a list of
     two. Bulk data (pixels, bit streams, bodies of unknown types, arrays of more than
     :data:`LONGEST_ARRAY` numbers) become their size and CRC-64.
+
+    :param data: say bulk data in base64 too, and keep in texts what is no text, so that
+        :func:`compose` makes the same message of it.
     """
+    say = _Speaker(data)
     return {
         'type_name': message.type_name,
-        'device_name': _plain(message.device_name),
+        'device_name': say.text(message.device_name),
         'timestamp': message.timestamp,
         'time_s': timestamp.to_nanoseconds(message.timestamp) / timestamp.NANOSECONDS_PER_SECOND,
         'header_version': message.header_version,
         'message_id': message.message_id,
-        'metadata': {_plain(key): _plain(value) for key, value in message.metadata.items()},
-        'content': _content(message.content),
+        'metadata': {say.text(key): say.value(value) for key, value in message.metadata.items()},
+        'content': say.content(message.content),
     }
 
 
-def _content(content: Any) -> dict[str, Any]:
-    if hasattr(content, '_fields'):
-        names = list(content._fields)
-    elif dataclasses.is_dataclass(content):
-        names = [field.name for field in dataclasses.fields(content)]
-    else:
-        slots = [getattr(base, '__slots__', ()) for base in type(content).__mro__]
-        names = sorted({name for group in slots for name in group} - {'type_name'})
-    said = {name: _plain(getattr(content, name)) for name in names if name != 'raw'}
-    return {**said, 'text': _plain(content.text)} if 'raw' in names else said
+def field_names(content_class: Any) -> list[str]:
+    """Return the names of the fields of a content class, in order where it has one."""
+    if hasattr(content_class, '_fields'):
+        return list(content_class._fields)
+    if dataclasses.is_dataclass(content_class):
+        return [field.name for field in dataclasses.fields(content_class)]
+    slots = [getattr(base, '__slots__', ()) for base in content_class.__mro__]
+    return sorted({name for group in slots for name in group} - {'type_name'})
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, Enum):
-        return value.name
-    if isinstance(value, EncodedText):
-        return {'text': str(value), 'encoding': value.encoding}
-    if isinstance(value, (str, Unit)):
-        return str(value).encode('utf-8', 'surrogateescape').decode('utf-8', 'backslashreplace')
-    if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
-    if value is None or isinstance(value, (bool, int)):
-        return value
-    if isinstance(value, complex):
-        return [_plain(value.real), _plain(value.imag)]
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if isinstance(value, (np.ndarray, np.generic)):
-        return _array(value)
-    return _object(value)
+@dataclass
+class _Speaker:
+    """
+    How things are said.
+
+    :ivar data: whether bulk data are said in full.
+    """
+
+    data: bool
+
+    def content(self, content: Any) -> dict[str, Any]:
+        names = field_names(type(content))
+        typed = isinstance(content, (messages.NDArray, messages.ColorTable))
+        say = self.typed if typed else self.value
+        said = {name: say(getattr(content, name)) for name in names if name != 'raw'}
+        if 'raw' in names:
+            said.update(self.encoded(content.text, content.raw, content.encoding))
+        return said
+
+    def value(self, value: Any) -> Any:
+        if isinstance(value, Enum):
+            return value.name
+        if isinstance(value, EncodedText):
+            return self.encoded(value, value.raw, value.encoding)
+        if isinstance(value, (str, messages.Unit)):
+            return self.text(str(value))
+        if isinstance(value, float):
+            return value if math.isfinite(value) else str(value)
+        if value is None or isinstance(value, (bool, int)):
+            return value
+        if isinstance(value, complex):
+            return [self.value(value.real), self.value(value.imag)]
+        if isinstance(value, (list, tuple)):
+            return [self.value(item) for item in value]
+        if isinstance(value, (np.ndarray, np.generic)):
+            return self.array(value)
+        return self.object(value)
+
+    def text(self, text: str) -> str:
+        if self.data:
+            return text
+        return text.encode('utf-8', 'surrogateescape').decode('utf-8', 'backslashreplace')
+
+    def encoded(self, text: str, raw: bytes, encoding: int) -> dict[str, Any]:
+        said: dict[str, Any] = {'text': self.text(str(text)), 'encoding': encoding}
+        if self.data and not _stands_for(str(text), raw, encoding):
+            said['base64'] = base64.b64encode(raw).decode()
+        return said
+
+    def array(self, value: Any) -> Any:
+        if value.dtype.names:
+            names = value.dtype.names
+            return [{name: self.value(element[name]) for name in names} for element in value]
+        if value.dtype.kind == 'S':
+            return self.text(wire.text(bytes(value)))
+        if value.size > LONGEST_ARRAY or (not value.size and value.ndim > 1):
+            return self.typed(value)
+        return self.value(value.tolist())
+
+    def typed(self, array: NDArray[Any]) -> dict[str, Any]:
+        """Return an array whose type is not known from where it stands, or a long one."""
+        said: dict[str, Any] = {'shape': list(array.shape), 'dtype': array.dtype.str}
+        if array.size <= LONGEST_ARRAY:
+            return {**said, 'values': self.value(array.tolist())}
+        return {**said, **self.bulk(np.ascontiguousarray(array).reshape(-1).view(np.uint8))}
+
+    def bulk(self, data: Any) -> dict[str, Any]:
+        view = memoryview(data).cast('B')
+        said: dict[str, Any] = {'bytes': len(view), 'crc64': f'{crc64(view):016x}'}
+        if self.data:
+            said['base64'] = base64.b64encode(view).decode()
+        return said
+
+    def object(self, value: Any) -> Any:
+        if isinstance(value, Message):  # a child
+            return {
+                'type_name': value.type_name,
+                'device_name': self.text(value.device_name),
+                'content': self.content(value.content),
+            }
+        if isinstance(value, (messages.Attribute, Content)):
+            return self.content(value)
+        if isinstance(value, messages.Cells):
+            if len(value.words) > LONGEST_ARRAY:
+                return {'cells': len(value), **self.typed(value.words)}
+            return [row.tolist() for row in value.rows()]
+        return self.bulk(value)
 
 
-def _array(value: Any) -> Any:
-    if value.dtype.names and value.ndim:
-        return [{name: _plain(element[name]) for name in value.dtype.names} for element in value]
-    if value.dtype.kind == 'S':
-        return _plain(wire.text(bytes(value)))
-    return _plain(value.tolist()) if value.size <= LONGEST_ARRAY else _bulk_array(value)
-
-
-def _bulk_array(array: NDArray[Any]) -> dict[str, Any]:
-    return {'shape': list(array.shape), 'dtype': array.dtype.str, **_bulk(wire.big_endian(array))}
-
-
-def _bulk(data: Any) -> dict[str, Any]:
-    view = memoryview(data).cast('B')
-    return {'bytes': len(view), 'crc64': f'{crc64(view):016x}'}
-
-
-def _object(value: Any) -> Any:
-    if isinstance(value, Message):  # a child
-        return {
-            'type_name': value.type_name,
-            'device_name': _plain(value.device_name),
-            'content': _content(value.content),
-        }
-    if isinstance(value, (Attribute, Content)):
-        return _content(value)
-    if isinstance(value, Cells):
-        if len(value.words) > LONGEST_ARRAY:
-            return {'cells': len(value), **_bulk_array(value.words)}
-        return _plain([row.tolist() for row in value.rows()])
-    return _bulk(value)
+def _stands_for(text: str, raw: bytes, encoding: int) -> bool:
+    """Return whether the bytes of a text are those that writing it gives."""
+    try:
+        return encode_text(text, encoding)[0] == raw
+    except ValueRangeError:
+        return False

@@ -61,10 +61,19 @@ SMALL = [
         codec.Sensor([1.0, math.nan], 'mm/s^2'),
         {'values': [1, 'nan'], 'unit': 'mm/s^2', 'status': 0},
     ),
-    (codec.NDArray(np.array([[1, 2]], '>i2')), {'array': [[1, 2]]}),
-    (codec.NDArray(np.array([1 + 2j, complex(0, math.inf)])), {'array': [[1, 2], [0, 'inf']]}),
-    (codec.NDArray(np.array(7, 'u1')), {'array': 7}),
-    (codec.ColorTable(np.zeros(256, 'u1')), {'table': [0] * 256}),
+    (
+        codec.NDArray(np.array([[1, 2]], '>i2')),
+        {'array': {'shape': [1, 2], 'dtype': '>i2', 'values': [[1, 2]]}},
+    ),
+    (
+        codec.NDArray(np.array([1 + 2j, complex(0, math.inf)], '>c16')),
+        {'array': {'shape': [2], 'dtype': '>c16', 'values': [[1, 2], [0, 'inf']]}},
+    ),
+    (codec.NDArray(np.array(7, 'u1')), {'array': {'shape': [], 'dtype': '|u1', 'values': 7}}),
+    (
+        codec.ColorTable(np.zeros(256, 'u1')),
+        {'table': {'shape': [256], 'dtype': '|u1', 'values': [0] * 256}},
+    ),
     (
         codec.PolyData(
             [[0, 0, 1]],

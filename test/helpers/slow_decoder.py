@@ -309,7 +309,7 @@ def video_meta(content: bytes) -> dict[str, Any]:
 
 def color_table(content: bytes) -> dict[str, Any]:
     assert content[:2] == b'\3\3'  # what the golden messages have
-    return {'table': list(content[2:])}
+    return {'table': {'shape': [256], 'dtype': '|u1', 'values': list(content[2:])}}
 
 
 def nd_array(content: bytes) -> dict[str, Any]:
@@ -319,7 +319,7 @@ def nd_array(content: bytes) -> dict[str, Any]:
     values: list[Any] = [f64(content, offset) for offset in range(start, len(content), 8)]
     for size in sizes[:0:-1]:  # innermost lists first
         values = [values[first : first + size] for first in range(0, len(values), size)]
-    return {'array': values}
+    return {'array': {'shape': sizes, 'dtype': '>f8', 'values': values}}
 
 
 def sensor(content: bytes) -> dict[str, Any]:

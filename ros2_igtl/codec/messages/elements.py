@@ -17,7 +17,7 @@ from ros2_igtl.codec.registry import Content, check_multiple
 _E = TypeVar('_E', bound='ElementList')
 
 
-def _fit(values: list[Any], dtype: np.dtype[Any], field: str) -> Any:
+def fit(values: list[Any], dtype: np.dtype[Any], field: str) -> Any:
     """
     Return the values of one field as the field holds them; numpy alone would cut, wrap or repeat.
 
@@ -95,7 +95,7 @@ class ElementList(Content):
             given = [index for index, row in enumerate(rows) if field in row]
             values = [rows[index][field] for index in given]
             if values:
-                array[field][given] = _fit(values, dtype, f'{cls.type_name} {field}')
+                array[field][given] = fit(values, dtype, f'{cls.type_name} {field}')
         return array
 
     def __len__(self) -> int:
