@@ -12,6 +12,7 @@ from typing import BinaryIO, Literal, NamedTuple
 
 from ros2_igtl import codec
 from ros2_igtl.cli import text
+from ros2_igtl.cli.errors import UsageError
 from ros2_igtl.codec.connection import NeedData
 from ros2_igtl.codec.header import HEADER, HEADER_SIZE, Header
 
@@ -35,10 +36,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument('file', metavar='FILE', help='the file, or - for standard input')
     parser.add_argument('--json', action='store_true', help='print JSON, one object a line')
+    parser.add_argument(
+        '--data',
+        action='store_true',
+        help='with --json: print bulk data such as pixels too, as `igtl pack` needs them',
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print all messages; 1 if one was rejected."""
+    if arguments.data and not arguments.json:
+        raise UsageError('--data is for --json')
     exit_code = 0
     with contextlib.ExitStack() as stack:
         if arguments.file == '-':
@@ -49,7 +57,8 @@ def run(arguments: argparse.Namespace) -> int:
             if isinstance(result, codec.DecodeError):
                 exit_code = 1
             if arguments.json:
-                print(text.json_line(result, offset=offset, size=size), flush=True)
+                line = text.json_line(result, data=arguments.data, offset=offset, size=size)
+                print(line, flush=True)
             else:
                 print(f'{offset:10} {size:9} {text.line(result)}', flush=True)
     return exit_code

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from ros2_igtl.cli import dump, listen, send, simulate, types
+from ros2_igtl.cli import dump, listen, pack, send, simulate, types
 from ros2_igtl.cli.errors import UsageError
 from ros2_igtl.codec import CodecError
 
@@ -19,6 +19,7 @@ VERBS: dict[str, ModuleType] = {
     'listen': listen,
     'send': send,
     'dump': dump,
+    'pack': pack,
     'simulate': simulate,
     'types': types,
 }

@@ -37,10 +37,13 @@ def line(result: codec.Message | codec.DecodeError) -> str:
     return f'{escaped(type_name):12} {escaped(device_name):20} {_stamp(timestamp):>20} {said}'
 
 
-def json_line(result: codec.Message | codec.DecodeError, **more: object) -> str:
+def json_line(
+    result: codec.Message | codec.DecodeError, *, data: bool = False, **more: object
+) -> str:
     """
     Return a message, or one that was refused, as one line of JSON.
 
+    :param data: say bulk data in full, so that `igtl pack` makes the same message of it.
     :param more: what else the line says, before it.
     """
     if isinstance(result, codec.DecodeError):
@@ -52,7 +55,7 @@ def json_line(result: codec.Message | codec.DecodeError, **more: object) -> str:
             'error': str(result),
         }
     else:
-        described = codec.describe(result)
+        described = codec.describe(result, data=data)
     return json.dumps({**more, **described})
 
 
