@@ -40,8 +40,13 @@ class Graph:
         self._executor.add_node(self.user)
         self.stack = ExitStack()
         self._bridges: list[BridgeNode] = []
-        self._thread = threading.Thread(target=self._executor.spin, daemon=True)
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._spin, daemon=True)
         self._thread.start()
+
+    def _spin(self) -> None:
+        while not self._ended.is_set():
+            self._executor.spin_once()
 
     def add_bridge(
         self, mode: str, parameters: dict[str, Any], name: str = 'bridge', autostart: bool = True
@@ -72,10 +77,15 @@ class Graph:
 
     def remove_bridge(self, node: BridgeNode) -> None:
         """Close and destroy a bridge node."""
+
+        def close() -> None:
+            node.close()
+            self._executor.remove_node(node)
+
         self._bridges.remove(node)
-        self.call(node.close)
-        self._executor.remove_node(node)
-        node.destroy_node()
+        self.call(close)
+        # in a later turn of the executor, which no longer waits for anything of the node
+        self.call(node.destroy_node)
 
     def subscribe(
         self,
@@ -118,8 +128,10 @@ class Graph:
         self.stack.close()
         for node in list(self._bridges):
             self.remove_bridge(node)
-        self._executor.shutdown()
+        # an executor that is shut down while it spins fails in its thread
+        self.call(self._ended.set)
         self._thread.join(5.0)
+        self._executor.shutdown()
         self.user.destroy_node()
         rclpy.shutdown(context=self.context)
         # Nodes are in cycles, and each that waits for the collector keeps its participant and
