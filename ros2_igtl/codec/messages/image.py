@@ -12,7 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ros2_igtl.codec import wire
-from ros2_igtl.codec.errors import ContentSizeError, ContentValueError, ValueRangeError
+from ros2_igtl.codec.errors import (
+    CodecError,
+    ContentSizeError,
+    ContentValueError,
+    ValueRangeError,
+)
 from ros2_igtl.codec.messages.companions import Get, Reply, Start, Stop
 from ros2_igtl.codec.messages.transform import pack_floats
 from ros2_igtl.codec.registry import Content, check_minimum_size, register
@@ -63,6 +68,12 @@ _DTYPES = {
     for scalar, code in _SCALAR_CODES.items()
     for endian in Endian
 }
+# By the three numbers on the wire, with the bytes of a component; an enumeration takes longer.
+_FORMATS = {
+    (scalar.value, endian.value, coordinate.value): (scalar, endian, coordinate, dtype.itemsize)
+    for (scalar, endian), dtype in _DTYPES.items()
+    for coordinate in CoordinateSystem
+}
 _SCALARS = {np.dtype(code): scalar for scalar, code in _SCALAR_CODES.items()}
 
 
@@ -98,16 +109,66 @@ class _ImageHeader(NamedTuple):
 _LAYOUT = wire.struct_of(_ImageHeader)
 
 
-def is_part(offset: Indices, sub_size: Indices, size: Indices) -> bool:
-    """Return whether a part lies within a whole whose sizes fit their fields."""
-    return all(
-        first >= 0 and part > 0 and first + part <= whole <= 0xFFFF
-        for first, part, whole in zip(offset, sub_size, size, strict=True)
+class Picture(Content):
+    """
+    What IMAGE and VIDEO share: data of a part of a grid that lies in space.
+
+    :ivar data: any contiguous bytes-like object.
+    """
+
+    __slots__ = (
+        'axes',
+        'coordinate',
+        'data',
+        'endian',
+        'offset',
+        'position',
+        'size',
+        'sub_size',
     )
+    axes: tuple[float, ...]
+    coordinate: CoordinateSystem
+    data: Any
+    endian: Endian
+    offset: Indices
+    position: tuple[float, ...]
+    size: Indices
+    sub_size: Indices
+
+    def check_part(self, error: type[CodecError]) -> None:
+        """
+        Hold the part to the whole, and the whole to its fields.
+
+        :raises error: the part does not lie within the whole.
+        """
+        i, j, k = self.offset
+        di, dj, dk = self.sub_size
+        ri, rj, rk = self.size
+        if not (
+            0 <= i < i + di <= ri <= 0xFFFF
+            and 0 <= j < j + dj <= rj <= 0xFFFF
+            and 0 <= k < k + dk <= rk <= 0xFFFF
+        ):
+            raise error(
+                f'{self.type_name} of {self.size} has a part of {self.sub_size} at {self.offset}; '
+                'sizes of 1 to 65535 and a part within the whole are allowed'
+            )
+
+    def __eq__(self, other: object) -> bool:
+        if type(self) is not type(other):
+            return NotImplemented
+        mine, others = memoryview(self.data).cast('B'), memoryview(other.data).cast('B')
+        return self._header() == other._header() and mine == others
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def _header(self) -> tuple[Any, ...]:
+        names = (*Picture.__slots__, *self.__slots__)
+        return tuple(getattr(self, name) for name in names if name != 'data')
 
 
 @register
-class Image(Content):
+class Image(Picture):
     """
     An image of up to three dimensions, or a part of one. 72 bytes and the pixels.
 
@@ -125,18 +186,7 @@ class Image(Content):
     :param sub_size: size of the part; None for the whole image.
     """
 
-    __slots__ = (
-        'axes',
-        'components',
-        'coordinate',
-        'data',
-        'endian',
-        'offset',
-        'position',
-        'scalar_type',
-        'size',
-        'sub_size',
-    )
+    __slots__ = ('components', 'scalar_type')
     type_name = 'IMAGE'
     bulk_offset = _LAYOUT.size
 
@@ -229,8 +279,14 @@ class Image(Content):
         """Whether the part is the whole image."""
         return self.sub_size == self.size
 
-    def _byte_count(self) -> int:
-        return math.prod(self.sub_size) * self.components * self.dtype.itemsize
+    def _check_size(self, item_size: int, size: int, error: type[CodecError]) -> None:
+        i, j, k = self.sub_size
+        expected = i * j * k * self.components * item_size
+        if size != expected:
+            raise error(
+                f'IMAGE part of {self.sub_size}, {self.components} x {self.dtype} takes '
+                f'{expected} bytes of pixels, got {size}'
+            )
 
     @classmethod
     def unpack(cls, content: memoryview) -> Image:
@@ -248,58 +304,46 @@ class Image(Content):
         :raises ContentSizeError: there are more or fewer pixels than announced.
         """
         values = _LAYOUT.unpack(fixed)
-        version, components, scalar_type, endian, coordinate = values[:5]
-        if version != 1:
-            raise ContentValueError(f'IMAGE version is {version}, 1 is allowed')
+        components = values[1]
+        if values[0] != 1:
+            raise ContentValueError(f'IMAGE version is {values[0]}, 1 is allowed')
         if not components:
             raise ContentValueError('IMAGE has 0 components, 1 to 255 are allowed')
-        try:
-            self = cls(
-                bulk,
-                values[5:8],
-                ScalarType(scalar_type),
-                components,
-                Endian(endian),
-                CoordinateSystem(coordinate),
-                values[8:17],
-                values[17:20],
-                values[20:23],
-                values[23:26],
-            )
-        except ValueError as error:
-            raise ContentValueError(f'IMAGE: {error}') from None
-        if not is_part(self.offset, self.sub_size, self.size):
-            raise ContentValueError(
-                f'IMAGE of {self.size} has a part of {self.sub_size} at {self.offset}'
-            )
-        if len(bulk) != self._byte_count():
-            raise ContentSizeError(
-                f'IMAGE part of {self.sub_size}, {components} x {self.dtype} takes '
-                f'{self._byte_count()} bytes of pixels, got {len(bulk)}'
-            )
+        scalar_type, endian, coordinate, item_size = _find_format(
+            values[2], values[3], values[4], ContentValueError
+        )
+        self = cls(
+            bulk,
+            values[5:8],
+            scalar_type,
+            components,
+            endian,
+            coordinate,
+            values[8:17],
+            values[17:20],
+            values[20:23],
+            values[23:26],
+        )
+        self.check_part(ContentValueError)
+        self._check_size(item_size, len(bulk), ContentSizeError)
         return self
 
     def pack_parts(self) -> tuple[Any, Any]:
         """Return 72 bytes and the pixels' own buffer."""
         data = memoryview(self.data).cast('B')
-        if not is_part(self.offset, self.sub_size, self.size):
-            raise ValueRangeError(
-                f'IMAGE of {self.size} has a part of {self.sub_size} at {self.offset}; '
-                'sizes of 1 to 65535 and a part within the whole are allowed'
-            )
+        self.check_part(ValueRangeError)
         if not 1 <= self.components <= 255:
             raise ValueRangeError(f'IMAGE has {self.components} components, 1 to 255 are allowed')
-        if len(data) != self._byte_count():
-            raise ValueRangeError(
-                f'IMAGE part of {self.sub_size}, {self.components} x {self.dtype} takes '
-                f'{self._byte_count()} bytes of pixels, got {len(data)}'
-            )
+        scalar_type, endian, coordinate, item_size = _find_format(
+            self.scalar_type, self.endian, self.coordinate, ValueRangeError
+        )
+        self._check_size(item_size, len(data), ValueRangeError)
         values = (
             1,
             self.components,
-            ScalarType(self.scalar_type),
-            Endian(self.endian),
-            CoordinateSystem(self.coordinate),
+            scalar_type,
+            endian,
+            coordinate,
             *self.size,
             *self.axes,
             *self.position,
@@ -308,23 +352,35 @@ class Image(Content):
         )
         return pack_floats(_LAYOUT, 'IMAGE', values), data
 
-    def _header(self) -> tuple[Any, ...]:
-        return tuple(getattr(self, name) for name in self.__slots__ if name != 'data')
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Image):
-            return NotImplemented
-        return self._header() == other._header() and memoryview(self.data).cast('B') == memoryview(
-            other.data
-        ).cast('B')
-
-    __hash__ = None  # type: ignore[assignment]
-
     def __repr__(self) -> str:
         return (
             f'Image(size={self.size}, {self.components} x {ScalarType(self.scalar_type).name}, '
             f'offset={self.offset}, sub_size={self.sub_size})'
         )
+
+
+def _find_format(
+    scalar_type: int, endian: int, coordinate: int, error: type[CodecError]
+) -> tuple[ScalarType, Endian, CoordinateSystem, int]:
+    """
+    Return what three numbers mean, and the bytes of a component.
+
+    :raises error: a number is none that the specification knows.
+    """
+    try:
+        return _FORMATS[scalar_type, endian, coordinate]
+    except KeyError:
+        kinds = (
+            (ScalarType, scalar_type),
+            (Endian, endian),
+            (CoordinateSystem, coordinate),
+        )
+        unknown = ', '.join(
+            f'{number} is not a valid {kind.__name__}'
+            for kind, number in kinds
+            if number not in kind._value2member_map_
+        )
+        raise error(f'IMAGE: {unknown}') from None
 
 
 @register

@@ -21,10 +21,23 @@ from ros2_igtl.codec import wire
 from ros2_igtl.codec.errors import ContentValueError, ValueRangeError
 from ros2_igtl.codec.messages.companions import Get, Reply, Start, Stop
 from ros2_igtl.codec.messages.elements import ElementList
-from ros2_igtl.codec.messages.image import CoordinateSystem, Endian, Indices, is_part
+from ros2_igtl.codec.messages.image import CoordinateSystem, Endian, Indices, Picture
 from ros2_igtl.codec.messages.transform import pack_floats
-from ros2_igtl.codec.registry import Content, check_minimum_size, check_size, register
-from ros2_igtl.codec.wire import F32, F64, I16, U8, U16, U32, Char4, Char64, F32x3, F32x3x3, U16x3
+from ros2_igtl.codec.registry import check_minimum_size, check_size, register
+from ros2_igtl.codec.wire import (
+    F32,
+    F64,
+    I16,
+    U8,
+    U16,
+    U32,
+    Buffer,
+    Char4,
+    Char64,
+    F32x3,
+    F32x3x3,
+    U16x3,
+)
 
 
 class FrameType(IntEnum):
@@ -71,7 +84,7 @@ _LAYOUT = wire.struct_of(_VideoHeader)
 
 
 @register
-class Video(Content):
+class Video(Picture):
     """
     A frame of a video, encoded. 76 bytes and the bit stream.
 
@@ -89,19 +102,7 @@ class Video(Content):
     :param sub_size: size of the part; None for the whole frame.
     """
 
-    __slots__ = (
-        'axes',
-        'coordinate',
-        'data',
-        'endian',
-        'fourcc',
-        'frame_type',
-        'is_grayscale',
-        'offset',
-        'position',
-        'size',
-        'sub_size',
-    )
+    __slots__ = ('fourcc', 'frame_type', 'is_grayscale')
     type_name = 'VIDEO'
     bulk_offset = _LAYOUT.size
 
@@ -168,19 +169,12 @@ class Video(Content):
             )
         except ValueError as error:
             raise ContentValueError(f'VIDEO: {error}') from None
-        if not is_part(self.offset, self.sub_size, self.size):
-            raise ContentValueError(
-                f'VIDEO of {self.size} has a part of {self.sub_size} at {self.offset}'
-            )
+        self.check_part(ContentValueError)
         return self
 
     def pack_parts(self) -> tuple[Any, Any]:
         """Return 76 bytes and the bit stream's own buffer."""
-        if not is_part(self.offset, self.sub_size, self.size):
-            raise ValueRangeError(
-                f'VIDEO of {self.size} has a part of {self.sub_size} at {self.offset}; '
-                'sizes of 1 to 65535 and a part within the whole are allowed'
-            )
+        self.check_part(ValueRangeError)
         frame_type = FrameType(self.frame_type)
         if self.is_grayscale and frame_type is FrameType.INVALID:
             raise ValueRangeError('VIDEO frame of type INVALID cannot say that it is grey')
@@ -197,18 +191,6 @@ class Video(Content):
             *self.sub_size,
         )
         return pack_floats(_LAYOUT, 'VIDEO', values), memoryview(self.data).cast('B')
-
-    def _header(self) -> tuple[Any, ...]:
-        return tuple(getattr(self, name) for name in self.__slots__ if name != 'data')
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Video):
-            return NotImplemented
-        return self._header() == other._header() and memoryview(self.data).cast('B') == memoryview(
-            other.data
-        ).cast('B')
-
-    __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         return (
@@ -267,7 +249,7 @@ class StartVideo(Start):
     interval: int = 50
 
     @classmethod
-    def unpack(cls, content: memoryview) -> StartVideo:
+    def unpack(cls, content: Buffer) -> StartVideo:
         """Return the query of 9 or 8 bytes."""
         if len(content) != _START.size - 1:
             check_size('STT_VIDEO', content, _START.size)
