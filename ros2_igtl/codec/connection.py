@@ -19,19 +19,21 @@ from typing import Any, Final, Literal
 from ros2_igtl.codec.errors import (
     DecodeError,
     ExtendedHeaderError,
-    FramingError,
     MessageError,
     TruncatedError,
 )
-from ros2_igtl.codec.header import EXTENDED_HEADER_SIZE, HEADER, HEADER_SIZE, Header, HeaderFields
+from ros2_igtl.codec.header import EXTENDED_HEADER_SIZE, HEADER_BY_START, HEADER_SIZE, Header
 from ros2_igtl.codec.message import (
+    ORIGINS,
     BodyLayout,
     Message,
-    check_header,
-    find_type,
+    Origin,
+    find_origin,
+    header_of,
     unpack_body,
     unpack_large,
 )
+from ros2_igtl.codec.wire import Buffer
 
 CrcPolicy = Literal['reject', 'warn', 'ignore']
 
@@ -115,9 +117,12 @@ class _Large:
     :param layout: None in header version 1, and where the whole body is one buffer.
     """
 
-    __slots__ = ('buffers', 'head', 'header', 'layout')
+    __slots__ = ('buffers', 'head', 'header', 'layout', 'origin')
 
-    def __init__(self, header: Header, head: bytes, layout: BodyLayout | None, step: int) -> None:
+    def __init__(
+        self, origin: Origin, header: Header, head: bytes, layout: BodyLayout | None, step: int
+    ) -> None:
+        self.origin = origin
         self.header = header
         self.head = head
         self.layout = layout
@@ -130,7 +135,9 @@ class _Large:
 
     def message(self, check_crc: bool) -> Message:
         bulk, tail = (part.data for part in self.buffers)
-        return unpack_large(self.header, self.head, bulk, tail, self.layout, check_crc)
+        return unpack_large(
+            self.origin, self.header, self.head, bulk, tail, self.layout, check_crc
+        )
 
 
 class Connection:
@@ -161,7 +168,7 @@ class Connection:
         self._large: _Large | None = None
         self._skip = 0  # bytes of a refused body still to come
         self._skip_error: MessageError | None = None
-        self._fatal: FramingError | None = None
+        self._fatal: DecodeError | None = None
 
     @property
     def idle(self) -> bool:
@@ -263,55 +270,53 @@ class Connection:
             return self._finish_large()
         if self._skip_error is not None:
             return self._finish_skip()
-        header: HeaderFields | None = self._header
-        if header is None:
-            if self._end - self._start < HEADER_SIZE:
-                return NEED_DATA
-            header = HEADER.unpack_from(self._scratch, self._start)
+        if self._end - self._start < HEADER_SIZE:
+            return NEED_DATA
+        start, timestamp, body_size, crc = HEADER_BY_START.unpack_from(self._scratch, self._start)
+        origin = ORIGINS.get(start)
+        if origin is None or body_size > self._max_body_size:
             try:
-                check_header(header, self._max_body_size)
-            except FramingError as error:
-                error.header = Header._make(header)
-                self._fatal = error
-                raise
-            except MessageError as error:
-                return self._refuse(error, Header._make(header))
-            if header[0] > self.peer_version:
-                self.peer_version = header[0]
+                origin = find_origin(start, (timestamp, body_size, crc), self._max_body_size)
+            except DecodeError as error:
+                return self._refuse(error, header_of(start, (timestamp, body_size, crc)))
+        if origin.version > self.peer_version:
+            self.peer_version = origin.version
         body_start = self._start + HEADER_SIZE
-        body_end = body_start + header[4]
-        if body_end > self._end or body_end - body_start > _SMALL_SIZE:
-            return self._wait(Header._make(header))
+        body_end = body_start + body_size
+        if body_end > self._end or body_size > _SMALL_SIZE:
+            return self._wait(origin, header_of(start, (timestamp, body_size, crc)))
         self._start = body_end
         self._header = None
         # Contents view their bytes, so each message gets its own.
-        body = memoryview(bytes(self._view[body_start:body_end]))
+        body: Buffer = bytes(self._view[body_start:body_end])
         try:
-            return unpack_body(header, body, self._check_crc)
+            if origin.views:
+                body = memoryview(body)
+            return unpack_body(origin, timestamp, crc, body, self._check_crc)
         except DecodeError as error:
-            error.header = Header._make(header)
+            error.header = header_of(start, (timestamp, body_size, crc))
             raise
 
-    def _wait(self, header: Header) -> Message | Literal[NeedData.NEED_DATA]:
+    def _wait(self, origin: Origin, header: Header) -> Message | Literal[NeedData.NEED_DATA]:
         """Remember a header whose body is not there yet, or too large to be gathered here."""
         self._header = header
         if header.body_size > _SMALL_SIZE:
-            return self._begin_large(header)
+            return self._begin_large(origin, header)
         return self._wait_for(HEADER_SIZE + header.body_size)
 
-    def _begin_large(self, header: Header) -> Message | Literal[NeedData.NEED_DATA]:
+    def _begin_large(
+        self, origin: Origin, header: Header
+    ) -> Message | Literal[NeedData.NEED_DATA]:
         """Set buffers aside for a message as soon as its bulk data's place is known."""
         body = self._view[self._start + HEADER_SIZE : self._end]
-        _, content_class = find_type(header.type_bytes)
         layout = None
-        head_size = 0
-        if content_class is not None and content_class.bulk_offset is not None:
-            head_size = content_class.bulk_offset
+        head_size = origin.content_class.bulk_offset or 0
+        if head_size:
             if header.version == 2:
                 if len(body) < EXTENDED_HEADER_SIZE:
                     return self._wait_for(HEADER_SIZE + EXTENDED_HEADER_SIZE)
                 try:
-                    layout = BodyLayout(header, body)
+                    layout = BodyLayout(header.body_size, body)
                     head_size += layout.content_start
                 except ExtendedHeaderError:
                     head_size = header.body_size
@@ -322,7 +327,7 @@ class Connection:
             if len(body) < head_size:
                 return self._wait_for(HEADER_SIZE + head_size)
         head = bytes(body[:head_size])
-        self._large = _Large(header, head, layout, self.limits.max_unreceived)
+        self._large = _Large(origin, header, head, layout, self.limits.max_unreceived)
         self._header = None
         self._start += HEADER_SIZE + head_size
         while self._start < self._end:
@@ -348,9 +353,12 @@ class Connection:
             error.header = large.header
             raise
 
-    def _refuse(self, error: MessageError, header: Header) -> Literal[NeedData.NEED_DATA]:
-        """Skip a body, then raise why."""
+    def _refuse(self, error: DecodeError, header: Header) -> Literal[NeedData.NEED_DATA]:
+        """Skip a body, then raise why; give up the stream where the header is none."""
         error.header = header
+        if not isinstance(error, MessageError):
+            self._fatal = error
+            raise error
         self._start += HEADER_SIZE
         self._skip_error = error
         self._skip = header.body_size

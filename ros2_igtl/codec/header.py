@@ -8,6 +8,7 @@ Source: ``header.md``, ``igtl_header.h``.
 
 from __future__ import annotations
 
+import struct
 from typing import NamedTuple
 
 from ros2_igtl.codec import wire
@@ -50,6 +51,9 @@ EXTENDED_HEADER = wire.struct_of(ExtendedHeader)
 EXTENDED_HEADER_SIZE = EXTENDED_HEADER.size
 TYPE_NAME_SIZE = 12
 DEVICE_NAME_SIZE = 20
-
-HeaderFields = tuple[int, bytes, bytes, int, int, int]
-"""A :class:`Header` or the same without its names, which costs half as much to make."""
+START_SIZE = 2 + TYPE_NAME_SIZE + DEVICE_NAME_SIZE
+HEADER_BY_START = struct.Struct(f'>{START_SIZE}sQQQ')
+"""
+:class:`Header` with version and names as one field. A peer sends few different ones, so what they
+mean is worked out once and then looked up by these bytes.
+"""

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from ros2_igtl.codec import wire
 from ros2_igtl.codec.errors import MetadataError, ValueRangeError
-from ros2_igtl.codec.wire import U16, U32
+from ros2_igtl.codec.wire import U16, U32, Buffer
 
 US_ASCII = 3
 UTF_8 = 106
@@ -163,7 +163,7 @@ def pack_metadata(metadata: Mapping[str, str]) -> tuple[bytes, bytes]:
     return b''.join(header), b''.join(body)
 
 
-def unpack_metadata(header: memoryview, body: memoryview) -> dict[str, str]:
+def unpack_metadata(header: Buffer, body: Buffer) -> dict[str, str]:
     """
     Return the metadata, its values as :class:`EncodedText`.
 

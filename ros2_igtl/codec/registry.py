@@ -16,6 +16,7 @@ from typing import Any, ClassVar, TypeVar
 
 from ros2_igtl.codec.errors import ContentSizeError, NoDataError
 from ros2_igtl.codec.header import TYPE_NAME_SIZE
+from ros2_igtl.codec.wire import Buffer
 
 ENTRY_POINT_GROUP = 'ros2_igtl.messages'
 
@@ -38,6 +39,11 @@ class Content:
     Where bulk data begin. When set, :meth:`unpack_parts` is given them in a buffer of their own,
     so that a receiver can fill the very buffer that is handed on.
     """
+    views: ClassVar[bool] = True
+    """
+    Whether values view the content's bytes. Where they do not, :meth:`unpack` may be given
+    ``bytes``, since to copy a few takes less time than to make a view of them.
+    """
 
     @classmethod
     @abstractmethod
@@ -45,6 +51,7 @@ class Content:
         """
         Return the value of the content's bytes.
 
+        :param content: its bytes; may be ``bytes`` where :attr:`views` is False.
         :raises MessageError: the bytes are not what the specification allows.
         """
 
@@ -64,9 +71,6 @@ class Content:
 
 MESSAGE_TYPES: dict[str, type[Content]] = {}
 """Content class by type name, aliases included."""
-
-# The same, by the twelve bytes of the header: one look-up on the hot path.
-TYPE_BY_WIRE_NAME: dict[bytes, tuple[str, type[Content]]] = {}
 
 _C = TypeVar('_C', bound=Content)
 
@@ -88,9 +92,7 @@ def register(content_class: type[_C]) -> type[_C]:
         if known is not None and known is not content_class:
             raise ValueError(f'type name {type_name!r} is taken by {known.__qualname__}')
     for type_name in type_names:
-        wire_name = type_name.encode().ljust(TYPE_NAME_SIZE, b'\0')
         MESSAGE_TYPES[type_name] = content_class
-        TYPE_BY_WIRE_NAME[wire_name] = (type_name, content_class)
     return content_class
 
 
@@ -105,7 +107,7 @@ def load_entry_points() -> None:
         entry_point.load()
 
 
-def check_size(type_name: str, content: memoryview, size: int) -> None:
+def check_size(type_name: str, content: Buffer, size: int) -> None:
     """
     Hold a content to its size.
 
@@ -118,7 +120,7 @@ def check_size(type_name: str, content: memoryview, size: int) -> None:
         raise ContentSizeError(f'{type_name} takes {size} bytes, got {len(content)}')
 
 
-def check_minimum_size(type_name: str, content: memoryview, size: int) -> None:
+def check_minimum_size(type_name: str, content: Buffer, size: int) -> None:
     """
     Hold a content to the size of its fixed part.
 
@@ -131,7 +133,7 @@ def check_minimum_size(type_name: str, content: memoryview, size: int) -> None:
         raise ContentSizeError(f'{type_name} takes {size} bytes or more, got {len(content)}')
 
 
-def check_multiple(type_name: str, content: memoryview, size: int) -> None:
+def check_multiple(type_name: str, content: Buffer, size: int) -> None:
     """
     Hold a list to whole elements.
 

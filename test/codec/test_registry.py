@@ -14,6 +14,7 @@ from helpers.feeding import receive_every_way
 from helpers.wire_bytes import message_bytes
 from ros2_igtl import codec
 from ros2_igtl.codec import registry
+from ros2_igtl.codec.message import ORIGINS
 
 
 class Temperature(codec.Content):
@@ -34,14 +35,11 @@ class Temperature(codec.Content):
 
 @pytest.fixture(autouse=True)
 def restore_registry() -> Iterator[None]:
-    types, wire_names = dict(registry.MESSAGE_TYPES), dict(registry.TYPE_BY_WIRE_NAME)
+    types = dict(registry.MESSAGE_TYPES)
     yield
-    for table, before in (
-        (registry.MESSAGE_TYPES, types),
-        (registry.TYPE_BY_WIRE_NAME, wire_names),
-    ):
-        table.clear()
-        table.update(before)  # type: ignore[arg-type]
+    registry.MESSAGE_TYPES.clear()
+    registry.MESSAGE_TYPES.update(types)
+    ORIGINS.clear()
 
 
 def test_a_registered_type_is_read_and_written_like_any_other() -> None:
@@ -112,12 +110,6 @@ def test_a_type_of_another_package_is_found_through_its_entry_point(
     registry.load_entry_points()
     module = sys.modules.pop('thermometer')
     assert codec.MESSAGE_TYPES['THERMO'] is module.Thermometer
-
-
-@pytest.mark.parametrize('type_name', ['TRANSFORM', 'QTRANS', 'STP_TDATA', 'RTS_COMMAND'])
-def test_a_name_leads_to_its_class_by_text_and_by_bytes(type_name: str) -> None:
-    known = registry.TYPE_BY_WIRE_NAME[type_name.encode().ljust(12, b'\0')]
-    assert known == (type_name, codec.MESSAGE_TYPES[type_name])
 
 
 def test_every_class_is_registered_under_its_own_name() -> None:

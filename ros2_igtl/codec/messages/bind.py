@@ -19,7 +19,7 @@ from ros2_igtl.codec.header import DEVICE_NAME_SIZE
 from ros2_igtl.codec.message import Message, Unknown, find_type, pack_names
 from ros2_igtl.codec.messages.companions import Get, Reply, Start, Stop
 from ros2_igtl.codec.registry import Content, check_minimum_size, is_type_name, register
-from ros2_igtl.codec.wire import U16, U64, Char12
+from ros2_igtl.codec.wire import U16, U64, Buffer, Char12
 
 
 class _Count(NamedTuple):
@@ -127,7 +127,7 @@ def _unpack_child(type_bytes: bytes, content: memoryview, depth: int) -> Message
 
 
 def _unpack_tables(
-    type_name: str, content: memoryview, layout: Any
+    type_name: str, content: Buffer, layout: Any
 ) -> tuple[list[Any], list[str], int]:
     """
     Return the rows of the table of types, the names, and where what follows them begins.
@@ -174,7 +174,7 @@ Wanted = Sequence[tuple[str, str]]
 """Children that are asked for: type name and device name."""
 
 
-def _unpack_wanted(type_name: str, content: memoryview) -> Wanted:
+def _unpack_wanted(type_name: str, content: Buffer) -> Wanted:
     if not len(content):
         return ()
     rows, names, end = _unpack_tables(type_name, content, _WANTED)
@@ -208,7 +208,7 @@ class GetBind(Get):
     children: Wanted = ()
 
     @classmethod
-    def unpack(cls, content: memoryview) -> GetBind:
+    def unpack(cls, content: Buffer) -> GetBind:
         """Return the query."""
         return cls(_unpack_wanted('GET_BIND', content))
 
@@ -243,7 +243,7 @@ class StartBind(Start):
     children: Wanted = ()
 
     @classmethod
-    def unpack(cls, content: memoryview) -> StartBind:
+    def unpack(cls, content: Buffer) -> StartBind:
         """Return the query of 8 bytes or more."""
         check_minimum_size('STT_BIND', content, _START.size)
         (resolution_ns,) = _START.unpack_from(content)
@@ -274,6 +274,6 @@ class BindReply(Reply):
     subject = 'BIND'
 
     @classmethod
-    def unpack(cls, content: memoryview) -> BindReply:
+    def unpack(cls, content: Buffer) -> BindReply:
         """Return the reply of 1 byte, or of none, which ``bind.md`` has: success."""
         return super().unpack(content) if len(content) else cls()

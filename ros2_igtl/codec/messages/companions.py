@@ -15,6 +15,7 @@ from typing import ClassVar, TypeVar
 
 from ros2_igtl.codec.errors import ValueRangeError
 from ros2_igtl.codec.registry import Content, check_size
+from ros2_igtl.codec.wire import Buffer
 
 _C = TypeVar('_C', bound='Companion')
 _R = TypeVar('_R', bound='Reply')
@@ -27,9 +28,10 @@ class Companion(Content):
     type_name: ClassVar[str]
     subject: ClassVar[str]
     """The type name of the messages that it is about."""
+    views = False
 
     @classmethod
-    def unpack(cls: type[_C], content: memoryview) -> _C:
+    def unpack(cls: type[_C], content: Buffer) -> _C:
         """Return the message of an empty content."""
         if len(content):
             check_size(cls.type_name, content, 0)
@@ -69,7 +71,7 @@ class Reply(Companion):
     status: int = 0
 
     @classmethod
-    def unpack(cls: type[_R], content: memoryview) -> _R:
+    def unpack(cls: type[_R], content: Buffer) -> _R:
         """Return the reply of 1 byte."""
         check_size(cls.type_name, content, 1)
         return cls(content[0])

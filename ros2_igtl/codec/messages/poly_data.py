@@ -21,7 +21,7 @@ from ros2_igtl.codec.errors import ContentSizeError, ContentValueError, ValueRan
 from ros2_igtl.codec.messages.cells import WORD, Cells
 from ros2_igtl.codec.messages.companions import Get, Reply, Start, Stop
 from ros2_igtl.codec.registry import Content, check_minimum_size, register
-from ros2_igtl.codec.wire import U8, U32, U64
+from ros2_igtl.codec.wire import U8, U32, U64, Buffer
 
 
 class AttributeType(IntEnum):
@@ -357,7 +357,7 @@ class StartPolyData(Start):
     resolution_ns: int | None = None
 
     @classmethod
-    def unpack(cls, content: memoryview) -> StartPolyData:
+    def unpack(cls, content: Buffer) -> StartPolyData:
         """Return the query of no or 8 bytes."""
         if len(content) not in (0, _START.size):
             raise ContentSizeError(f'STT_POLYDATA takes 0 bytes or 8, got {len(content)}')

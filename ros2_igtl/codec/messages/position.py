@@ -14,7 +14,7 @@ from ros2_igtl.codec.errors import ContentSizeError, NoDataError, ValueRangeErro
 from ros2_igtl.codec.messages.companions import Get, Reply, Start, Stop
 from ros2_igtl.codec.messages.transform import pack_floats
 from ros2_igtl.codec.registry import Content, register
-from ros2_igtl.codec.wire import F32
+from ros2_igtl.codec.wire import F32, Buffer
 
 
 class _Position(NamedTuple):
@@ -43,6 +43,7 @@ class Position(Content):
     """
 
     type_name = 'POSITION'
+    views = False
     aliases = ('QTRANS',)
 
     x: float
@@ -55,7 +56,7 @@ class Position(Content):
     content_size: int = 28
 
     @classmethod
-    def unpack(cls, content: memoryview) -> Position:
+    def unpack(cls, content: Buffer) -> Position:
         """Return the position of 28, 24 or 12 bytes."""
         size = len(content)
         layout = _LAYOUTS.get(size)

@@ -15,7 +15,7 @@ from ros2_igtl.codec.errors import ContentSizeError, ValueRangeError
 from ros2_igtl.codec.messages.companions import Get, Reply, Start, Stop
 from ros2_igtl.codec.messages.unit import Unit
 from ros2_igtl.codec.registry import Content, check_minimum_size, register
-from ros2_igtl.codec.wire import U8, U64
+from ros2_igtl.codec.wire import U8, U64, Buffer
 
 
 class _SensorHeader(NamedTuple):
@@ -110,7 +110,7 @@ class StartSensor(Start):
     status: int | None = None
 
     @classmethod
-    def unpack(cls, content: memoryview) -> StartSensor:
+    def unpack(cls, content: Buffer) -> StartSensor:
         """Return the query of no or 1 byte."""
         if len(content) > 1:
             raise ContentSizeError(f'STT_SENSOR takes 0 bytes or 1, got {len(content)}')

@@ -12,7 +12,7 @@ from ros2_igtl.codec import wire
 from ros2_igtl.codec.errors import ValueRangeError
 from ros2_igtl.codec.messages.companions import Get, Reply
 from ros2_igtl.codec.registry import Content, check_minimum_size, register
-from ros2_igtl.codec.wire import I64, U16, Char20
+from ros2_igtl.codec.wire import I64, U16, Buffer, Char20
 
 
 class StatusCode(IntEnum):
@@ -61,6 +61,7 @@ class Status(Content):
     """
 
     type_name = 'STATUS'
+    views = False
 
     code: int = StatusCode.OK
     subcode: int = 0
@@ -68,7 +69,7 @@ class Status(Content):
     message: str = ''
 
     @classmethod
-    def unpack(cls, content: memoryview) -> Status:
+    def unpack(cls, content: Buffer) -> Status:
         """Return the status of 30 bytes or more."""
         check_minimum_size('STATUS', content, _LAYOUT.size)
         code, subcode, error_name = _LAYOUT.unpack_from(content)

@@ -11,7 +11,7 @@ from ros2_igtl.codec.errors import ContentSizeError, ValueRangeError
 from ros2_igtl.codec.messages.companions import Get, Reply
 from ros2_igtl.codec.metadata import decode_text, encode_text
 from ros2_igtl.codec.registry import Content, check_minimum_size, register
-from ros2_igtl.codec.wire import U16
+from ros2_igtl.codec.wire import U16, Buffer
 
 
 class _StringHeader(NamedTuple):
@@ -20,6 +20,8 @@ class _StringHeader(NamedTuple):
 
 
 _LAYOUT = wire.struct_of(_StringHeader)
+_pack, _unpack_from = _LAYOUT.pack, _LAYOUT.unpack_from
+_new = object.__new__
 
 
 @register
@@ -34,6 +36,7 @@ class String(Content):
 
     __slots__ = ('encoding', 'raw')
     type_name = 'STRING'
+    views = False
 
     def __init__(self, text: str = '', encoding: int | None = None) -> None:
         self.raw, self.encoding = encode_text(text, encoding)
@@ -41,7 +44,7 @@ class String(Content):
     @classmethod
     def from_raw(cls, raw: bytes, encoding: int) -> String:
         """Return the string of bytes in any encoding, also one that Python does not know."""
-        self = cls.__new__(cls)
+        self: String = _new(cls)
         self.raw = raw
         self.encoding = encoding
         return self
@@ -52,21 +55,22 @@ class String(Content):
         return decode_text(self.raw, self.encoding)
 
     @classmethod
-    def unpack(cls, content: memoryview) -> String:
+    def unpack(cls, content: Buffer) -> String:
         """Return the string of 4 bytes and its text."""
-        if len(content) < _LAYOUT.size:
+        if len(content) < 4:
             check_minimum_size('STRING', content, _LAYOUT.size)
-        encoding, length = _LAYOUT.unpack_from(content)
-        raw = bytes(content[_LAYOUT.size :])
+        self: String = _new(cls)
+        self.encoding, length = _unpack_from(content)
+        self.raw = raw = bytes(content[4:])
         if len(raw) != length:
             raise ContentSizeError(f'STRING announces {length} bytes of text, got {len(raw)}')
-        return cls.from_raw(raw, encoding)
+        return self
 
-    def pack_parts(self) -> tuple[bytes, bytes]:
+    def pack_parts(self) -> tuple[bytes]:
         """Return 4 bytes and the text."""
         if len(self.raw) > 0xFFFF:
             raise ValueRangeError(f'STRING has {len(self.raw)} bytes, 65535 are allowed')
-        return _LAYOUT.pack(self.encoding, len(self.raw)), self.raw
+        return (_pack(self.encoding, len(self.raw)) + self.raw,)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, String):

@@ -22,7 +22,7 @@ from ros2_igtl.codec.messages.companions import Get, Reply, Start, Stop
 from ros2_igtl.codec.messages.elements import ElementList
 from ros2_igtl.codec.messages.transform import column_major
 from ros2_igtl.codec.registry import check_size, register
-from ros2_igtl.codec.wire import I32, U8, Char20, Char32, F32x3, F32x4, F32x4x3
+from ros2_igtl.codec.wire import I32, U8, Buffer, Char20, Char32, F32x3, F32x4, F32x4x3
 
 
 class ToolType(IntEnum):
@@ -159,7 +159,7 @@ class StartTrackingData(Start):
     coordinate_name: str = ''
 
     @classmethod
-    def unpack(cls: type[_S], content: memoryview) -> _S:
+    def unpack(cls: type[_S], content: Buffer) -> _S:
         """Return the query of 36 bytes."""
         check_size(cls.type_name, content, _START.size)
         resolution, coordinate_name = _START.unpack(content)

@@ -14,7 +14,7 @@ from ros2_igtl.codec import wire
 from ros2_igtl.codec.errors import ValueRangeError
 from ros2_igtl.codec.messages.companions import Get, Reply, Start, Stop
 from ros2_igtl.codec.registry import Content, check_size, register
-from ros2_igtl.codec.wire import F32
+from ros2_igtl.codec.wire import F32, Buffer
 
 
 class _Transform(NamedTuple):
@@ -33,6 +33,8 @@ class _Transform(NamedTuple):
 
 
 _LAYOUT = wire.struct_of(_Transform)
+_pack, _unpack = _LAYOUT.pack, _LAYOUT.unpack  # bound once: the commonest message of all
+_new = tuple.__new__
 
 
 @register
@@ -46,17 +48,21 @@ class Transform(_Transform, Content):
 
     __slots__ = ()
     type_name = 'TRANSFORM'
+    views = False
 
     @classmethod
-    def unpack(cls, content: memoryview) -> Transform:
+    def unpack(cls, content: Buffer) -> Transform:
         """Return the transform of 48 bytes."""
         if len(content) != _LAYOUT.size:
             check_size('TRANSFORM', content, _LAYOUT.size)
-        return tuple.__new__(cls, _LAYOUT.unpack(content))
+        return _new(cls, _unpack(content))
 
     def pack_parts(self) -> tuple[bytes]:
         """Return 48 bytes."""
-        return (pack_floats(_LAYOUT, 'TRANSFORM', self),)
+        try:
+            return (_pack(*self),)
+        except (struct.error, OverflowError) as error:
+            raise ValueRangeError(f'TRANSFORM {tuple(self)}: {error}') from None
 
     @classmethod
     def from_matrix(cls, matrix: ArrayLike) -> Transform:
