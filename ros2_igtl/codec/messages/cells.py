@@ -25,12 +25,13 @@ class Cells:
     """
     Cells as they stand on the wire: for each its number of points, then their indices.
 
-    :param words: shape (n,), dtype big-endian u4.
+    :param words: shape (n,), dtype big-endian u4. They are not to change any more: what is found
+        out about them is kept, and :attr:`words` is a view that cannot be written to.
     :raises ValueRangeError: the last cell announces more points than follow, or the array has
         another shape or dtype.
     """
 
-    __slots__ = ('_starts', '_step', 'words')
+    __slots__ = ('_largest', '_starts', '_step', 'words')
 
     def __init__(self, words: NDArray[Any]) -> None:
         if words.dtype != WORD or words.ndim != 1:
@@ -38,7 +39,9 @@ class Cells:
                 f'cells take words of shape (n,) and dtype {WORD}, '
                 f'got {words.shape} and {words.dtype}'
             )
-        self.words = words
+        self.words = words[:]
+        self.words.flags.writeable = False
+        self._largest: int | None = None  # word
         self._step = int(words[0]) + 1 if len(words) else 1  # 0 where the cells are not alike
         self._starts: NDArray[np.intp] | None = None
         step = self._step
@@ -100,7 +103,9 @@ class Cells:
 
     def within(self, points: int) -> bool:
         """Return whether all indices are below a number of points."""
-        if len(self.words) == 0 or int(self.words.max()) < points:  # counts are in it, mostly low
+        if self._largest is None:
+            self._largest = int(self.words.max(initial=0))
+        if len(self.words) == 0 or self._largest < points:  # counts are in it, mostly low
             return True
         indices = self.indices
         return not len(indices) or int(indices.max()) < points

@@ -15,6 +15,7 @@ from ros2_igtl.codec.errors import ValueRangeError
 from ros2_igtl.codec.registry import Content, check_multiple
 
 _E = TypeVar('_E', bound='ElementList')
+_SMALL_SIZE = 16384  # to copy takes less time than to make a view
 
 
 def fit(values: list[Any], dtype: np.dtype[Any], field: str) -> Any:
@@ -72,7 +73,9 @@ class ElementList(Content):
         return self
 
     def pack_parts(self) -> tuple[Any]:
-        """Return the elements' own bytes."""
+        """Return the elements' own bytes, or a copy of few."""
+        if self.elements.nbytes <= _SMALL_SIZE:
+            return (self.elements.tobytes(),)
         return (np.ascontiguousarray(self.elements).view(np.uint8),)
 
     @classmethod

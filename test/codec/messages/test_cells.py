@@ -112,6 +112,14 @@ def test_cells_know_whether_their_points_are_there(
     assert codec.Cells.from_rows(rows).within(points) is within
 
 
+def test_words_cannot_be_written_to() -> None:
+    words = np.array([2, 0, 1], '>u4')
+    cells = codec.Cells(words)
+    with pytest.raises(ValueError, match='read-only'):
+        cells.words[1] = 7
+    assert words.flags.writeable  # the caller's array is the caller's
+
+
 def test_cells_are_equal_by_words() -> None:
     assert codec.Cells.from_rows([[1]]) == codec.Cells.from_rows(np.array([[1]]))
     assert codec.Cells.from_rows([[1]]) != codec.Cells.from_rows([[2]])

@@ -18,13 +18,20 @@ def test_the_elements_view_the_received_bytes() -> None:
     assert np.shares_memory(message.content.elements, np.frombuffer(data, np.uint8))
 
 
-def test_elements_are_packed_without_a_copy_unless_they_have_gaps() -> None:
-    elements = codec.Point.from_points([{'size': float(index)} for index in range(6)]).points
+@pytest.mark.parametrize('repeats', [1, 100])
+def test_elements_are_packed_as_they_are_without_their_gaps(repeats: int) -> None:
+    few = codec.Point.from_points([{'size': float(index)} for index in range(6)]).points
+    elements = np.tile(few, repeats)
+    assert content_bytes(codec.Point(elements)) == few.tobytes() * repeats
+    assert content_bytes(codec.Point(elements[::2])) == repeats * b''.join(
+        few[index].tobytes() for index in (0, 2, 4)
+    )
+
+
+def test_many_elements_are_packed_without_a_copy() -> None:
+    elements = np.zeros(1000, codec.Point.dtype)
     (part,) = codec.Point(elements).pack_parts()
     assert np.shares_memory(part, elements)
-    assert content_bytes(codec.Point(elements[::2])) == b''.join(
-        elements[index].tobytes() for index in (0, 2, 4)
-    )
 
 
 def test_a_field_that_the_type_lacks_is_refused() -> None:
