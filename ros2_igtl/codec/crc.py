@@ -47,7 +47,9 @@ def _from_liblzma() -> Crc64 | None:
     final inversion are undone.
     """
     try:
-        function = ctypes.CDLL('liblzma.so.5').lzma_crc64
+        # PyDLL keeps the interpreter's lock: to get it back from a busy thread takes 5 ms, 64 KB
+        # take 0.05 ms.
+        function = ctypes.PyDLL('liblzma.so.5').lzma_crc64
     except (OSError, AttributeError):
         return None
     function.restype = ctypes.c_uint64

@@ -131,7 +131,7 @@ def test_a_fastcrc_that_lacks_what_we_need_is_passed_over(
     assert crc._from_fastcrc() is None
 
 
-def no_library(name: str) -> ctypes.CDLL:
+def no_library(name: str) -> ctypes.PyDLL:
     raise OSError(f'{name}: cannot open shared object file')
 
 
@@ -146,12 +146,12 @@ def test_without_fastcrc_liblzma_runs_and_without_both_numpy(
     name, crc64 = crc._choose()
     assert name == next(name for name in IMPLEMENTATIONS if name != 'fastcrc')
     assert crc64(b'123456789') == 0x6C40DF5F0B497347
-    monkeypatch.setattr(ctypes, 'CDLL', no_library)
+    monkeypatch.setattr(ctypes, 'PyDLL', no_library)
     name, crc64 = crc._choose()
     assert name == 'numpy'
     assert crc64(b'123456789') == 0x6C40DF5F0B497347
 
 
 def test_a_liblzma_without_its_crc_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ctypes, 'CDLL', lambda name: SimpleNamespace())
+    monkeypatch.setattr(ctypes, 'PyDLL', lambda name: SimpleNamespace())
     assert crc._from_liblzma() is None
