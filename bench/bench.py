@@ -15,7 +15,8 @@ with-ros for all it took 0.84 times as long as this codec, whose CRC takes longe
 instead of 6.4 times. Run under GLIBC_TUNABLES to measure that case.
 
 ``pack`` gives one ``bytes``; ``pack_parts``, which is what the transport sends, leaves pixels and
-meshes where they are. The C++ library's Pack() leaves pixels where they are too.
+meshes where they are. The C++ library's Pack() leaves pixels where they are too, so it is
+pack_parts that is held to its time: to copy 52 MB into fresh memory takes 25 ms whoever does it.
 """
 
 from __future__ import annotations
@@ -181,6 +182,7 @@ def speed_bars(times: Times) -> list[Bar]:
         for start, numerator, denominator, limit, relation in rows
         for (message, operation), turns in times.items()
         if message.startswith(start)
+        and not (denominator == CXX and operation == 'pack' and message.startswith(BULK))
     ]
 
 

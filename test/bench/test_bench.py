@@ -81,6 +81,8 @@ def test_the_table_is_complete_and_the_memory_bounds_hold(tmp_path: Path) -> Non
         'TRANSFORM: rate of a connection / rate of unpack',
     ):
         assert text in bars
+    assert 'IMAGE 512x512 u8 pack_parts: ros2_igtl / C++ 1.11' in bars
+    assert 'IMAGE 512x512 u8 pack: ros2_igtl / C++ 1.11' not in bars  # C++ copies no pixels
     memory = [bar for text, bar in bars.items() if text.endswith('bytes of memory')]
     assert len(memory) == 6
     assert all(bar['met'] for bar in memory), memory
