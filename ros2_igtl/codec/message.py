@@ -325,7 +325,10 @@ def unpack(data: Any, *, check_crc: bool = True) -> Message:
     except struct.error:
         raise TruncatedError(f'a header takes {HEADER_SIZE} bytes, got {len(data)}') from None
     try:
-        origin = ORIGINS.get(start) or find_origin(start, (timestamp, body_size, crc))
+        try:
+            origin = ORIGINS[start]
+        except KeyError:
+            origin = find_origin(start, (timestamp, body_size, crc))
         if origin.views:
             data = memoryview(data)
         body = data[HEADER_SIZE:]

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from importlib import metadata
 from typing import Any, ClassVar, TypeVar
 
-from ros2_igtl.codec.errors import ContentSizeError, NoDataError
+from ros2_igtl.codec.errors import ContentSizeError, MessageError, NoDataError
 from ros2_igtl.codec.header import TYPE_NAME_SIZE
 from ros2_igtl.codec.wire import Buffer
 
@@ -107,6 +107,13 @@ def load_entry_points() -> None:
         entry_point.load()
 
 
+def size_error(type_name: str, content: Buffer, allowed: str) -> MessageError:
+    """Return the refusal of a content of another size than its type's."""
+    if not len(content):
+        return NoDataError(f'{type_name} takes {allowed}, got an empty content')
+    return ContentSizeError(f'{type_name} takes {allowed}, got {len(content)}')
+
+
 def check_size(type_name: str, content: Buffer, size: int) -> None:
     """
     Hold a content to its size.
@@ -115,9 +122,7 @@ def check_size(type_name: str, content: Buffer, size: int) -> None:
     :raises ContentSizeError: it has any other size.
     """
     if len(content) != size:
-        if not len(content):
-            raise NoDataError(f'{type_name} takes {size} bytes, got an empty content')
-        raise ContentSizeError(f'{type_name} takes {size} bytes, got {len(content)}')
+        raise size_error(type_name, content, f'{size} bytes')
 
 
 def check_minimum_size(type_name: str, content: Buffer, size: int) -> None:
@@ -128,9 +133,7 @@ def check_minimum_size(type_name: str, content: Buffer, size: int) -> None:
     :raises ContentSizeError: it is shorter.
     """
     if len(content) < size:
-        if not len(content):
-            raise NoDataError(f'{type_name} takes {size} bytes or more, got an empty content')
-        raise ContentSizeError(f'{type_name} takes {size} bytes or more, got {len(content)}')
+        raise size_error(type_name, content, f'{size} bytes or more')
 
 
 def check_multiple(type_name: str, content: Buffer, size: int) -> None:

@@ -10,10 +10,10 @@ from math import sqrt
 from typing import NamedTuple
 
 from ros2_igtl.codec import wire
-from ros2_igtl.codec.errors import ContentSizeError, NoDataError, ValueRangeError
+from ros2_igtl.codec.errors import ValueRangeError
 from ros2_igtl.codec.messages.companions import Get, Reply, Start, Stop
 from ros2_igtl.codec.messages.transform import pack_floats
-from ros2_igtl.codec.registry import Content, register
+from ros2_igtl.codec.registry import Content, register, size_error
 from ros2_igtl.codec.wire import F32, Buffer
 
 
@@ -61,9 +61,7 @@ class Position(Content):
         size = len(content)
         layout = _LAYOUTS.get(size)
         if layout is None:
-            if size == 0:
-                raise NoDataError('POSITION takes 28, 24 or 12 bytes, got an empty content')
-            raise ContentSizeError(f'POSITION takes 28, 24 or 12 bytes, got {size}')
+            raise size_error('POSITION', content, '28, 24 or 12 bytes')
         position = cls(*layout.unpack(content))
         position.content_size = size
         if size == 24:

@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
+import struct
 from typing import NamedTuple
 
 from ros2_igtl.codec import wire
 from ros2_igtl.codec.errors import ContentSizeError, ValueRangeError
 from ros2_igtl.codec.messages.companions import Get, Reply
 from ros2_igtl.codec.metadata import decode_text, encode_text
-from ros2_igtl.codec.registry import Content, check_minimum_size, register
+from ros2_igtl.codec.registry import Content, register, size_error
 from ros2_igtl.codec.wire import U16, Buffer
 
 
@@ -57,10 +58,11 @@ class String(Content):
     @classmethod
     def unpack(cls, content: Buffer) -> String:
         """Return the string of 4 bytes and its text."""
-        if len(content) < 4:
-            check_minimum_size('STRING', content, _LAYOUT.size)
         self: String = _new(cls)
-        self.encoding, length = _unpack_from(content)
+        try:
+            self.encoding, length = _unpack_from(content)
+        except struct.error:
+            raise size_error('STRING', content, f'{_LAYOUT.size} bytes or more') from None
         self.raw = raw = bytes(content[4:])
         if len(raw) != length:
             raise ContentSizeError(f'STRING announces {length} bytes of text, got {len(raw)}')

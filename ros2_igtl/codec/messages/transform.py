@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from ros2_igtl.codec import wire
 from ros2_igtl.codec.errors import ValueRangeError
 from ros2_igtl.codec.messages.companions import Get, Reply, Start, Stop
-from ros2_igtl.codec.registry import Content, check_size, register
+from ros2_igtl.codec.registry import Content, register, size_error
 from ros2_igtl.codec.wire import F32, Buffer
 
 
@@ -53,14 +53,15 @@ class Transform(_Transform, Content):
     @classmethod
     def unpack(cls, content: Buffer) -> Transform:
         """Return the transform of 48 bytes."""
-        if len(content) != _LAYOUT.size:
-            check_size('TRANSFORM', content, _LAYOUT.size)
-        return _new(cls, _unpack(content))
+        try:
+            return _new(cls, _unpack(content))
+        except struct.error:
+            raise size_error('TRANSFORM', content, f'{_LAYOUT.size} bytes') from None
 
     def pack_parts(self) -> tuple[bytes]:
         """Return 48 bytes."""
         try:
-            return (_pack(*self),)
+            return (_pack(*self[:]),)  # a plain tuple is passed on without a look at it
         except (struct.error, OverflowError) as error:
             raise ValueRangeError(f'TRANSFORM {tuple(self)}: {error}') from None
 
