@@ -48,11 +48,12 @@ def f32(data: bytes, offset: int) -> float | str:
     return sign * (fraction + 0x800000) * 2.0 ** (exponent - 150)
 
 
-def f64(data: bytes, offset: int) -> float:
+def f64(data: bytes, offset: int) -> float | str:
     bits = unsigned(data, offset, 8)
     sign = -1.0 if bits >> 63 else 1.0
     exponent, fraction = bits >> 52 & 0x7FF, bits & 0xFFFFFFFFFFFFF
-    assert exponent < 0x7FF  # no golden message has NaN or infinity
+    if exponent == 0x7FF:
+        return 'nan' if fraction else str(sign * math.inf)
     if exponent == 0:
         return sign * math.ldexp(fraction, -1074)
     return sign * math.ldexp(fraction + 2**52, exponent - 1075)
@@ -63,19 +64,38 @@ def floats(data: bytes, offset: int, count: int) -> list[float | str]:
 
 
 def name(data: bytes, offset: int, size: int) -> str:
-    text = ''
+    raw = b''
     for byte in data[offset : offset + size]:
         if byte == 0:
             break
-        text += chr(byte)
-    return text
+        raw += bytes((byte,))
+    return raw.decode('utf-8', 'backslashreplace')
+
+
+def encoded(raw: bytes, encoding: int) -> dict[str, Any]:
+    """Return a text; its encoding is one of those that the vectors have."""
+    if encoding == 3:
+        text = raw.decode('ascii', 'replace')
+    elif encoding == 17:
+        text = raw.decode('shift_jis', 'replace')
+    elif encoding == 106:
+        text = raw.decode('utf-8', 'replace')
+    elif encoding == 1013:
+        text = raw.decode('utf-16-be', 'replace')
+    elif encoding == 2252:
+        text = raw.decode('cp1252', 'replace')
+    else:
+        assert encoding in (4, 9999)  # ISO 8859-1, and a number that is not registered
+        text = raw.decode('latin-1')
+    return {'text': text, 'encoding': encoding}
 
 
 def message(data: bytes) -> dict[str, Any]:
-    """Return what a message says; its names are ASCII and its encodings 3 or 106."""
+    """Return what a message says."""
     version = unsigned(data, 0, 2)
     type_name = name(data, 2, 12)
-    body = data[58 : 58 + unsigned(data, 42, 8)]
+    body = data[58:]
+    assert len(body) == unsigned(data, 42, 8)
     assert crc64(body) == unsigned(data, 50, 8)
     content = body
     message_id = 0
@@ -93,29 +113,46 @@ def message(data: bytes) -> dict[str, Any]:
             key_size = unsigned(body, entry, 2)
             encoding = unsigned(body, entry + 2, 2)
             value_size = unsigned(body, entry + 4, 4)
-            key = body[position : position + key_size].decode()
-            value = body[position + key_size : position + key_size + value_size].decode()
-            metadata[key] = {'text': value, 'encoding': encoding}
+            key = body[position : position + key_size].decode('utf-8', 'backslashreplace')
+            value = body[position + key_size : position + key_size + value_size]
+            metadata[key] = encoded(value, encoding)
             position += key_size + value_size
-    read = CONTENTS.get(type_name, unknown)
+        assert position == len(body)
     return {
         'type_name': type_name,
         'device_name': name(data, 14, 20),
         'timestamp': unsigned(data, 34, 8),
-        'time_s': math.floor(unsigned(data, 34, 8) * 10**9 / 2**32) / 10**9,
+        'time_s': unsigned(data, 34, 8) * 10**9 // 2**32 / 10**9,
         'header_version': version,
         'message_id': message_id,
         'metadata': metadata,
-        'content': read(content),
+        'content': content_of(type_name, content),
     }
+
+
+def content_of(type_name: str, content: bytes) -> dict[str, Any]:
+    if type_name in CONTENTS:
+        return CONTENTS[type_name](content)
+    if type_name.startswith('RTS_'):
+        assert len(content) == 1
+        return {'status': content[0]}
+    if type_name.startswith(('GET_', 'STT_', 'STP_')):
+        assert content == b''
+        return {}
+    return {'body': bulk(content)}
 
 
 def bulk(data: bytes) -> dict[str, Any]:
     return {'bytes': len(data), 'crc64': format(crc64(data), '016x')}
 
 
-def unknown(content: bytes) -> dict[str, Any]:
-    return {'body': bulk(content)}
+def array(shape: list[int], dtype: str, data: bytes, values: list[Any]) -> dict[str, Any]:
+    """Return an array: its numbers if they are 256 or fewer, row by row, else its bytes."""
+    if len(values) > 256:
+        return {'shape': shape, 'dtype': dtype, **bulk(data)}
+    for size in shape[:0:-1]:  # innermost lists first
+        values = [values[first : first + size] for first in range(0, len(values), size)]
+    return {'shape': shape, 'dtype': dtype, 'values': values}
 
 
 def transform(content: bytes) -> dict[str, Any]:
@@ -136,16 +173,24 @@ def transform(content: bytes) -> dict[str, Any]:
 
 
 def position(content: bytes) -> dict[str, Any]:
-    return {
+    said: dict[str, Any] = {
         'x': f32(content, 0),
         'y': f32(content, 4),
         'z': f32(content, 8),
-        'ox': f32(content, 12),
-        'oy': f32(content, 16),
-        'oz': f32(content, 20),
-        'w': f32(content, 24),
-        'content_size': 28,
+        'ox': 0.0,
+        'oy': 0.0,
+        'oz': 0.0,
+        'w': 1.0,
+        'content_size': len(content),
     }
+    if len(content) > 12:
+        said.update({'ox': f32(content, 12), 'oy': f32(content, 16), 'oz': f32(content, 20)})
+    if len(content) == 24:
+        x, y, z = map(float, floats(content, 12, 3))
+        said['w'] = math.sqrt(1 - x * x - y * y - z * z)
+    if len(content) == 28:
+        said['w'] = f32(content, 24)
+    return said
 
 
 def image(content: bytes) -> dict[str, Any]:
@@ -216,18 +261,46 @@ def tracking_data(content: bytes) -> dict[str, Any]:
     }
 
 
+def quaternion_tracking_data(content: bytes) -> dict[str, Any]:
+    return {
+        'elements': [
+            {
+                'name': name(content, start, 20),
+                'tool_type': content[start + 20],
+                'reserved': content[start + 21],
+                'position': floats(content, start + 22, 3),
+                'quaternion': floats(content, start + 34, 4),
+            }
+            for start in range(0, len(content), 50)
+        ]
+    }
+
+
+def start_tracking_data(content: bytes) -> dict[str, Any]:
+    assert len(content) == 36
+    return {'resolution': signed(content, 0, 4), 'coordinate_name': name(content, 4, 32)}
+
+
 def string(content: bytes) -> dict[str, Any]:
-    length = unsigned(content, 2, 2)
-    return {'encoding': unsigned(content, 0, 2), 'text': content[4 : 4 + length].decode()}
+    assert len(content) == 4 + unsigned(content, 2, 2)
+    return encoded(content[4:], unsigned(content, 0, 2))
 
 
 def command(content: bytes) -> dict[str, Any]:
-    length = unsigned(content, 134, 4)
+    assert len(content) == 138 + unsigned(content, 134, 4)
     return {
         'command_id': unsigned(content, 0, 4),
         'name': name(content, 4, 128),
-        'encoding': unsigned(content, 132, 2),
-        'text': content[138 : 138 + length].decode(),
+        **encoded(content[138:], unsigned(content, 132, 2)),
+    }
+
+
+def query(content: bytes) -> dict[str, Any]:
+    assert len(content) == 38 + unsigned(content, 36, 2)
+    return {
+        'query_id': unsigned(content, 0, 4),
+        'data_type': name(content, 4, 32),
+        'device_uid': content[38:].decode('utf-8', 'backslashreplace'),
     }
 
 
@@ -307,35 +380,93 @@ def video_meta(content: bytes) -> dict[str, Any]:
     }
 
 
+def video(content: bytes) -> dict[str, Any]:
+    frame_type = unsigned(content, 7, 2)
+    types = ('INVALID', 'KEY', 'INTRA', 'INTER', 'SKIP', 'UNKNOWN')
+    return {
+        'endian': {1: 'BIG', 2: 'LITTLE'}[content[2]],
+        'fourcc': content[3:7].decode('latin-1'),
+        'frame_type': types[frame_type // 256 or frame_type],
+        'is_grayscale': frame_type > 255,
+        'coordinate': {1: 'RAS', 2: 'LPS'}[content[9]],
+        'size': [unsigned(content, offset, 2) for offset in (10, 12, 14)],
+        'axes': floats(content, 16, 9),
+        'position': floats(content, 52, 3),
+        'offset': [unsigned(content, offset, 2) for offset in (64, 66, 68)],
+        'sub_size': [unsigned(content, offset, 2) for offset in (70, 72, 74)],
+        'data': bulk(content[76:]),
+    }
+
+
+def start_video(content: bytes) -> dict[str, Any]:
+    assert len(content) in (8, 9)
+    return {'fourcc': content[:4].decode('latin-1'), 'interval': unsigned(content, 4, 4)}
+
+
 def color_table(content: bytes) -> dict[str, Any]:
-    assert content[:2] == b'\3\3'  # what the golden messages have
-    return {'table': {'shape': [256], 'dtype': '|u1', 'values': list(content[2:])}}
+    count = {3: 256, 5: 65536}[content[0]]
+    entries = content[2:]
+    if content[1] == 19:  # red, green, blue
+        return {'table': array([count, 3], '|u1', entries, list(entries))}
+    if content[1] == 3:
+        return {'table': array([count], '|u1', entries, list(entries))}
+    assert content[1] == 5
+    values = [unsigned(entries, offset, 2) for offset in range(0, len(entries), 2)]
+    return {'table': array([count], '>u2', entries, values)}
 
 
 def nd_array(content: bytes) -> dict[str, Any]:
-    assert content[0] == 11
+    scalar_type = content[0]
     sizes = [unsigned(content, 2 + 2 * axis, 2) for axis in range(content[1])]
-    start = 2 + 2 * len(sizes)
-    values: list[Any] = [f64(content, offset) for offset in range(start, len(content), 8)]
-    for size in sizes[:0:-1]:  # innermost lists first
-        values = [values[first : first + size] for first in range(0, len(values), size)]
-    return {'array': {'shape': sizes, 'dtype': '>f8', 'values': values}}
+    data = content[2 + 2 * len(sizes) :]
+    dtype, width, read = {
+        2: ('|i1', 1, lambda offset: signed(data, offset, 1)),
+        3: ('|u1', 1, lambda offset: unsigned(data, offset, 1)),
+        4: ('>i2', 2, lambda offset: signed(data, offset, 2)),
+        5: ('>u2', 2, lambda offset: unsigned(data, offset, 2)),
+        6: ('>i4', 4, lambda offset: signed(data, offset, 4)),
+        7: ('>u4', 4, lambda offset: unsigned(data, offset, 4)),
+        10: ('>f4', 4, lambda offset: f32(data, offset)),
+        11: ('>f8', 8, lambda offset: f64(data, offset)),
+        13: ('>c16', 16, lambda offset: [f64(data, offset), f64(data, offset + 8)]),
+    }[scalar_type]
+    assert len(data) == width * math.prod(sizes)
+    return {'array': array(sizes, dtype, data, [*map(read, range(0, len(data), width))])}
 
 
 def sensor(content: bytes) -> dict[str, Any]:
-    assert unsigned(content, 2, 8) == 0x00443E0000000000
+    assert len(content) == 10 + 8 * content[0]
     return {
         'values': [f64(content, 10 + 8 * index) for index in range(content[0])],
         'status': content[1],
-        'unit': 'm/s^2',
+        'unit': unit(unsigned(content, 2, 8)),
     }
+
+
+def unit(word: int) -> str:
+    """Return the text of a unit; those that divide come last, and a prefix with exponent 1."""
+    prefixes = ('', 'da', 'h', 'k', 'M', 'G', 'T', 'P', '', 'd', 'c', 'm', 'u', 'n', 'p', 'f')
+    base_units = ('', 'm', 'g', 's', 'A', 'K', 'mol', 'cd', 'rad', 'sr')
+    derived_units = ('Hz', 'N', 'Pa', 'J', 'W', 'C', 'V', 'F', 'ohm', 'S', 'Wb', 'T', 'H')
+    symbols = (*base_units, *derived_units, 'lm', 'lx', 'Bq', 'Gy', 'Sv')
+    if word >> 60 == 8:
+        return f'0x{word:016x}'  # there is no such prefix
+    text = prefixes[word >> 60]
+    for index in range(6):
+        number = word >> (10 * (5 - index) + 4) & 63
+        exponent = word >> (10 * (5 - index)) & 15
+        exponent = exponent - 16 if exponent > 7 else exponent
+        if number:
+            text += '' if index == 0 else '*' if exponent > 0 else '/'
+            text += symbols[number] + ('' if abs(exponent) == 1 else f'^{abs(exponent)}')
+    return text if text else '1'
 
 
 def poly_data(content: bytes) -> dict[str, Any]:
-    said: dict[str, Any] = {
-        'points': [floats(content, 40 + 12 * row, 3) for row in range(unsigned(content, 0, 4))]
-    }
-    position = 40 + 12 * unsigned(content, 0, 4)
+    count = unsigned(content, 0, 4)
+    position = 40 + 12 * count
+    points = [floats(content, 40 + 12 * row, 3) for row in range(count)]
+    said: dict[str, Any] = {'points': points or {'shape': [0, 3], 'dtype': '>f4', 'values': []}}
     for section, cells in enumerate(('vertices', 'lines', 'polygons', 'triangle_strips')):
         said[cells] = []
         for _ in range(unsigned(content, 4 + 8 * section, 4)):
@@ -343,58 +474,117 @@ def poly_data(content: bytes) -> dict[str, Any]:
             position += 4
             said[cells].append([unsigned(content, position + 4 * i, 4) for i in range(count)])
             position += 4 * count
-    assert unsigned(content, 36, 4) == 1  # attribute, of scalars: what the golden message has
-    assert content[position] == 0
-    components = content[position + 1]
-    count = unsigned(content, position + 2, 4)
-    title = name(content, position + 6, 256)
-    start = position + 6 + len(title) + 1
-    start += (len(title) + 1) % 2
-    rows = [floats(content, start + 4 * components * row, components) for row in range(count)]
-    said['attributes'] = [{'attribute_type': 'POINT_SCALARS', 'name': title, 'values': rows}]
+    said['attributes'] = attributes(content[position:], unsigned(content, 36, 4))
+    return said
+
+
+def attributes(section: bytes, count: int) -> list[dict[str, Any]]:
+    kinds = 'SCALARS', 'VECTORS', 'NORMALS', 'TENSORS', 'RGBA', 'TEXTURE_COORDINATES'
+    titles = []
+    start = names_start = 6 * count
+    for _ in range(count):
+        end = section.index(b'\0', start)
+        titles.append(section[start:end].decode('utf-8', 'backslashreplace'))
+        start = end + 1
+    start += (start - names_start) % 2
+    said = []
+    for index, title in enumerate(titles):
+        kind = section[6 * index]
+        announced = components = section[6 * index + 1]
+        rows = unsigned(section, 6 * index + 2, 4)
+        if announced == 9:  # igtl_polydata.c says so of all but points' scalars, vectors, normals
+            components = {4: 4, 5: 3, 0x10: 1, 0x11: 3, 0x12: 3, 0x14: 4, 0x15: 3}.get(kind, 9)
+        values = [floats(section, start + 4 * components * row, components) for row in range(rows)]
+        owner = 'CELL_' if kind >= 16 else 'POINT_'
+        said.append({'attribute_type': owner + kinds[kind % 16], 'name': title, 'values': values})
+        start += 4 * rows * (components if kind == 5 else announced)  # and goes on so after 5
     return said
 
 
 def bind(content: bytes) -> dict[str, Any]:
     count = unsigned(content, 0, 2)
-    position = 2 + 20 * count
-    start = position + 2 + unsigned(content, position, 2)
-    position += 2
+    titles, start = bind_names(content, 2 + 20 * count, count)
     children = []
-    for index in range(count):
+    for index, title in enumerate(titles):
         type_name = name(content, 2 + 20 * index, 12)
         size = unsigned(content, 14 + 20 * index, 8)
-        title = name(content, position, 21)
-        position += len(title) + 1
         children.append(
             {
                 'type_name': type_name,
                 'device_name': title,
-                'content': CONTENTS[type_name](content[start : start + size]),
+                'content': content_of(type_name, content[start : start + size]),
             }
         )
         start += size + size % 2
+    assert start == len(content)
     return {'children': children}
+
+
+def bind_names(content: bytes, start: int, count: int) -> tuple[list[str], int]:
+    """Return the names of a table that begins at an offset, and where it ends."""
+    titles = []
+    position = start + 2
+    for _ in range(count):
+        end = content.index(b'\0', position)
+        titles.append(content[position:end].decode('utf-8', 'backslashreplace'))
+        position = end + 1
+    return titles, start + 2 + unsigned(content, start, 2)
+
+
+def get_bind(content: bytes) -> dict[str, Any]:
+    count = unsigned(content, 0, 2) if content else 0
+    titles, _ = bind_names(content, 2 + 12 * count, count)
+    types = [name(content, 2 + 12 * index, 12) for index in range(count)]
+    return {'children': [list(pair) for pair in zip(types, titles, strict=True)]}
+
+
+def start_bind(content: bytes) -> dict[str, Any]:
+    return {'resolution_ns': unsigned(content, 0, 8), **get_bind(content[8:])}
+
+
+def bind_reply(content: bytes) -> dict[str, Any]:
+    return {'status': content[0] if content else 0}  # bind.md has no byte here
+
+
+def start_poly_data(content: bytes) -> dict[str, Any]:
+    return {'resolution_ns': unsigned(content, 0, 8) if content else None}
+
+
+def start_sensor(content: bytes) -> dict[str, Any]:
+    return {'status': content[0] if content else None}
 
 
 CONTENTS = {
     'TRANSFORM': transform,
     'POSITION': position,
+    'QTRANS': position,
     'IMAGE': image,
     'STATUS': status,
     'CAPABILITY': capability,
     'POINT': point,
     'TDATA': tracking_data,
+    'STT_TDATA': start_tracking_data,
+    'QTDATA': quaternion_tracking_data,
+    'STT_QTDATA': start_tracking_data,
     'STRING': string,
     'COMMAND': command,
+    'RTS_COMMAND': command,
+    'QUERY': query,
     'TRAJ': trajectory,
     'IMGMETA': image_meta,
     'LBMETA': label_meta,
+    'VIDEO': video,
+    'STT_VIDEO': start_video,
     'VIDEOMETA': video_meta,
     'COLORT': color_table,
     'COLORTABLE': color_table,
     'NDARRAY': nd_array,
     'SENSOR': sensor,
+    'STT_SENSOR': start_sensor,
     'POLYDATA': poly_data,
+    'STT_POLYDATA': start_poly_data,
     'BIND': bind,
+    'GET_BIND': get_bind,
+    'STT_BIND': start_bind,
+    'RTS_BIND': bind_reply,
 }
