@@ -4,25 +4,13 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-from typing import Any, NamedTuple
+from helpers import vectors
+from helpers.vectors import Vector as Golden
 
-FOLDER = Path(__file__).parents[1] / 'vectors' / 'golden'
+__all__ = ['FOLDER', 'GOLDENS', 'Golden', 'golden']
 
-
-class Golden(NamedTuple):
-    """One message of the reference library and what its index says of it."""
-
-    name: str
-    data: bytes
-    facts: dict[str, Any]
-
-
-GOLDENS = [
-    Golden(facts['name'], (FOLDER / facts['file']).read_bytes(), facts)
-    for facts in json.loads((FOLDER / 'index.json').read_text())
-]
+FOLDER = vectors.FOLDER / 'golden'
+GOLDENS = vectors.GOLDEN
 
 
 def golden(name: str) -> bytes:
