@@ -24,7 +24,15 @@ from ros2_igtl.convert.context import Context, Outbound
 from ros2_igtl.convert.errors import ConvertError
 from ros2_igtl.convert.interfaces import ros_type
 
-__all__ = ['MAPPINGS', 'TF_SOURCES', 'Mapping', 'find_mapping', 'mappings_for', 'ros_type']
+__all__ = [
+    'CONTAINERS',
+    'MAPPINGS',
+    'TF_SOURCES',
+    'Mapping',
+    'find_mapping',
+    'mappings_for',
+    'ros_type',
+]
 
 ToRos: TypeAlias = Callable[[Any, Context], Sequence[Any]]
 FromRos: TypeAlias = Callable[..., Sequence[Outbound]]  # the message, and its companion if any
@@ -199,6 +207,26 @@ TF_SOURCES: dict[str, ToRos] = {
 }
 """What of each type goes to tf: type name to a function that gives TransformStamped."""
 TF_SOURCES['QTRANS'] = TF_SOURCES['POSITION']
+
+
+def children_of(message: codec.Message) -> tuple[codec.Message, ...]:
+    """Return the children of a BIND as messages of their own; stamp and metadata are its."""
+    return tuple(
+        codec.Message(
+            child.content,
+            child.device_name,
+            message.timestamp,
+            message.header_version,
+            message.message_id,
+            message.metadata,
+            type_name=child.type_name,
+        )
+        for child in message.content.children
+    )
+
+
+CONTAINERS: dict[str, Callable[[codec.Message], Sequence[codec.Message]]] = {'BIND': children_of}
+"""What is taken apart: type name to a function that gives the messages in it."""
 
 _DEFAULTS = {
     type_name: tuple(row for row in MAPPINGS if row.type_name == type_name and row.default)

@@ -14,8 +14,10 @@ class Outcomes:
     """
     What became of messages in one direction.
 
-    ``received`` = ``done`` + ``replaced`` + the sums of ``rejected`` and ``skipped``.
+    ``received`` + ``contained`` = ``done`` + ``replaced`` + the sums of ``rejected`` and
+    ``skipped``.
 
+    :ivar contained: came in another message, which is done when it is taken apart.
     :ivar done: published on ROS, or handed to the transport.
     :ivar replaced: overtaken by newer ones before its subscribers were connected.
     :ivar rejected: refused, by cause.
@@ -23,6 +25,7 @@ class Outcomes:
     """
 
     received: int = 0
+    contained: int = 0
     done: int = 0
     replaced: int = 0
     rejected: Counter[str] = field(default_factory=Counter)

@@ -170,10 +170,29 @@ class Inbound:
         :param peer: whom it came from; was added.
         :param receive_time_ns: system clock at its last byte.
         """
+        self.outcomes.received += 1
+        self._take(peer, message, receive_time_ns)
+
+    def _take(
+        self,
+        peer: str,
+        message: codec.Message,
+        receive_time_ns: int,
+        stamp_ns: int | None = None,
+    ) -> None:
+        """
+        Publish a message, or count why not.
+
+        :param stamp_ns: of the message that it came in.
+        """
         outcomes = self.outcomes
-        outcomes.received += 1
         try:
-            cause = self._publish(peer, message, receive_time_ns)
+            take_apart = mappings.CONTAINERS.get(message.type_name)
+            if take_apart is None:
+                cause = self._publish(peer, message, receive_time_ns, stamp_ns)
+            else:
+                parts = take_apart(message)
+                cause = self._take_parts(peer, message, parts, receive_time_ns, stamp_ns)
         except ConvertError as error:
             outcomes.rejected[error.cause] += 1
             self._tell(message, error.cause, str(error))
@@ -199,7 +218,35 @@ class Inbound:
         self.routes.clear()
         self._owners.clear()
 
-    def _publish(self, peer: str, message: codec.Message, receive_time_ns: int) -> str:
+    def _take_parts(
+        self,
+        peer: str,
+        message: codec.Message,
+        parts: Sequence[codec.Message],
+        receive_time_ns: int,
+        stamp_ns: int | None,
+    ) -> str:
+        """Take what came in a message, with one stamp; return the cause if it is skipped."""
+        route = self._route(message)
+        if route.skip:
+            return route.skip
+        if stamp_ns is None:
+            routes = [route, *map(self._route, parts)]
+            stamp_ns = self._stamp_ns(self.clocks[peer], message, routes, receive_time_ns)
+        route.last_stamp_ns = stamp_ns
+        route.rate.tick()
+        for part in parts:
+            self.outcomes.contained += 1
+            self._take(peer, part, receive_time_ns, stamp_ns)
+        return ''
+
+    def _publish(
+        self,
+        peer: str,
+        message: codec.Message,
+        receive_time_ns: int,
+        stamp_ns: int | None = None,
+    ) -> str:
         """Publish a message; return the cause if it is skipped."""
         route = self._route(message)
         if route.skip:
@@ -216,7 +263,8 @@ class Inbound:
             route.next_s = now + route.interval_s
         if message.metadata:
             _check_transform_status(message)
-        stamp_ns = self._stamp_ns(self.clocks[peer], message, route, receive_time_ns)
+        if stamp_ns is None:
+            stamp_ns = self._stamp_ns(self.clocks[peer], message, (route,), receive_time_ns)
         sec, nanosec = split_stamp(stamp_ns)
         child, parent = route.frames
         context = Context(message.device_name, Time(sec=sec, nanosec=nanosec), parent, child)
@@ -247,15 +295,17 @@ class Inbound:
         self,
         estimator: StampEstimator,
         message: codec.Message,
-        route: Route,
+        routes: Sequence[Route],
         receive_time_ns: int,
     ) -> int:
+        """Return the stamp of what goes these ways."""
         clock = self._node.get_clock()
         if clock.ros_time_is_active:
             receive_time_ns = clock.now().nanoseconds
         stamp_ns = estimator.stamp(message.timestamp, receive_time_ns)
-        if stamp_ns == receive_time_ns and 0 <= route.last_stamp_ns - stamp_ns < BURST_NS:
-            return route.last_stamp_ns + 1  # they came together, and in this order
+        last_ns = max(route.last_stamp_ns for route in routes)
+        if stamp_ns == receive_time_ns and 0 <= last_ns - stamp_ns < BURST_NS:
+            return last_ns + 1  # they came together, and in this order
         return stamp_ns
 
     def _transforms(
@@ -295,8 +345,8 @@ class Inbound:
 
     def _new_route(self, message: codec.Message, defaults: tuple[mappings.Mapping, ...]) -> Route:
         rows = [row for row in self._rows if _matches(row, message)]
-        cause = self._refusal(message.device_name, rows)
-        if cause:
+        cause = self._refusal(message, rows)
+        if cause or message.type_name in mappings.CONTAINERS:
             return Route(skip=cause)
         outputs = self._choose_outputs(message, rows, defaults)
         if not outputs:
@@ -354,13 +404,14 @@ class Inbound:
         for batch in held:
             _publish_all(batch)
 
-    def _refusal(self, device: str, rows: Sequence[MappingConfig]) -> str:
+    def _refusal(self, message: codec.Message, rows: Sequence[MappingConfig]) -> str:
         """Return why a device is not published at all."""
-        if not self._wanted(device):
+        if not self._wanted(message.device_name):
             return 'device_filtered'
         if any(row.skip for row in rows):
             return 'mapping_skip'
-        return '' if rows or self._settings.auto_inbound else 'not_mapped'
+        is_taken = self._settings.auto_inbound or message.type_name in mappings.CONTAINERS
+        return '' if rows or is_taken else 'not_mapped'
 
     def _choose_outputs(
         self,

@@ -46,7 +46,7 @@ def serve(graph: Graph, **parameters: Any) -> tuple[BridgeNode, ScriptedPeer]:
 
 
 def accounted(bridge: BridgeNode) -> int:
-    """Return of how many messages it is known what became of them."""
+    """Return of how many messages it is known what became of them, and of all in them."""
     connection = bridge.connections[0]
     outcomes = connection.inbound.outcomes
     return (
@@ -55,6 +55,7 @@ def accounted(bridge: BridgeNode) -> int:
         + sum(outcomes.rejected.values())
         + sum(outcomes.skipped.values())
         + sum(connection.transport.statistics.rejected.values())
+        - outcomes.contained
     )
 
 

@@ -261,6 +261,80 @@ def test_a_type_that_nobody_knows_is_skipped_and_counted(graph: Graph) -> None:
     assert bridge.connections[0].inbound.outcomes.skipped == {'no_mapping': 2}
 
 
+def test_the_children_of_a_bind_are_published_with_one_stamp(graph: Graph) -> None:
+    bridge, peer = serve(graph, timestamp_mode='device')
+    poses = graph.subscribe(TRANSFORM_STAMPED, '/bridge/transform/Probe')
+    images = graph.subscribe('sensor_msgs/msg/Image', '/bridge/image/MRI')
+    texts = graph.subscribe('std_msgs/msg/String', '/bridge/string/Note')
+    tf = graph.subscribe('tf2_msgs/msg/TFMessage', '/tf')
+    children = (
+        codec.Message(codec.Transform(*IDENTITY, 1.0, 2.0, 3.0), 'Probe'),
+        codec.Message(codec.Image.from_pixels(np.zeros((1, 2, 2), np.uint8)), 'MRI'),
+        codec.Message(codec.Bind((codec.Message(codec.String('odd'), 'Note'),)), 'Inner'),
+        codec.Message(codec.Unknown('NEWTYPE', b'12345'), 'New'),
+    )
+    for second in (1000, 1001):
+        peer.send(pack(codec.Bind(children), 'Frame', timestamp=second << 32))
+    wait_until(
+        lambda: len(poses) == len(images) == len(texts) == 2 and len(tf) == 4, what='the children'
+    )
+    await_accounted(bridge, 2)
+    stamps = [pose.header.stamp.sec for pose in poses]
+    assert stamps == [image.header.stamp.sec for image in images] == [1000, 1001]
+    outcomes = bridge.connections[0].inbound.outcomes
+    # two BINDs, in each another one and three messages that can be published
+    assert (outcomes.received, outcomes.contained, outcomes.done) == (2, 10, 10)
+    assert outcomes.skipped == {'no_mapping': 2}
+
+
+def test_the_children_of_a_bind_have_one_time_of_arrival(graph: Graph) -> None:
+    _, peer = serve(graph)
+    probes = graph.subscribe(TRANSFORM_STAMPED, '/bridge/transform/Probe')
+    needles = graph.subscribe(TRANSFORM_STAMPED, '/bridge/transform/Needle')
+    tf = graph.subscribe('tf2_msgs/msg/TFMessage', '/tf')
+    content = codec.Transform(*IDENTITY, 1.0, 2.0, 3.0)
+    bind = codec.Bind([codec.Message(content, 'Probe'), codec.Message(content, 'Needle')])
+    peer.send(pack(codec.Transform(*IDENTITY, 0.0, 0.0, 0.0), 'Needle') + 3 * pack(bind, 'Frame'))
+    wait_until(lambda: len(probes) == 3 and len(needles) == 4, what='all poses')
+    wait_until(lambda: len(tf) == 7, what='all poses on tf')
+    stamps = [pose.header.stamp for pose in probes]
+    assert stamps == [pose.header.stamp for pose in needles[1:]]
+    assert len({(stamp.sec, stamp.nanosec) for stamp in stamps}) == 3
+
+
+def test_the_status_that_a_bind_gives_of_its_child_withholds_the_pose(graph: Graph) -> None:
+    bridge, peer = serve(graph)
+    content = codec.Transform(*IDENTITY, 1.0, 2.0, 3.0)
+    bind = codec.Bind([codec.Message(content, 'Probe'), codec.Message(content, 'Needle')])
+    metadata = {'ProbeStatus': 'OUT_OF_VIEW'}
+    peer.send(pack(bind, 'Frame', header_version=2, metadata=metadata))
+    await_accounted(bridge, 1)
+    outcomes = bridge.connections[0].inbound.outcomes
+    assert (outcomes.done, outcomes.rejected) == (2, {'transform_status': 1})
+
+
+@pytest.mark.parametrize(
+    ('rows', 'skipped'),
+    [
+        ('[{igtl_device_name: Frame, igtl_type_name: BIND, direction: IGTL_TO_ROS, skip: true}]',
+         {'mapping_skip': 1}),
+        ('[{igtl_device_name: Probe, igtl_type_name: TRANSFORM, direction: IGTL_TO_ROS}]',
+         {'not_mapped': 1}),
+    ],
+)  # fmt: skip
+def test_rows_say_what_becomes_of_a_bind_and_of_its_children(
+    graph: Graph, tmp_path: Path, rows: str, skipped: dict[str, int]
+) -> None:
+    path = tmp_path / 'mapping.yaml'
+    path.write_text(f'version: 1\nconnections:\n  - auto_inbound: false\n    mappings: {rows}\n')
+    bridge, peer = serve(graph, config_file=str(path))
+    content = codec.Transform(*IDENTITY, 1.0, 2.0, 3.0)
+    children = [codec.Message(content, 'Probe'), codec.Message(codec.String('x'), 'Note')]
+    peer.send(pack(codec.Bind(children), 'Frame'))
+    await_accounted(bridge, 1)
+    assert bridge.connections[0].inbound.outcomes.skipped == skipped
+
+
 def test_publish_tf_false_keeps_everything_from_tf(graph: Graph) -> None:
     _, peer = serve(graph, publish_tf=False)
     poses = graph.subscribe('geometry_msgs/msg/TransformStamped', '/bridge/transform/Probe')
