@@ -25,6 +25,7 @@ __all__ = [
     'ProgramError',
     'ReferenceProgram',
     'build_program',
+    'build_reference_programs',
     'find_test_images',
     'free_port',
 ]
@@ -40,6 +41,14 @@ class ReferenceProgram(_ReferenceProgram):
         except ReferenceProgramsUnavailableError as error:
             pytest.skip(f'no reference programs: {error}')
         return self
+
+
+def build_reference_programs(*names: str) -> None:
+    """Compile programs; skip the test where that cannot be."""
+    try:
+        _reference_programs.build_reference_programs(*names)
+    except ReferenceProgramsUnavailableError as error:
+        pytest.skip(f'no reference programs: {error}')
 
 
 def find_test_images() -> Path:
