@@ -18,6 +18,7 @@ from ros2_igtl.codec import messages, timestamp, wire
 from ros2_igtl.codec.crc import crc64
 from ros2_igtl.codec.errors import ValueRangeError
 from ros2_igtl.codec.message import Message
+from ros2_igtl.codec.messages.image import Picture
 from ros2_igtl.codec.metadata import EncodedText, encode_text
 from ros2_igtl.codec.registry import Content
 
@@ -73,7 +74,13 @@ class _Speaker:
         names = field_names(type(content))
         typed = isinstance(content, (messages.NDArray, messages.ColorTable))
         say = self.typed if typed else self.value
-        said = {name: say(getattr(content, name)) for name in names if name != 'raw'}
+        # pixels are bytes, also where they are an array of few
+        bulk = 'data' if isinstance(content, Picture) else None
+        said = {
+            name: (self.bulk if name == bulk else say)(getattr(content, name))
+            for name in names
+            if name != 'raw'
+        }
         if 'raw' in names:
             said.update(self.encoded(content.text, content.raw, content.encoding))
         return said

@@ -60,8 +60,10 @@ LARGE = [
 
 @pytest.mark.parametrize('content', LARGE, ids=[type(content).__name__ for content in LARGE])
 def test_bulk_data_come_back(content: Any) -> None:
-    data = codec.pack(codec.Message(content, 'Robot'))
+    message = codec.Message(content, 'Robot')
+    data = codec.pack(message)
     assert codec.pack(through_json(codec.unpack(data))) == data
+    assert codec.pack(through_json(message)) == data
 
 
 SMALL = [

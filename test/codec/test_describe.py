@@ -130,6 +130,8 @@ def test_pixels_are_said_as_size_and_crc() -> None:
     assert said['data'] == {'bytes': 9, 'crc64': '6c40df5f0b497347'}
     assert (said['scalar_type'], said['endian'], said['coordinate']) == ('UINT8', 'LITTLE', 'RAS')
     assert (said['size'], said['sub_size'], said['offset']) == ([3, 3, 1], [3, 3, 1], [0, 0, 0])
+    pixels = np.frombuffer(b'123456789', 'u1').reshape(1, 3, 3)
+    assert describe(codec.Image.from_pixels(pixels))['content']['data'] == said['data']
 
 
 def test_elements_are_said_one_by_one() -> None:
