@@ -8,6 +8,8 @@ How they are built and run is in demo/reference_programs.py.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,11 +23,14 @@ from reference_programs import (
     ReferenceProgram as _ReferenceProgram,
 )
 
+from helpers.scripted_peer import ScriptedPeer, ScriptedServer
+
 __all__ = [
     'ProgramError',
     'ReferenceProgram',
     'build_program',
     'build_reference_programs',
+    'connected_program',
     'find_test_images',
     'free_port',
 ]
@@ -41,6 +46,29 @@ class ReferenceProgram(_ReferenceProgram):
         except ReferenceProgramsUnavailableError as error:
             pytest.skip(f'no reference programs: {error}')
         return self
+
+
+@contextlib.contextmanager
+def connected_program(
+    name: str, *arguments: object
+) -> Iterator[tuple[ReferenceProgram, ScriptedPeer]]:
+    """
+    Run a reference program and connect with it: a server is dialled, a client dials.
+
+    :param arguments: those behind the port.
+    """
+    if 'Server' in name:
+        port = free_port()
+        with ReferenceProgram(name, port, *arguments) as program:
+            program.wait_until_listening(port)
+            with ScriptedPeer.dial(port) as peer:
+                yield program, peer
+    else:
+        with (
+            ScriptedServer() as server,
+            ReferenceProgram(name, '127.0.0.1', server.port, *arguments) as program,
+        ):
+            yield program, server.accept()
 
 
 def build_reference_programs(*names: str) -> None:

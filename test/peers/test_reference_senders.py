@@ -8,7 +8,6 @@ The sources are those of the package openigtlink-examples, where a program has a
 
 from __future__ import annotations
 
-import contextlib
 import math
 import time
 from collections.abc import Iterator
@@ -20,12 +19,11 @@ import pytest
 
 from helpers import slow_decoder
 from helpers.reference_programs import (
-    ReferenceProgram,
     build_reference_programs,
+    connected_program,
     find_test_images,
-    free_port,
 )
-from helpers.scripted_peer import ScriptedPeer, ScriptedServer
+from helpers.scripted_peer import ScriptedPeer
 from ros2_igtl import codec
 
 # the first test waits for the compiler
@@ -45,23 +43,6 @@ def _programs() -> None:
         *('TrackerClient3', 'TrackerServer', 'TrackerServer2', 'TrackingDataClient'),
         *('TrackingDataServer', 'TrajectoryClient', 'TrajectoryServer'),
     )
-
-
-@contextlib.contextmanager
-def running(program: str, *arguments: object) -> Iterator[ScriptedPeer]:
-    """Run a program and connect to it; a client dials us."""
-    if 'Server' in program:
-        port = free_port()
-        with ReferenceProgram(program, port, *arguments) as server:
-            server.wait_until_listening(port)
-            with ScriptedPeer.dial(port) as peer:
-                yield peer
-    else:
-        with (
-            ScriptedServer() as listening,
-            ReferenceProgram(program, '127.0.0.1', listening.port, *arguments),
-        ):
-            yield listening.accept()
 
 
 def receive(peer: ScriptedPeer, count: int = 1) -> list[codec.Message]:
@@ -125,7 +106,7 @@ def assert_close(found: Any, expected: Any) -> None:
 
 @pytest.mark.parametrize(('program', 'count'), [('TrackerServer', 100), ('TrackerClient', 20)])
 def test_transforms_are_the_poses_of_the_source(program: str, count: int) -> None:
-    with running(program, 500) as peer:
+    with connected_program(program, 500) as (_, peer):
         messages = receive(peer, count)
     for message, pose in zip(messages, poses(0.2, 0.1), strict=False):
         assert message.type_name == 'TRANSFORM'
@@ -135,14 +116,14 @@ def test_transforms_are_the_poses_of_the_source(program: str, count: int) -> Non
 
 
 def test_tracker_server_closes_between_messages_after_a_hundred() -> None:
-    with running('TrackerServer', 1000) as peer:
+    with connected_program('TrackerServer', 1000) as (_, peer):
         receive(peer, 100)
         assert peer.receive_until_closed() == b''
 
 
 def test_transforms_of_tracker_client_3_have_each_device_and_the_time_of_now() -> None:
     before_ns = time.time_ns()
-    with running('TrackerClient3', 200, 'Probe', 'Needle') as peer:
+    with connected_program('TrackerClient3', 200, 'Probe', 'Needle') as (_, peer):
         messages = receive(peer, 20)
     after_ns = time.time_ns()
     for index, (name, source) in enumerate(
@@ -158,7 +139,7 @@ def test_transforms_of_tracker_client_3_have_each_device_and_the_time_of_now() -
 
 @pytest.mark.parametrize('program', ['TrackerServer2', 'TrackerClient2'])
 def test_positions_are_the_poses_of_the_source(program: str) -> None:
-    with running(program, 500) as peer:
+    with connected_program(program, 500) as (_, peer):
         messages = receive(peer, 20)
     for message, (position, quaternion) in zip(messages, poses(0.2, 0.1), strict=False):
         assert message.type_name == 'POSITION'
@@ -173,7 +154,7 @@ def test_positions_are_the_poses_of_the_source(program: str) -> None:
 @pytest.mark.parametrize('program', ['ImagerServer', 'ImagerClient', 'ImagerClient2'])
 def test_images_are_the_slices_of_the_files(program: str) -> None:
     images = find_test_images()
-    with running(program, 500, images) as peer:
+    with connected_program(program, 500, images) as (_, peer):
         messages = receive(peer, 7)
     for index, message in enumerate(messages):
         assert message.type_name == 'IMAGE'
@@ -199,7 +180,7 @@ def test_images_are_the_slices_of_the_files(program: str) -> None:
 
 @pytest.mark.parametrize('program', ['StatusServer', 'StatusClient'])
 def test_a_status_arrives_with_its_text(program: str) -> None:
-    with running(program) as peer:
+    with connected_program(program) as (_, peer):
         (message,) = receive(peer)
     assert message.device_name == 'Device'
     assert message.content == codec.Status(
@@ -212,7 +193,7 @@ STRINGS = ['OpenIGTLink', 'Network', 'Communication', 'Protocol', 'Image Guided 
 
 @pytest.mark.parametrize('program', ['StringServer', 'StringClient'])
 def test_strings_arrive_in_turn(program: str) -> None:
-    with running(program, 500) as peer:
+    with connected_program(program, 500) as (_, peer):
         messages = receive(peer, 7)
     assert {message.device_name for message in messages} == {'StringMessage'}
     assert [message.content.encoding for message in messages] == [3] * 7
@@ -220,7 +201,7 @@ def test_strings_arrive_in_turn(program: str) -> None:
 
 
 def test_string_echo_server_sends_back_what_it_got() -> None:
-    with running('StringEchoServer') as peer:
+    with connected_program('StringEchoServer') as (_, peer):
         for sent in (
             codec.String('Nadel'),
             codec.String('zurückziehen'),
@@ -237,7 +218,7 @@ def test_string_echo_server_sends_back_what_it_got() -> None:
 
 @pytest.mark.parametrize('program', ['CapabilityServer', 'CapabilityClient'])
 def test_a_capability_arrives(program: str) -> None:
-    with running(program) as peer:
+    with connected_program(program) as (_, peer):
         (message,) = receive(peer)
     assert message.device_name == 'Device'
     assert message.content == codec.Capability(('TRANSFORM', 'GET_IMAGE', 'GET_LBMETA'))
@@ -248,7 +229,7 @@ RED, GREEN, BLUE = ([255, 0, 0, 255], [0, 255, 0, 255], [0, 0, 255, 255])
 
 @pytest.mark.parametrize('program', ['PointServer', 'PointClient'])
 def test_points_arrive_with_every_field(program: str) -> None:
-    with running(program) as peer:
+    with connected_program(program) as (_, peer):
         (message,) = receive(peer)
     assert message.type_name == 'POINT'
     assert message.device_name == 'PointSender'
@@ -283,7 +264,7 @@ def test_point_list_server_answers_a_query_with_the_points_of_its_file(
 ) -> None:
     file = tmp_path / 'points.txt'
     file.write_text('\n'.join(' '.join(map(str, row)) for row in positions or ()))
-    with running('PointListServer', *([file] if positions else [])) as peer:
+    with connected_program('PointListServer', *([file] if positions else [])) as (_, peer):
         first, second = ask(peer, codec.GetPoint(), 'First', 'Second')
     assert first.device_name == second.device_name == 'PointSender'
     assert first.content == second.content
@@ -309,7 +290,7 @@ def test_point_list_server_answers_a_query_with_the_points_of_its_file(
     ],
 )
 def test_trajectories_arrive_with_every_field(program: str, targets: list[list[float]]) -> None:
-    with running(program) as peer:
+    with connected_program(program) as (_, peer):
         (message,) = receive(peer)
     assert message.type_name == 'TRAJ'
     assert message.device_name == 'TrajectorySender'
@@ -350,7 +331,7 @@ def test_tracking_data_servers_stream_on_start_and_close_on_stop(
     start: type[codec.StartTrackingData],
     stop: type[codec.StopTrackingData | codec.StopQuaternionTrackingData],
 ) -> None:
-    with running(program) as peer:
+    with connected_program(program) as (_, peer):
         peer.send(codec.pack(codec.Message(start(10, 'Patient'), 'TDataClient')))
         messages = receive(peer, 10)
         peer.send(codec.pack(codec.Message(stop(), 'TDataClient')))
@@ -376,7 +357,7 @@ def test_tracking_data_servers_stream_on_start_and_close_on_stop(
 
 
 def test_poly_data_server_answers_a_query_with_its_cube() -> None:
-    with running('PolyDataServer') as peer:
+    with connected_program('PolyDataServer') as (_, peer):
         messages = ask(peer, codec.GetPolyData(), 'First', 'Second')
     assert [message.device_name for message in messages] == ['First', 'Second']
     for message in messages:
@@ -413,7 +394,7 @@ SIZES = [[512, 512, 64], [256, 128, 32], [256, 256, 32]]
 def test_image_meta_arrive_with_every_field(
     program: str, arguments: tuple[str, ...], times_s: list[float]
 ) -> None:
-    with running(program, *arguments) as peer:
+    with connected_program(program, *arguments) as (_, peer):
         (message,) = ask(peer, codec.GetImageMeta(), 'Asker')
     assert message.device_name == 'Asker'
     elements = described(message)['elements']
@@ -450,7 +431,7 @@ def test_label_meta_arrive_with_every_field(
     labels: list[int],
     colors: list[list[int]],
 ) -> None:
-    with running(program, *arguments) as peer:
+    with connected_program(program, *arguments) as (_, peer):
         (message,) = ask(peer, codec.GetLabelMeta(), 'Asker')
     assert message.device_name == device_name
     assert described(message)['elements'] == [
@@ -469,7 +450,7 @@ def test_label_meta_arrive_with_every_field(
 def test_image_database_server_gives_the_images_that_it_has() -> None:
     images = find_test_images()
     names = ['IMAGE_0', 'IMAGE_1', 'IMAGE_2', 'LABEL_0', 'LABEL_1', 'LABEL_2']
-    with running('ImageDatabaseServer', images) as peer:
+    with connected_program('ImageDatabaseServer', images) as (_, peer):
         # no answer comes to a name that it does not know
         peer.send(codec.pack(codec.Message(codec.GetImage(), 'IMAGE_9')))
         messages = ask(peer, codec.GetImage(), *names)
@@ -485,7 +466,7 @@ def test_image_database_server_gives_the_images_that_it_has() -> None:
 
 
 def test_a_bind_arrives_with_its_children() -> None:
-    with running('BindClient', 500) as peer:
+    with connected_program('BindClient', 500) as (_, peer):
         messages = receive(peer, 10)
     for message, pose in zip(messages, poses(0.2, 0.1), strict=False):
         assert message.type_name == 'BIND'
@@ -516,7 +497,7 @@ def test_a_bind_arrives_with_its_children() -> None:
 def test_a_query_arrives(
     program: str, arguments: tuple[object, ...], device_name: str, query: codec.Content
 ) -> None:
-    with running(program, *arguments) as peer:
+    with connected_program(program, *arguments) as (_, peer):
         (message,) = receive(peer)
     assert message.device_name == device_name
     assert message.content == query
