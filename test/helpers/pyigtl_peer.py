@@ -5,7 +5,8 @@ pyigtl, an independent implementation in Python, as a peer: a process of its own
 
 Where it lives is in bench/pyigtl_environment.py. What it cannot do: it checks no CRC, listens on
 127.0.0.1 only, serves one client, keeps the newest message a device, loses images of more than
-about 4 MB when it sends.
+about 4 MB when it sends, sends no text beyond ASCII, and stops at an encoding other than US-ASCII
+and UTF-8 and at a part of a volume.
 """
 
 from __future__ import annotations

@@ -16,20 +16,29 @@ from typing import Any
 import numpy as np
 import pyigtl  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
-# what a message of each class is made of, beside the header; names as pyigtl's
+# what a received message of each class is made of, beside the header; names as pyigtl's
 FIELDS = {
     'TRANSFORM': ('matrix',),
     'STRING': ('string',),
     'POINT': ('positions', 'names', 'rgba_colors', 'diameters', 'groups', 'owners'),
     'IMAGE': ('image', 'ijk_to_world_matrix', 'world_coordinate_system'),
-    'POLYDATA': ('points', 'polygons'),
+    'POSITION': (
+        'positions',
+        'quaternions',
+        'names',
+        'rgba_colors',
+        'diameters',
+        'groups',
+        'owners',
+    ),
 }
 CLASSES = {
     'TRANSFORM': pyigtl.TransformMessage,
     'STRING': pyigtl.StringMessage,
     'POINT': pyigtl.PointMessage,
     'IMAGE': pyigtl.ImageMessage,
-    'POLYDATA': pyigtl.PolyDataMessage,
+    'POSITION': pyigtl.PositionMessage,
+    'POLYDATA': pyigtl.PolyDataMessage,  # it has no reader of them
 }
 
 
