@@ -64,7 +64,7 @@ class Sensor(Content):
 
     def pack_parts(self) -> tuple[bytes, bytes]:
         """Return 10 bytes and 8 a number."""
-        values = self.values
+        values = np.asarray(self.values, _VALUE)  # others may have been assigned
         if values.ndim != 1 or len(values) > 255:
             raise ValueRangeError(f'SENSOR values of shape {values.shape}; 0 to 255 are allowed')
         if not 0 <= self.status <= 255:

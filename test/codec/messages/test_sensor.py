@@ -32,6 +32,14 @@ def test_a_sensor_packs_to_its_bytes(value: codec.Sensor, data: bytes) -> None:
     assert content_bytes(value) == data
 
 
+@pytest.mark.parametrize('dtype', ['<f8', '>f8', 'f4', 'i2'])
+def test_values_that_are_assigned_later_are_packed_as_what_they_are(dtype: str) -> None:
+    value, data = CASES[1]
+    assigned = codec.Sensor([], value.unit, value.status)
+    assigned.values = np.array([1, -2], dtype)
+    assert content_bytes(assigned) == data
+
+
 @pytest.mark.parametrize(('value', 'data'), CASES)
 def test_a_sensor_is_read_from_its_bytes(value: codec.Sensor, data: bytes) -> None:
     received = receive_content('SENSOR', data)
