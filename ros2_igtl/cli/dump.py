@@ -39,7 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--data',
         action='store_true',
-        help='with --json: print bulk data such as pixels too, as `igtl pack` needs them',
+        help='with --json: print all that `igtl pack` needs for the same bytes: bulk data such as '
+        'pixels, and what no number and no name can say',
     )
 
 

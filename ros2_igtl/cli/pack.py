@@ -17,7 +17,8 @@ HELP = 'turn what `igtl dump --json` prints back into messages'
 DESCRIPTION = (
     'Write the messages that a file describes, raw bytes, one message after the other. The file '
     'has a JSON object a line, as `igtl dump --json --data` prints them; what is not said has its '
-    'default. Nothing is written from the first line on that is no message.'
+    'default, and content_base64 may stand instead of a content. Nothing is written from the '
+    'first line on that is no message.'
 )
 
 

@@ -5,29 +5,36 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
-from typing import Any
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ros2_igtl.codec import messages
-from ros2_igtl.codec.describe import field_names
-from ros2_igtl.codec.errors import EncodeError, ValueRangeError
+from ros2_igtl.codec.describe import describe_content
+from ros2_igtl.codec.errors import EncodeError, MessageError, ValueRangeError
 from ros2_igtl.codec.message import Message, Unknown
 from ros2_igtl.codec.messages.elements import ElementList, fit
 from ros2_igtl.codec.metadata import EncodedText, encode_text
 from ros2_igtl.codec.registry import MESSAGE_TYPES
 
 _ENCODED = ('text', 'encoding', 'base64')  # what is said of a text
+_NO_JSON = {name: float(name) for name in ('nan', 'inf', '-inf')}
+_UNIONS = (Union, UnionType)
+_LISTS = (tuple, list, Sequence, Iterable)  # what is said of all of them becomes a tuple
 
 
 def compose(description: Mapping[str, Any]) -> Message:
     """
     Return the message of a description as ``describe(message, data=True)`` gives it.
 
-    What is not said of the header or of the content has its default, where there is one.
+    What is not said of the header or of the content has its default, where there is one. The
+    message packs to the bytes that the described one packs to, with the right CRC. These may be
+    others than it arrived in: names are padded with NULs, the extended header has 12 bytes, and
+    metadata stand in the order of their keys.
 
     :raises EncodeError: the description is none, or a value does not fit its field.
     """
@@ -46,28 +53,50 @@ def compose(description: Mapping[str, Any]) -> Message:
         raise type(error)(f'{type_name}: {error}') from None
     except KeyError as error:
         raise ValueRangeError(f'{type_name}: {error} is missing, or none there is') from None
-    except (TypeError, ValueError, AttributeError, OverflowError) as error:
+    except (TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise ValueRangeError(f'{type_name}: {error}') from error
     return message
 
 
 def _message(type_name: str, said: Mapping[str, Any]) -> Message:
-    content = _content(type_name, said.get('content', {}))
+    content = _content(type_name, said)
     return Message(content, said.get('device_name', ''), type_name=type_name)
 
 
-def _content(type_name: str, said: Mapping[str, Any]) -> Any:
-    content_class: Any = MESSAGE_TYPES.get(type_name)
-    if content_class is None:
+def _content(type_name: str, message: Mapping[str, Any]) -> Any:
+    content_class: Any = MESSAGE_TYPES.get(type_name, Unknown)
+    if 'content_base64' in message:
+        return _content_of_bytes(content_class, type_name, message)
+    said = message.get('content', {})
+    if content_class is Unknown:
         return Unknown(type_name, _bulk(said['body']))
     if issubclass(content_class, ElementList):
         return content_class(content_class.array_of(_rows(content_class, said['elements'])))
-    fields = {name: _READERS.get(name, _same)(value) for name, value in said.items()}
-    if 'raw' not in field_names(content_class):
+    types = _field_types(content_class)
+    fields = {name: _read(types.get(name, Any), value) for name, value in said.items()}
+    if not issubclass(content_class, (messages.String, messages.Command)):
         return content_class(**fields)
     encoded = {name: fields.pop(name) for name in [*fields] if name in _ENCODED}
     content = content_class(**fields)
     content.raw, content.encoding = _encoded(encoded)
+    return content
+
+
+def _content_of_bytes(content_class: Any, type_name: str, message: Mapping[str, Any]) -> Any:
+    """
+    Return the content of bytes that are said; what else is said of it has to agree.
+
+    :raises ValueRangeError: it does not, or the bytes are none of this type.
+    """
+    data = _base64(message['content_base64'])
+    if content_class is Unknown:
+        return Unknown(type_name, data)
+    try:
+        content = content_class.unpack(memoryview(data))
+    except MessageError as error:
+        raise ValueRangeError(f'content_base64: {error}') from None
+    if message.get('content', {}) not in ({}, describe_content(content, data=True)):
+        raise ValueRangeError('content and content_base64 contradict each other: leave out one')
     return content
 
 
@@ -80,36 +109,68 @@ def _rows(content_class: type[ElementList], said: Any) -> list[dict[str, Any]]:
     ]
 
 
-def _same(said: Any) -> Any:
+def _field_types(content_class: Any) -> dict[str, Any]:
+    """Return the types of the fields and of the constructor's arguments, as they are annotated."""
+    try:
+        return {**get_type_hints(content_class.__init__), **get_type_hints(content_class)}
+    except NameError:  # in a module of another package, which imports it for type checkers only
+        return {}
+
+
+def _read(field_type: Any, said: Any) -> Any:
+    """Return what is said of a field, as the type that the field has."""
+    types = get_args(field_type) if get_origin(field_type) in _UNIONS else (field_type,)
+    if isinstance(said, Mapping):
+        return _thing(said)
+    if isinstance(said, list):
+        for kind in types:
+            if get_origin(kind) in _LISTS:
+                return tuple(_read(get_args(kind)[0], item) for item in said)
+        return _numbers(said)
+    if isinstance(said, str):
+        for kind in types:
+            if isinstance(kind, type) and issubclass(kind, Enum):
+                return kind[said]
+        return float(said) if float in types and str not in types else said
     return said
+
+
+def _thing(said: Mapping[str, Any]) -> Any:
+    """Return what several values together say."""
+    if 'type_name' in said:
+        return _message(said['type_name'], said)
+    if 'attribute_type' in said:
+        kind = messages.AttributeType[said['attribute_type']]
+        return messages.Attribute(kind, said['name'], _array(said['values']))
+    if 'cells' in said:
+        return messages.Cells(_array(said))
+    if 'dtype' in said or 'shape' in said:
+        return _array(said)
+    return _bulk(said) if 'bytes' in said or 'base64' in said else said
 
 
 def _encoded(said: Mapping[str, Any]) -> tuple[bytes, int]:
     """Return the bytes of a text and their encoding."""
     if 'base64' in said:
-        return _base64(said), said['encoding']
+        return _base64(said['base64']), said['encoding']
     return encode_text(said.get('text', ''), said.get('encoding'))
 
 
-def _base64(said: Mapping[str, Any]) -> bytes:
-    return base64.b64decode(said['base64'], validate=True)
+def _base64(said: Any) -> bytes:
+    return base64.b64decode(said, validate=True)
 
 
 def _bulk(said: Mapping[str, Any]) -> bytes:
     if 'base64' not in said:
         raise ValueRangeError('bulk data are missing: they are said only where they are asked for')
-    return _base64(said)
+    return _base64(said['base64'])
 
 
 def _numbers(said: Any) -> Any:
     """Return numbers, however nested, with those that JSON lacks."""
     if isinstance(said, list):
         return [_numbers(item) for item in said]
-    return float(said) if isinstance(said, str) else said
-
-
-def _tuple(said: Any) -> tuple[Any, ...]:
-    return tuple(_numbers(said))
+    return _NO_JSON.get(said, said) if isinstance(said, str) else said
 
 
 def _array(said: Any) -> Any:
@@ -130,49 +191,3 @@ def _array(said: Any) -> Any:
 def _fitted(values: Any, dtype: np.dtype[Any], shape: tuple[int, ...]) -> NDArray[Any]:
     array: NDArray[Any] = fit([_numbers(values)], np.dtype((dtype, shape)), 'values')[0]
     return np.asarray(array)
-
-
-def _cells(said: Any) -> Any:
-    return messages.Cells(_array(said)) if isinstance(said, Mapping) else said
-
-
-def _attributes(said: Any) -> tuple[messages.Attribute, ...]:
-    return tuple(
-        messages.Attribute(
-            messages.AttributeType[attribute['attribute_type']],
-            attribute['name'],
-            _array(attribute['values']),
-        )
-        for attribute in said
-    )
-
-
-def _children(said: Any) -> tuple[Any, ...]:
-    """Return the children of a BIND, or those that a query asks for."""
-    return tuple(
-        _message(child['type_name'], child) if isinstance(child, Mapping) else tuple(child)
-        for child in said
-    )
-
-
-def _member(kind: type[Enum]) -> Callable[[Any], Any]:
-    """Return a reader of an enumeration's names; numbers that have none are passed on."""
-    return lambda said: kind[said] if isinstance(said, str) else said
-
-
-# By name of the field; those of one name mean the same in all contents.
-_READERS: dict[str, Callable[[Any], Any]] = {
-    **dict.fromkeys(('data', 'body'), _bulk),
-    **dict.fromkeys(('size', 'offset', 'sub_size', 'type_names'), tuple),
-    **dict.fromkeys(('axes', 'position'), _tuple),
-    **dict.fromkeys((*messages.Transform._fields, *'xyzw', 'ox', 'oy', 'oz'), _numbers),
-    **dict.fromkeys(('array', 'table', 'points', 'values'), _array),
-    **dict.fromkeys(('vertices', 'lines', 'polygons', 'triangle_strips'), _cells),
-    'attributes': _attributes,
-    'children': _children,
-    'code': _member(messages.StatusCode),
-    'coordinate': _member(messages.CoordinateSystem),
-    'endian': _member(messages.Endian),
-    'frame_type': _member(messages.FrameType),
-    'scalar_type': _member(messages.ScalarType),
-}

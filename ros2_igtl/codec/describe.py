@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import dataclasses
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -16,8 +18,8 @@ from numpy.typing import NDArray
 
 from ros2_igtl.codec import messages, timestamp, wire
 from ros2_igtl.codec.crc import crc64
-from ros2_igtl.codec.errors import ValueRangeError
-from ros2_igtl.codec.message import Message
+from ros2_igtl.codec.errors import EncodeError, ValueRangeError
+from ros2_igtl.codec.message import Message, pack_parts
 from ros2_igtl.codec.messages.image import Picture
 from ros2_igtl.codec.metadata import EncodedText, encode_text
 from ros2_igtl.codec.registry import Content
@@ -30,34 +32,72 @@ def describe(message: Message, *, data: bool = False) -> dict[str, Any]:
     """
     Return everything a message says, as values that JSON knows.
 
-    Numbers that JSON lacks (NaN, infinities) become their names as text, complex numbers a list of
-    two. Bulk data (pixels, bit streams, bodies of unknown types, arrays of more than
-    :data:`LONGEST_ARRAY` numbers) become their size and CRC-64.
+    Numbers are exact. Those that JSON lacks (NaN, infinities) become their names as text, complex
+    numbers a list of two. A byte of a name that is no UTF-8 becomes a lone surrogate, U+DC80 to
+    U+DCFF. Bulk data (pixels, bit streams, bodies of unknown types, arrays of more than
+    :data:`LONGEST_ARRAY` numbers) become their size and CRC-64. Of a message's own CRC is said
+    only that it is wrong.
 
-    :param data: say bulk data in base64 too, and keep in texts what is no text, so that
-        :func:`compose` makes the same message of it.
+    :param data: say all that :func:`compose` needs to make a message of it that packs to the same
+        bytes: bulk data in base64 too, and as ``content_base64`` a whole content with what is not
+        said of it, such as bytes behind the NUL of a name or which of its bit patterns a NaN has.
     """
-    say = _Speaker(data)
-    return {
+    said: dict[str, Any] = {
         'type_name': message.type_name,
-        'device_name': say.text(message.device_name),
+        'device_name': message.device_name,
         'timestamp': message.timestamp,
         'time_s': timestamp.to_nanoseconds(message.timestamp) / timestamp.NANOSECONDS_PER_SECOND,
         'header_version': message.header_version,
         'message_id': message.message_id,
-        'metadata': {say.text(key): say.value(value) for key, value in message.metadata.items()},
-        'content': say.content(message.content),
+        'metadata': {key: _Speaker(data).value(text) for key, text in message.metadata.items()},
+        'content': describe_content(message.content, data=data),
     }
+    if not message.crc_ok:
+        said['crc_ok'] = False
+    if data:
+        said.update(_unsaid(message, said['content']))
+    return said
 
 
-def field_names(content_class: Any) -> list[str]:
-    """Return the names of the fields of a content class, in order where it has one."""
-    if hasattr(content_class, '_fields'):
-        return list(content_class._fields)
-    if dataclasses.is_dataclass(content_class):
-        return [field.name for field in dataclasses.fields(content_class)]
-    slots = [getattr(base, '__slots__', ()) for base in content_class.__mro__]
-    return sorted({name for group in slots for name in group} - {'type_name'})
+def describe_content(content: Any, *, data: bool = False) -> dict[str, Any]:
+    """Return everything a content says, in the form of :func:`describe`."""
+    return _Speaker(data).content(content)
+
+
+def _unsaid(message: Message, said: dict[str, Any]) -> dict[str, Any]:
+    """Return the bytes of a content where what is said of it gives others, else nothing."""
+    from ros2_igtl.codec.compose import compose  # which imports this module
+
+    try:
+        own = _pack_content(message.content)
+    except EncodeError:  # it has no bytes
+        return {}
+    with contextlib.suppress(EncodeError):
+        composed = compose({'type_name': message.type_name, 'content': said})
+        if _pack_content(composed.content) == own:
+            return {}
+    encoded = {'content_base64': _base64(own)}
+    received = compose({'type_name': message.type_name, **encoded}).content
+    return {'content': describe_content(received, data=True), **encoded}
+
+
+def _pack_content(content: Any) -> bytes:
+    return b''.join(pack_parts(Message(content))[1:])
+
+
+def _base64(data: Any) -> str:
+    return base64.b64encode(data).decode()
+
+
+def field_names(content: Any) -> list[str]:
+    """Return the names of the fields of a content, in order where its class has one."""
+    if hasattr(content, '_fields'):
+        return list(content._fields)
+    if dataclasses.is_dataclass(content):
+        return [field.name for field in dataclasses.fields(content)]
+    slots = [getattr(base, '__slots__', ()) for base in type(content).__mro__]
+    names = {name for group in slots for name in group} | getattr(content, '__dict__', {}).keys()
+    return sorted(name for name in names if name != 'type_name' and not name.startswith('_'))
 
 
 @dataclass
@@ -71,17 +111,16 @@ class _Speaker:
     data: bool
 
     def content(self, content: Any) -> dict[str, Any]:
-        names = field_names(type(content))
         typed = isinstance(content, (messages.NDArray, messages.ColorTable))
         say = self.typed if typed else self.value
         # pixels are bytes, also where they are an array of few
         bulk = 'data' if isinstance(content, Picture) else None
         said = {
             name: (self.bulk if name == bulk else say)(getattr(content, name))
-            for name in names
-            if name != 'raw'
+            for name in field_names(content)
         }
-        if 'raw' in names:
+        if isinstance(content, (messages.String, messages.Command)):
+            del said['raw']
             said.update(self.encoded(content.text, content.raw, content.encoding))
         return said
 
@@ -91,7 +130,7 @@ class _Speaker:
         if isinstance(value, EncodedText):
             return self.encoded(value, value.raw, value.encoding)
         if isinstance(value, (str, messages.Unit)):
-            return self.text(str(value))
+            return str(value)
         if isinstance(value, float):
             return value if math.isfinite(value) else str(value)
         if value is None or isinstance(value, (bool, int)):
@@ -104,23 +143,19 @@ class _Speaker:
             return self.array(value)
         return self.object(value)
 
-    def text(self, text: str) -> str:
-        if self.data:
-            return text
-        return text.encode('utf-8', 'surrogateescape').decode('utf-8', 'backslashreplace')
-
     def encoded(self, text: str, raw: bytes, encoding: int) -> dict[str, Any]:
-        said: dict[str, Any] = {'text': self.text(str(text)), 'encoding': encoding}
+        said: dict[str, Any] = {'text': str(text), 'encoding': encoding}
         if self.data and not _stands_for(str(text), raw, encoding):
-            said['base64'] = base64.b64encode(raw).decode()
+            said['base64'] = _base64(raw)
         return said
 
     def array(self, value: Any) -> Any:
+        if value.ndim and value.dtype.kind in 'SV':
+            return [self.array(element) for element in value]
         if value.dtype.names:
-            names = value.dtype.names
-            return [{name: self.value(element[name]) for name in names} for element in value]
+            return {name: self.value(value[name]) for name in value.dtype.names}
         if value.dtype.kind == 'S':
-            return self.text(wire.text(bytes(value)))
+            return wire.text(bytes(value))
         if value.size > LONGEST_ARRAY or (not value.size and value.ndim > 1):
             return self.typed(value)
         return self.value(value.tolist())
@@ -136,14 +171,14 @@ class _Speaker:
         view = memoryview(data).cast('B')
         said: dict[str, Any] = {'bytes': len(view), 'crc64': f'{crc64(view):016x}'}
         if self.data:
-            said['base64'] = base64.b64encode(view).decode()
+            said['base64'] = _base64(view)
         return said
 
     def object(self, value: Any) -> Any:
         if isinstance(value, Message):  # a child
             return {
                 'type_name': value.type_name,
-                'device_name': self.text(value.device_name),
+                'device_name': value.device_name,
                 'content': self.content(value.content),
             }
         if isinstance(value, (messages.Attribute, Content)):
@@ -152,7 +187,12 @@ class _Speaker:
             if len(value.words) > LONGEST_ARRAY:
                 return {'cells': len(value), **self.typed(value.words)}
             return [row.tolist() for row in value.rows()]
-        return self.bulk(value)
+        if isinstance(value, Mapping):
+            return {str(key): self.value(item) for key, item in value.items()}
+        try:
+            return self.bulk(value)
+        except TypeError:  # a value of another package
+            return self.content(value) or str(value)
 
 
 def _stands_for(text: str, raw: bytes, encoding: int) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from helpers.golden import GOLDENS
+from helpers.wire_bytes import message_bytes
 from ros2_igtl import codec
 from ros2_igtl.cli.main import main
 
@@ -27,6 +28,26 @@ def test_all_golden_messages_come_back_from_their_dump(
     described.write_text(capsys.readouterr().out)
     assert main(['pack', str(described), '--output', str(after)]) == 0
     assert after.read_bytes() == ALL
+
+
+def test_what_no_number_and_no_name_can_say_comes_back_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before, described, after = (tmp_path / name for name in ('before', 'described', 'after'))
+    element = b'x' * 20 + bytes(50)  # a name that fills its field
+    element += b'Probe\0what was'.ljust(70, b'\0')
+    metadata = {'\udcff': codec.EncodedText(b'\xff', 9999), '\\xff': '\0'}
+    data = (
+        message_bytes(b'TDATA', element, device_name=b'\xff\\xff')
+        + message_bytes(b'TRANSFORM', b'\xff\xc0\0\1' + bytes(44), timestamp=2**64 - 1)
+        + message_bytes(b'NEW', bytes(range(256)))
+        + codec.pack(codec.Message(codec.Position(0, -0.0, 0), '', 1, 2, 2**32 - 1, metadata))
+    )
+    before.write_bytes(data)
+    assert main(['dump', '--json', '--data', str(before)]) == 0
+    described.write_text(capsys.readouterr().out)
+    assert main(['pack', str(described), '--output', str(after)]) == 0
+    assert after.read_bytes() == data
 
 
 def test_it_reads_standard_input_and_writes_standard_output() -> None:

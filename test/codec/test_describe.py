@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import datetime
 import json
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -32,6 +34,13 @@ def test_a_message_is_described_by_its_header_its_metadata_and_its_content() -> 
         'content': {'encoding': 3, 'text': 'ok'},
     }
     assert codec.describe(message)['metadata'] == {'a': 'b'}
+
+
+def test_of_the_crc_is_said_that_it_is_wrong() -> None:
+    data = golden('string')
+    assert 'crc_ok' not in codec.describe(codec.unpack(data, check_crc=False))
+    message = codec.unpack(data[:-1] + b'?', check_crc=False)
+    assert codec.describe(message)['crc_ok'] is False
 
 
 CONTENTS = [
@@ -108,6 +117,80 @@ def test_small_arrays_and_what_is_nested_are_said_in_full(
     assert describe(content)['content'] == expected
 
 
+def test_bulk_data_are_said_in_base64_where_they_are_asked_for() -> None:
+    message = codec.Message(codec.Unknown('NEW', b'123456789'))
+    body = codec.describe(message, data=True)['content']['body']
+    assert body == {'bytes': 9, 'crc64': '6c40df5f0b497347', 'base64': 'MTIzNDU2Nzg5'}
+    array = codec.NDArray(np.zeros((1, 257), 'u1'))
+    said = codec.describe(codec.Message(array), data=True)['content']['array']
+    assert said['base64'] == 'AAAA' * 85 + 'AAA='
+
+
+@pytest.mark.parametrize(
+    ('raw', 'encoding', 'expected'),
+    [
+        (b'ok', 3, {'text': 'ok', 'encoding': 3}),
+        (b'\xe9', 4, {'text': '\u00e9', 'encoding': 4}),
+        (b'\xff', 3, {'text': '\ufffd', 'encoding': 3, 'base64': '/w=='}),
+        (b'\xff', 9999, {'text': '\u00ff', 'encoding': 9999, 'base64': '/w=='}),
+    ],
+)
+def test_a_text_is_said_with_its_bytes_where_it_does_not_tell_them(
+    raw: bytes, encoding: int, expected: dict[str, Any]
+) -> None:
+    metadata = {'a': codec.EncodedText(raw, encoding)}
+    message = codec.Message(codec.String.from_raw(raw, encoding), '', 0, 2, 0, metadata)
+    said = codec.describe(message, data=True)
+    assert said['content'] == said['metadata']['a'] == expected
+    expected.pop('base64', None)
+    assert codec.describe(message)['content'] == expected
+
+
+def test_a_content_of_which_not_all_can_be_said_is_said_in_base64_too() -> None:
+    message = codec.Message(codec.Sensor([-math.nan]))
+    said = codec.describe(message, data=True)
+    assert said['content']['values'] == ['nan']
+    assert said['content_base64'] == 'AQAAAAAAAAAAAP/4AAAAAAAA'
+    assert 'content_base64' not in codec.describe(message)
+    message.content.values = np.array([math.nan])
+    assert 'content_base64' not in codec.describe(message, data=True)
+    said = codec.describe(codec.Message(codec.Status(70000)), data=True)  # none can be written
+    assert (said['content']['code'], 'content_base64' in said) == (70000, False)
+
+
+@dataclass
+class Inner:
+    level: int
+    when: datetime.timedelta
+
+
+class Samples:
+    """What another package may come up with."""
+
+    type_name = 'SAMPLES'
+    __slots__ = ('__dict__', 'names', 'rows')
+
+    def __init__(self) -> None:
+        dtype = np.dtype([('name', 'S4'), ('place', '>f4', (2,))])
+        self.rows = np.array([[(b'a', (1, 2))], [(b'b\0c', (3, math.nan))]], dtype)
+        self.row = self.rows[0, 0]
+        self.names = np.array([b'a', b'\xff'])
+        self.inner = {1: Inner(2, datetime.timedelta(seconds=3))}
+        self._hidden = 5
+
+
+def test_what_a_type_of_another_package_holds_is_said_as_far_as_it_goes() -> None:
+    assert describe(Samples())['content'] == {
+        'inner': {'1': {'level': 2, 'when': '0:00:03'}},
+        'names': ['a', '\udcff'],
+        'row': {'name': 'a', 'place': [1, 2]},
+        'rows': [
+            [{'name': 'a', 'place': [1, 2]}],
+            [{'name': 'b', 'place': [3, 'nan']}],
+        ],
+    }
+
+
 def test_large_arrays_are_said_as_shape_and_type_and_size_and_crc() -> None:
     said = describe(codec.NDArray(np.zeros((1, 257), '<u2')))['content']['array']
     crc = '0000000000000000'
@@ -157,9 +240,14 @@ def test_numbers_that_json_lacks_are_said_by_name() -> None:
     assert (said['x'], said['y'], said['z']) == ('nan', 'inf', '-inf')
 
 
-def test_bytes_that_are_no_text_are_said_as_escapes() -> None:
-    assert describe(codec.Status(message='\udcff'), device_name='\udc80')['device_name'] == '\\x80'
-    assert describe(codec.Status(message='\udcff'))['content']['message'] == '\\xff'
+def test_bytes_that_are_no_text_are_said_apart_from_all_others() -> None:
+    said = describe(codec.Status(message='\udcff'), device_name='\udc80\\x80')
+    assert said['device_name'] == '\udc80\\x80'
+    assert said['content']['message'] == '\udcff'
+    metadata = {'\udcff': 'a', '\\xff': 'b', '?': 'c'}
+    message = codec.Message(codec.Status(), header_version=2, metadata=metadata)
+    said = codec.describe(codec.unpack(codec.pack(message)))
+    assert {key: value['text'] for key, value in said['metadata'].items()} == metadata
 
 
 @pytest.mark.parametrize('name', [case.name for case in GOLDENS])

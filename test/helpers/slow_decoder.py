@@ -69,7 +69,7 @@ def name(data: bytes, offset: int, size: int) -> str:
         if byte == 0:
             break
         raw += bytes((byte,))
-    return raw.decode('utf-8', 'backslashreplace')
+    return raw.decode('utf-8', 'surrogateescape')
 
 
 def encoded(raw: bytes, encoding: int) -> dict[str, Any]:
@@ -113,7 +113,7 @@ def message(data: bytes) -> dict[str, Any]:
             key_size = unsigned(body, entry, 2)
             encoding = unsigned(body, entry + 2, 2)
             value_size = unsigned(body, entry + 4, 4)
-            key = body[position : position + key_size].decode('utf-8', 'backslashreplace')
+            key = body[position : position + key_size].decode('utf-8', 'surrogateescape')
             value = body[position + key_size : position + key_size + value_size]
             metadata[key] = encoded(value, encoding)
             position += key_size + value_size
@@ -300,7 +300,7 @@ def query(content: bytes) -> dict[str, Any]:
     return {
         'query_id': unsigned(content, 0, 4),
         'data_type': name(content, 4, 32),
-        'device_uid': content[38:].decode('utf-8', 'backslashreplace'),
+        'device_uid': content[38:].decode('utf-8', 'surrogateescape'),
     }
 
 
@@ -484,7 +484,7 @@ def attributes(section: bytes, count: int) -> list[dict[str, Any]]:
     start = names_start = 6 * count
     for _ in range(count):
         end = section.index(b'\0', start)
-        titles.append(section[start:end].decode('utf-8', 'backslashreplace'))
+        titles.append(section[start:end].decode('utf-8', 'surrogateescape'))
         start = end + 1
     start += (start - names_start) % 2
     said = []
@@ -526,7 +526,7 @@ def bind_names(content: bytes, start: int, count: int) -> tuple[list[str], int]:
     position = start + 2
     for _ in range(count):
         end = content.index(b'\0', position)
-        titles.append(content[position:end].decode('utf-8', 'backslashreplace'))
+        titles.append(content[position:end].decode('utf-8', 'surrogateescape'))
         position = end + 1
     return titles, start + 2 + unsigned(content, start, 2)
 

@@ -63,7 +63,7 @@ class Status(Content):
     type_name = 'STATUS'
     views = False
 
-    code: int = StatusCode.OK
+    code: StatusCode | int = StatusCode.OK
     subcode: int = 0
     error_name: str = ''
     message: str = ''
