@@ -5,26 +5,51 @@
 from __future__ import annotations
 
 import argparse
+import json
 import re
+from typing import Any
 
 from ros2_igtl import codec
 
 HELP = 'list the message types that are known here'
 DESCRIPTION = (
-    'List the OpenIGTLink message types that are known here, with what they are. Messages of any '
-    'other type are passed on as they are.'
+    'List the OpenIGTLink message types that are known here: type name, bytes of the content (n: '
+    'any number of elements), version of the protocol that it came with (- if it is none of the '
+    'protocol), what it is. Messages of any other type are passed on as they are.'
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare no arguments."""
+    """Declare the arguments."""
+    parser.add_argument('--json', action='store_true', help='print JSON, one object a line')
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print a line a type."""
-    for type_name, content_class in sorted(codec.MESSAGE_TYPES.items()):
-        print(f'{type_name:12} {_first_sentence(content_class.__doc__ or "")}')
+    types = [_describe(*known) for known in sorted(codec.MESSAGE_TYPES.items())]
+    width = max(len(known['content_size']) for known in types)
+    for known in types:
+        if arguments.json:
+            print(json.dumps(known))
+        else:
+            version = known['protocol_version'] or '-'
+            print(
+                f'{known["type_name"]:12} {known["content_size"]:{width}} {version} '
+                f'{known["description"]}'
+            )
     return 0
+
+
+def _describe(type_name: str, content_class: type[codec.Content]) -> dict[str, Any]:
+    alias_of = content_class.type_name if content_class.type_name != type_name else None
+    description = _first_sentence(content_class.__doc__ or '')
+    return {
+        'type_name': type_name,
+        'alias_of': alias_of,
+        'content_size': content_class.sizes,
+        'protocol_version': content_class.protocol_version,
+        'description': f'another name of {alias_of}' if alias_of else description,
+    }
 
 
 def _first_sentence(docstring: str) -> str:

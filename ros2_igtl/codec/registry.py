@@ -33,6 +33,10 @@ class Content:
     type_name: ClassVar[str]
     aliases: ClassVar[tuple[str, ...]] = ()
     """Other type names that carry the same content."""
+    sizes: ClassVar[str] = '?'
+    """The bytes that it takes: '48', '28, 24 or 12', '136 n' of a list, '72 + pixels'."""
+    protocol_version: ClassVar[int | None] = None
+    """The version of the protocol that the type came with; None if it is none of the protocol."""
     default_header_version: ClassVar[int] = 1
     bulk_offset: ClassVar[int | None] = None
     """

@@ -38,6 +38,7 @@ class _Wanted(NamedTuple):
 _COUNT = wire.struct_of(_Count)
 _CHILD = wire.struct_of(_Child)
 _WANTED = wire.struct_of(_Wanted)
+_TABLES = '{} + {} n + names'
 _MAX_DEPTH = 8  # of BINDs in BINDs; each costs a peer 24 bytes and us a level of recursion
 
 
@@ -52,6 +53,8 @@ class Bind(Content):
     """
 
     type_name = 'BIND'
+    sizes = f'{_TABLES.format(2 * _COUNT.size, _CHILD.size)} + contents'
+    protocol_version = 2
 
     children: Sequence[Message] = ()
 
@@ -203,6 +206,7 @@ class GetBind(Get):
     """
 
     type_name = 'GET_BIND'
+    sizes = f'0 or {_TABLES.format(2 * _COUNT.size, _WANTED.size)}'
     subject = 'BIND'
 
     children: Wanted = ()
@@ -237,6 +241,7 @@ class StartBind(Start):
     """
 
     type_name = 'STT_BIND'
+    sizes = f'{_START.size} or {_TABLES.format(_START.size + 2 * _COUNT.size, _WANTED.size)}'
     subject = 'BIND'
 
     resolution_ns: int = 0

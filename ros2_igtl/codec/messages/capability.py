@@ -18,6 +18,8 @@ class Capability(Content):
     """The type names that the sender can receive. 12 bytes each."""
 
     type_name = 'CAPABILITY'
+    sizes = f'{TYPE_NAME_SIZE} n'
+    protocol_version = 1
 
     type_names: tuple[str, ...] = ()
 

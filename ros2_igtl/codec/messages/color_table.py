@@ -43,6 +43,8 @@ class ColorTable(Content):
 
     __slots__ = ('table',)
     type_name = 'COLORT'
+    sizes = f'{_LAYOUT.size} + table'
+    protocol_version = 2
     aliases = ('COLORTABLE',)  # igtl_test_data_colortable.h; colortable2.h and the library: COLORT
 
     def __init__(self, table: NDArray[Any]) -> None:

@@ -38,6 +38,8 @@ class Command(Content):
 
     __slots__ = ('command_id', 'encoding', 'name', 'raw')
     type_name = 'COMMAND'
+    sizes = f'{_LAYOUT.size} + text'
+    protocol_version = 3
     default_header_version = 2  # igtlCommandMessage.cxx; the only type whose default is not 1
 
     def __init__(

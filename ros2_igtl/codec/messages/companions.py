@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from typing import ClassVar, TypeVar
 
 from ros2_igtl.codec.errors import ValueRangeError
-from ros2_igtl.codec.registry import Content, check_size
+from ros2_igtl.codec.registry import MESSAGE_TYPES, Content, check_size
 from ros2_igtl.codec.wire import Buffer
+
+_QUERIES_SINCE = 2  # protocol version; index.md
 
 _C = TypeVar('_C', bound='Companion')
 _R = TypeVar('_R', bound='Reply')
@@ -28,7 +30,13 @@ class Companion(Content):
     type_name: ClassVar[str]
     subject: ClassVar[str]
     """The type name of the messages that it is about."""
+    sizes = '0'
     views = False
+
+    def __init_subclass__(cls) -> None:
+        subject = MESSAGE_TYPES.get(getattr(cls, 'subject', ''))
+        if subject is not None and subject.protocol_version is not None:
+            cls.protocol_version = max(subject.protocol_version, _QUERIES_SINCE)
 
     @classmethod
     def unpack(cls: type[_C], content: Buffer) -> _C:
@@ -67,6 +75,8 @@ class Reply(Companion):
 
     :ivar status: 0 for success, 1 for error.
     """
+
+    sizes = '1'
 
     status: int = 0
 

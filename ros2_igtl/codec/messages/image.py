@@ -188,6 +188,8 @@ class Image(Picture):
 
     __slots__ = ('components', 'scalar_type')
     type_name = 'IMAGE'
+    sizes = f'{_LAYOUT.size} + pixels'
+    protocol_version = 1
     bulk_offset = _LAYOUT.size
 
     def __init__(

@@ -49,6 +49,8 @@ class ImageMeta(ElementList):
     __slots__ = ()
     type_name = 'IMGMETA'
     dtype: ClassVar[np.dtype[Any]] = wire.dtype_of(_ImageMetaElement)
+    sizes = f'{dtype.itemsize} n'
+    protocol_version = 2
 
     @property
     def images(self) -> NDArray[Any]:
@@ -106,6 +108,8 @@ class LabelMeta(ElementList):
     __slots__ = ()
     type_name = 'LBMETA'
     dtype: ClassVar[np.dtype[Any]] = wire.dtype_of(_LabelMetaElement)
+    sizes = f'{dtype.itemsize} n'
+    protocol_version = 2
 
     @property
     def labels(self) -> NDArray[Any]:

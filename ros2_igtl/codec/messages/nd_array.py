@@ -55,6 +55,8 @@ class NDArray(Content):
 
     __slots__ = ('array',)
     type_name = 'NDARRAY'
+    sizes = f'{_LAYOUT.size} + {_SIZE.itemsize} d + numbers'
+    protocol_version = 2
 
     def __init__(self, array: npt.NDArray[Any]) -> None:
         self.array = array

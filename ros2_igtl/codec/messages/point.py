@@ -38,6 +38,8 @@ class Point(ElementList):
     __slots__ = ()
     type_name = 'POINT'
     dtype: ClassVar[np.dtype[Any]] = wire.dtype_of(_PointElement)
+    sizes = f'{dtype.itemsize} n'
+    protocol_version = 2
 
     @property
     def points(self) -> NDArray[Any]:

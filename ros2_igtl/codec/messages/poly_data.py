@@ -174,6 +174,8 @@ class PolyData(Content):
 
     __slots__ = ('attributes', 'lines', 'points', 'polygons', 'triangle_strips', 'vertices')
     type_name = 'POLYDATA'
+    sizes = f'{_LAYOUT.size} + sections'
+    protocol_version = 2
 
     def __init__(
         self,
@@ -352,6 +354,7 @@ class StartPolyData(Start):
     """
 
     type_name = 'STT_POLYDATA'
+    sizes = f'0 or {_START.size}'
     subject = 'POLYDATA'
 
     resolution_ns: int | None = None

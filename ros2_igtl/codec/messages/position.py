@@ -29,7 +29,7 @@ class _Position(NamedTuple):
 
 _FULL = wire.struct_of(_Position)
 # Only the 28-byte form is documented; the library also packs the other two by content size.
-_LAYOUTS = {28: _FULL, 24: struct.Struct('>6f'), 12: struct.Struct('>3f')}
+_LAYOUTS = {layout.size: layout for layout in (_FULL, struct.Struct('>6f'), struct.Struct('>3f'))}
 
 
 @register
@@ -43,6 +43,8 @@ class Position(Content):
     """
 
     type_name = 'POSITION'
+    sizes = '{}, {} or {}'.format(*_LAYOUTS)
+    protocol_version = 1
     views = False
     aliases = ('QTRANS',)
 

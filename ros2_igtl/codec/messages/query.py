@@ -39,6 +39,8 @@ class Query(Content):
     """
 
     type_name = 'QUERY'
+    sizes = f'{_LAYOUT.size} + device_uid'
+    protocol_version = 3
 
     query_id: int = 0
     data_type: str = ''

@@ -41,6 +41,8 @@ class Sensor(Content):
 
     __slots__ = ('status', 'unit', 'values')
     type_name = 'SENSOR'
+    sizes = f'{_LAYOUT.size} + {_VALUE.itemsize} n'
+    protocol_version = 2
 
     def __init__(self, values: ArrayLike, unit: int | str = 0, status: int = 0) -> None:
         try:
@@ -105,6 +107,7 @@ class StartSensor(Start):
     """
 
     type_name = 'STT_SENSOR'
+    sizes = '0 or 1'
     subject = 'SENSOR'
 
     status: int | None = None

@@ -61,6 +61,8 @@ class Status(Content):
     """
 
     type_name = 'STATUS'
+    sizes = f'{_LAYOUT.size} + message'
+    protocol_version = 1
     views = False
 
     code: StatusCode | int = StatusCode.OK

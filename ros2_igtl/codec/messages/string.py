@@ -37,6 +37,8 @@ class String(Content):
 
     __slots__ = ('encoding', 'raw')
     type_name = 'STRING'
+    sizes = f'{_LAYOUT.size} + text'
+    protocol_version = 2
     views = False
 
     def __init__(self, text: str = '', encoding: int | None = None) -> None:

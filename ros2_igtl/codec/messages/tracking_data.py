@@ -55,6 +55,8 @@ class TrackingData(ElementList):
     __slots__ = ()
     type_name = 'TDATA'
     dtype: ClassVar[np.dtype[Any]] = wire.dtype_of(_Tool)
+    sizes = f'{dtype.itemsize} n'
+    protocol_version = 2
 
     @property
     def tools(self) -> NDArray[Any]:
@@ -100,6 +102,8 @@ class QuaternionTrackingData(ElementList):
     __slots__ = ()
     type_name = 'QTDATA'
     dtype: ClassVar[np.dtype[Any]] = wire.dtype_of(_QuaternionTool)
+    sizes = f'{dtype.itemsize} n'
+    protocol_version = 2
 
     @property
     def tools(self) -> NDArray[Any]:
@@ -153,6 +157,7 @@ class StartTrackingData(Start):
     """
 
     type_name = 'STT_TDATA'
+    sizes = str(_START.size)
     subject = 'TDATA'
 
     resolution: int = 0

@@ -51,6 +51,8 @@ class Trajectory(ElementList):
     __slots__ = ()
     type_name = 'TRAJ'
     dtype: ClassVar[np.dtype[Any]] = wire.dtype_of(_TrajectoryElement)
+    sizes = f'{dtype.itemsize} n'
+    protocol_version = 2
 
     @property
     def trajectories(self) -> NDArray[Any]:

@@ -48,6 +48,8 @@ class Transform(_Transform, Content):
 
     __slots__ = ()
     type_name = 'TRANSFORM'
+    sizes = str(_LAYOUT.size)
+    protocol_version = 1
     views = False
 
     @classmethod

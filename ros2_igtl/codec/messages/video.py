@@ -104,6 +104,8 @@ class Video(Picture):
 
     __slots__ = ('fourcc', 'frame_type', 'is_grayscale')
     type_name = 'VIDEO'
+    sizes = f'{_LAYOUT.size} + bit stream'
+    protocol_version = 3
     bulk_offset = _LAYOUT.size
 
     def __init__(
@@ -243,6 +245,7 @@ class StartVideo(Start):
     """
 
     type_name = 'STT_VIDEO'
+    sizes = str(_START.size)
     subject = 'VIDEO'
 
     fourcc: str = 'VP90'
@@ -309,6 +312,8 @@ class VideoMeta(ElementList):
     __slots__ = ()
     type_name = 'VIDEOMETA'
     dtype: ClassVar[np.dtype[Any]] = wire.dtype_of(_VideoMetaElement)
+    sizes = f'{dtype.itemsize} n'
+    protocol_version = 3
 
     @property
     def videos(self) -> NDArray[Any]:

@@ -128,3 +128,18 @@ def test_a_companion_is_passed_on_under_the_name_it_came_under(name: str) -> Non
     content = b'\0' if name.startswith('RTS_') else b''
     data = codec.pack(codec.Message(codec.Unknown(name, content), 'Robot'))
     assert codec.pack(codec.unpack(data)) == data
+
+
+def test_a_companion_came_with_its_subject_but_not_before_the_queries_of_version_2() -> None:
+    assert codec.GetTransform.protocol_version == codec.TransformReply.protocol_version == 2
+    assert codec.StartTrackingData.protocol_version == 2
+    assert codec.StopVideo.protocol_version == codec.GetVideoMeta.protocol_version == 3
+
+
+def test_a_companion_of_a_type_that_is_none_of_the_protocol_is_none_either() -> None:
+    class GetNothing(codec.Get):
+        subject = 'NOTHING'
+
+    assert codec.Get.protocol_version is None
+    assert GetNothing.protocol_version is None
+    assert (GetNothing.sizes, codec.Reply.sizes, codec.Content.sizes) == ('0', '1', '?')
