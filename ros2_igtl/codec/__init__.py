@@ -14,7 +14,7 @@ OpenIGTLink messages as values and bytes. No socket, no thread, no clock, no ROS
         handle(message)
 """
 
-from ros2_igtl.codec import timestamp
+from ros2_igtl.codec import timestamp, wire
 from ros2_igtl.codec.compose import compose
 from ros2_igtl.codec.connection import NEED_DATA, Connection, Limits
 from ros2_igtl.codec.describe import describe
@@ -52,7 +52,9 @@ from ros2_igtl.codec.messages import (
     ColorTableReply,
     Command,
     CommandReply,
+    Companion,
     CoordinateSystem,
+    ElementList,
     Endian,
     FrameType,
     Get,
@@ -138,7 +140,16 @@ from ros2_igtl.codec.messages import (
     VideoReply,
 )
 from ros2_igtl.codec.metadata import EncodedText
-from ros2_igtl.codec.registry import MESSAGE_TYPES, Content, load_entry_points, register
+from ros2_igtl.codec.registry import (
+    MESSAGE_TYPES,
+    Content,
+    EntryPointWarning,
+    check_minimum_size,
+    check_multiple,
+    check_size,
+    load_entry_points,
+    register,
+)
 from ros2_igtl.codec.wire import text
 
 __all__ = [
@@ -160,6 +171,7 @@ __all__ = [
     'ColorTableReply',
     'Command',
     'CommandReply',
+    'Companion',
     'Connection',
     'Content',
     'ContentSizeError',
@@ -167,9 +179,11 @@ __all__ = [
     'CoordinateSystem',
     'CrcError',
     'DecodeError',
+    'ElementList',
     'EncodeError',
     'EncodedText',
     'Endian',
+    'EntryPointWarning',
     'ExtendedHeaderError',
     'FrameType',
     'FramingError',
@@ -267,6 +281,9 @@ __all__ = [
     'VideoMeta',
     'VideoMetaReply',
     'VideoReply',
+    'check_minimum_size',
+    'check_multiple',
+    'check_size',
     'compose',
     'describe',
     'pack',
@@ -275,6 +292,7 @@ __all__ = [
     'text',
     'timestamp',
     'unpack',
+    'wire',
 ]
 
 load_entry_points()

@@ -9,6 +9,7 @@ names modules that do so when they are imported.
 
 from __future__ import annotations
 
+import warnings
 from abc import abstractmethod
 from collections.abc import Sequence
 from importlib import metadata
@@ -26,6 +27,7 @@ class Content:
     The content of a message: what stands between extended header and metadata.
 
     Subclasses set :attr:`type_name` and the two methods, and are made known by :func:`register`.
+    A constructor that takes the attributes by name makes contents from JSON too.
     """
 
     __slots__ = ()
@@ -56,7 +58,8 @@ class Content:
         Return the value of the content's bytes.
 
         :param content: its bytes; may be ``bytes`` where :attr:`views` is False.
-        :raises MessageError: the bytes are not what the specification allows.
+        :raises MessageError: the bytes are not what the specification allows. Whoever receives
+            catches nothing else.
         """
 
     @classmethod
@@ -67,7 +70,7 @@ class Content:
     @abstractmethod
     def pack_parts(self) -> Sequence[Any]:
         """
-        Return buffers whose concatenation is the content.
+        Return buffers of single bytes whose concatenation is the content.
 
         :raises EncodeError: a value does not fit its field.
         """
@@ -105,10 +108,34 @@ def is_type_name(type_name: str) -> bool:
     return 0 < len(type_name) <= TYPE_NAME_SIZE and type_name.isascii() and type_name.isprintable()
 
 
+class EntryPointWarning(UserWarning):
+    """A module of another package that has message types cannot be loaded."""
+
+
 def load_entry_points() -> None:
-    """Import the modules that other packages name in the group ``ros2_igtl.messages``."""
+    """
+    Import the modules that other packages name in the group ``ros2_igtl.messages``.
+
+    One that fails is named in an :class:`EntryPointWarning`, and none of its types is known; all
+    the others are. The codec does not fail with it: it may serve a device in use, and what is
+    wrong may be in a package that has nothing to do with that device. Messages of the missing
+    types are passed on as ``Unknown``. Who would rather stop turns the warning into an error.
+    """
     for entry_point in metadata.entry_points(group=ENTRY_POINT_GROUP):
-        entry_point.load()
+        known = {*MESSAGE_TYPES}
+        try:
+            entry_point.load()
+        except (Exception, SystemExit) as error:
+            for type_name in MESSAGE_TYPES.keys() - known:
+                del MESSAGE_TYPES[type_name]
+            package = entry_point.dist and f'{entry_point.dist.name} {entry_point.dist.version}'
+            warnings.warn(
+                f'message types of the package {package} are not known, since its entry point '
+                f'{entry_point.name!r} ({entry_point.value}) in {ENTRY_POINT_GROUP} cannot be '
+                f'loaded: {type(error).__name__}: {error}',
+                EntryPointWarning,
+                stacklevel=2,
+            )
 
 
 def size_error(type_name: str, content: Buffer, allowed: str) -> MessageError:

@@ -89,27 +89,86 @@ def test_a_name_that_cannot_stand_in_a_header_is_refused(type_name: str) -> None
     assert type_name not in codec.MESSAGE_TYPES
 
 
-def test_a_type_of_another_package_is_found_through_its_entry_point(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / 'thermometer.py').write_text(
+def add_package(folder: Path, name: str, source: str, value: str | None = None) -> None:
+    """Put a package with one module and one entry point into a folder, as pip would."""
+    (folder / f'{name}.py').write_text(source)
+    information = folder / f'{name}-1.0.dist-info'
+    information.mkdir()
+    (information / 'METADATA').write_text(f'Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n')
+    (information / 'entry_points.txt').write_text(
+        f'[ros2_igtl.messages]\n{name}_point = {value or name}\n'
+    )
+
+
+@pytest.fixture
+def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Return a folder where packages are found; their modules are forgotten afterwards."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    modules = {*sys.modules}
+    yield tmp_path
+    for name in sys.modules.keys() - modules:
+        del sys.modules[name]
+
+
+def module_of(type_name: str) -> str:
+    return (
         'from ros2_igtl import codec\n'
         '@codec.register\n'
-        'class Thermometer(codec.Unknown):\n'
-        "    type_name = 'THERMO'\n"
+        f'class {type_name.title()}(codec.Unknown):\n'
+        f'    type_name = {type_name!r}\n'
     )
-    (tmp_path / 'thermometer-1.0.dist-info').mkdir()
-    (tmp_path / 'thermometer-1.0.dist-info' / 'METADATA').write_text(
-        'Metadata-Version: 2.1\nName: thermometer\nVersion: 1.0\n'
-    )
-    (tmp_path / 'thermometer-1.0.dist-info' / 'entry_points.txt').write_text(
-        '[ros2_igtl.messages]\nthermometer = thermometer\n'
-    )
-    monkeypatch.syspath_prepend(str(tmp_path))
+
+
+def test_a_type_of_another_package_is_found_through_its_entry_point(packages: Path) -> None:
+    add_package(packages, 'thermometer', module_of('THERMO'))
     importlib.invalidate_caches()
     registry.load_entry_points()
-    module = sys.modules.pop('thermometer')
-    assert codec.MESSAGE_TYPES['THERMO'] is module.Thermometer
+    assert codec.MESSAGE_TYPES['THERMO'] is sys.modules['thermometer'].Thermo
+
+
+@pytest.mark.parametrize(
+    ('source', 'value', 'cause'),
+    [
+        ('import no_such_module', None, "ModuleNotFoundError: No module named 'no_such_module'"),
+        ('def', None, 'SyntaxError: '),
+        (module_of('IMAGE'), None, "ValueError: type name 'IMAGE' is taken by Image"),
+        (module_of('HALF') + module_of('STRING'), None, "'STRING' is taken by String"),
+        (module_of('TOO_LONG_A_NAME'), None, 'ValueError: .*1 to 12 printable ASCII'),
+        (module_of('HALF') + 'raise SystemExit(0)', None, 'SystemExit: 0'),
+        (module_of('HALF') + 'raise struct.error', None, 'NameError: '),
+        (module_of('HALF'), 'broken:Nothing', 'AttributeError: .*Nothing'),
+        (module_of('HALF'), 'no module', '(Attribute|Value)Error: '),
+        (module_of('HALF'), 'no_such_file', 'ModuleNotFoundError: '),
+    ],
+)
+def test_a_package_that_cannot_be_loaded_is_named_and_leaves_nothing(
+    source: str, value: str | None, cause: str, packages: Path
+) -> None:
+    before = dict(codec.MESSAGE_TYPES)
+    add_package(packages, 'broken', source, value)
+    add_package(packages, 'thermometer', module_of('THERMO'))
+    add_package(packages, 'airbag', module_of('AIRBAG'))
+    importlib.invalidate_caches()
+    said = (
+        f"package broken 1.0 .* entry point 'broken_point' .{value or 'broken'}. "
+        f'in ros2_igtl.messages cannot be loaded: .*{cause}'
+    )
+    with pytest.warns(codec.EntryPointWarning, match=said) as warned:
+        registry.load_entry_points()
+    assert len(warned) == 1
+    after = dict(codec.MESSAGE_TYPES)
+    assert {after.pop('THERMO').__name__, after.pop('AIRBAG').__name__} == {'Thermo', 'Airbag'}
+    assert after == before
+
+
+def test_of_two_packages_with_the_same_type_the_second_is_named(packages: Path) -> None:
+    add_package(packages, 'one', module_of('THERMO'))
+    add_package(packages, 'other', module_of('THERMO'))
+    importlib.invalidate_caches()
+    with pytest.warns(codec.EntryPointWarning, match="'THERMO' is taken by Thermo"):
+        registry.load_entry_points()
+    owners = [name for name in ('one', 'other') if name in sys.modules]
+    assert owners == [codec.MESSAGE_TYPES['THERMO'].__module__]
 
 
 def test_every_class_is_registered_under_its_own_name() -> None:

@@ -7,7 +7,8 @@ from ros2_igtl.codec.messages.capability import Capability, CapabilityReply, Get
 from ros2_igtl.codec.messages.cells import Cells
 from ros2_igtl.codec.messages.color_table import ColorTable, ColorTableReply, GetColorTable
 from ros2_igtl.codec.messages.command import Command, CommandReply
-from ros2_igtl.codec.messages.companions import Get, Reply, Start, Stop
+from ros2_igtl.codec.messages.companions import Companion, Get, Reply, Start, Stop
+from ros2_igtl.codec.messages.elements import ElementList
 from ros2_igtl.codec.messages.image import (
     CoordinateSystem,
     Endian,
@@ -105,7 +106,9 @@ __all__ = [
     'ColorTableReply',
     'Command',
     'CommandReply',
+    'Companion',
     'CoordinateSystem',
+    'ElementList',
     'Endian',
     'FrameType',
     'Get',
