@@ -177,9 +177,6 @@ def find_origin(start: bytes, numbers: tuple[int, int, int], max_body_size: floa
     :raises FramingError: the header is none, or announces more than the limit; the stream is lost.
     :raises MessageError: the body has to be skipped.
     """
-    origin = ORIGINS.get(start)
-    if origin is not None and numbers[1] <= max_body_size:
-        return origin
     header = header_of(start, numbers)
     printable = is_type_name(header.type_name)
     if header.version == 0 or (header.version > 2 and not printable):
