@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -307,3 +308,68 @@ def test_a_limit_of_0_allows_messages_without_a_body() -> None:
     connection = codec.Connection(codec.Limits(max_body_size=0))
     (message,) = by_receive_data(connection, [message_bytes(b'STP_TDATA')])
     assert isinstance(message, codec.Message)
+
+
+IMAGE = codec.Image(bytes(range(256)) * 160, (256, 160, 1))
+LARGE = {
+    'version 1': codec.pack(codec.Message(IMAGE)),
+    'version 2': codec.pack(codec.Message(IMAGE, '', 0, 2, 7, {'a': 'b' * 40_000})),
+    'one buffer': codec.pack(codec.Message(codec.Unknown('NEW', bytes(40_000)))),
+    'one buffer, version 2': codec.pack(
+        codec.Message(codec.Unknown('NEW', bytes(40_000)), '', 0, 2)
+    ),
+}
+PIECES = (1, 57, 58, 61, 69, 71, 141, 142, 145, 5000, 65536, 65537)  # bytes at a time, at first
+
+
+@each_feed
+@pytest.mark.parametrize('name', LARGE)
+def test_a_large_message_comes_in_whatever_pieces_it_begins(feed: Feed, name: str) -> None:
+    data = LARGE[name]
+    for size in PIECES:
+        for before in (b'', NEXT, NEXT * 600):  # so that the scratch buffer is full somewhere
+            stream = before + data + NEXT
+            ends = [0, len(before), len(before) + size, len(before) + size + 30, len(stream)]
+            pieces = [stream[start:end] for start, end in pairwise(ends)]
+            received = feed(codec.Connection(), pieces)
+            assert b''.join(codec.pack(message) for message in received) == stream
+
+
+@pytest.mark.parametrize(
+    'body',
+    [
+        extended_body(bytes(40_000), header_size=50_000),
+        extended_body(bytes(40_000), extended_size=11),
+        extended_body(bytes(71), ((b'k', 3, bytes(40_000)),)),
+        extended_body(b'', ((b'k', 3, bytes(40_000)),)),
+        extended_body(bytes(72 + 1), extended_size=40_000),
+        extended_body(IMAGE.pack_parts()[0] + bytes(40_000)),
+        bytes(40_000),
+    ],
+    ids=['header', '11', '71', '0', 'extended', 'surplus', 'nothing'],
+)
+@each_feed
+def test_a_large_message_is_refused_with_the_words_of_a_small_one_and_the_next_is_read(
+    feed: Feed, body: bytes
+) -> None:
+    data = message_bytes(b'IMAGE', body, version=2)
+    with pytest.raises(codec.MessageError) as caught:
+        codec.unpack(data)
+    for size in PIECES:
+        refused, message = feed(codec.Connection(), [data[:size], data[size:] + NEXT])
+        assert (type(refused), str(refused)) == (type(caught.value), str(caught.value))
+        assert refused.header == caught.value.header
+        assert message == codec.unpack(NEXT)
+
+
+@each_feed
+def test_b6_a_large_message_with_a_wrong_crc_is_refused_or_marked(feed: Feed) -> None:
+    data = LARGE['version 2'][:-1] + b'?'
+    refused, message = feed(codec.Connection(), [data + NEXT])
+    assert isinstance(refused, codec.CrcError)
+    assert refused.header is not None
+    assert refused.header.type_name == 'IMAGE'
+    assert message == codec.unpack(NEXT)
+    (marked,) = feed(codec.Connection(crc_policy='warn'), [data])
+    assert marked.content == IMAGE
+    assert not marked.crc_ok

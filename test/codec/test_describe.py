@@ -203,6 +203,8 @@ def test_large_arrays_are_said_as_shape_and_type_and_size_and_crc() -> None:
         'dtype': '>u4',
         'bytes': 1600,
     }
+    said = describe(codec.PolyData(np.zeros((100, 3))))['content']['points']
+    assert (said['shape'], said['dtype'], said['bytes']) == ([100, 3], '>f4', 1200)
     said = describe(codec.Video(b'123456789', (1, 1, 1)))['content']
     assert said['data'] == {'bytes': 9, 'crc64': '6c40df5f0b497347'}
     assert (said['frame_type'], said['is_grayscale']) == ('UNKNOWN', False)

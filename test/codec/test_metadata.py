@@ -156,60 +156,10 @@ def test_a_key_longer_than_its_size_field_is_not_written() -> None:
         pack_metadata({'k' * 65536: ''})
 
 
-def test_metadata_and_message_id_are_not_written_in_header_version_1() -> None:
-    for message in (
-        codec.Message(codec.String('x'), metadata={'a': 'b'}),
-        codec.Message(codec.String('x'), message_id=1),
-    ):
-        with pytest.raises(codec.ValueRangeError, match='need header_version 2'):
-            codec.pack(message)
-
-
 def receive(body: bytes) -> codec.Message:
     message = receive_every_way(message_bytes(b'STRING', body, version=2))
     assert isinstance(message, codec.Message)
     return message
-
-
-def test_b11_a_longer_extended_header_is_honoured() -> None:
-    message = receive(extended_body(STRING, ((b'a', 3, b'b'),), extended_size=16, message_id=9))
-    assert message.content == codec.String('ok')
-    assert (message.metadata, message.message_id) == ({'a': 'b'}, 9)
-
-
-@pytest.mark.parametrize('extended_size', [0, 11, 21, 65535])
-def test_b11_an_extended_header_shorter_than_12_or_longer_than_the_body_is_refused(
-    extended_size: int,
-) -> None:
-    body = bytearray(extended_body(STRING))
-    body[:2] = extended_size.to_bytes(2, 'big')
-    data = message_bytes(b'STRING', bytes(body), version=2)
-    assert_refused(data, codec.ExtendedHeaderError, f'extended header of {extended_size}')
-
-
-@pytest.mark.parametrize('size', [1, 11])
-def test_b11_a_body_too_short_for_an_extended_header_is_refused(size: int) -> None:
-    data = message_bytes(b'STRING', bytes(size), version=2)
-    assert_refused(data, codec.ExtendedHeaderError, f'takes 12 bytes, got {size}')
-
-
-@pytest.mark.parametrize(
-    'sizes',
-    [
-        {'header_size': 9},
-        {'header_size': 65535},
-        {'metadata_size': 7},
-        {'metadata_size': 2**32 - 1},
-        {'header_size': 2, 'metadata_size': 2**31},
-    ],
-)
-def test_b11_metadata_that_overlap_what_is_before_them_are_refused(sizes: dict[str, int]) -> None:
-    body = extended_body(b'', (), **sizes)
-    assert_refused(message_bytes(b'STP_TDATA', body, version=2), codec.ExtendedHeaderError)
-
-
-def test_b2_header_version_2_without_a_body_has_no_data() -> None:
-    assert_refused(message_bytes(b'STRING', version=2), codec.NoDataError, '14 bytes or more')
 
 
 def test_a_metadata_header_of_size_0_means_no_metadata() -> None:

@@ -79,3 +79,34 @@ def test_a_names_length_is_that_of_its_bytes() -> None:
 def test_a_name_with_a_nul_is_refused() -> None:
     with pytest.raises(codec.NameTooLongError, match='NUL'):
         wire.name('a\0b', 20, 'name')
+
+
+@pytest.mark.parametrize('dtype', ['<u2', '>u2', '<f8', '>f8', '<c16', 'u1', 'i1'])
+@pytest.mark.parametrize('shape', [(0,), (), (3,), (2, 3)])
+def test_the_bytes_of_an_array_are_big_endian_with_the_last_index_fastest(
+    dtype: str, shape: tuple[int, ...]
+) -> None:
+    array = np.arange(np.prod(shape), dtype='i8').astype(dtype).reshape(shape)
+    expected = array.astype(np.dtype(dtype).newbyteorder('>')).tobytes()
+    assert wire.big_endian(array).tobytes() == expected
+    assert wire.big_endian(np.asfortranarray(array)).tobytes() == expected
+    assert wire.big_endian(array).shape == (len(expected),)
+
+
+def test_the_bytes_of_an_array_are_not_copied_where_they_need_not_be() -> None:
+    array = np.arange(6, dtype='>u2').reshape(2, 3)
+    assert np.shares_memory(wire.big_endian(array), array)
+    assert not np.shares_memory(wire.big_endian(array[:, ::2]), array)
+
+
+def test_arrays_are_the_same_by_shape_dtype_and_bytes_in_whatever_byte_order() -> None:
+    array = np.array([[1.0, -0.0, np.nan]], '>f4')
+    assert wire.same_array(array, array.astype('<f4'))
+    for other in (
+        array.reshape(3),
+        array.astype('>f8'),
+        array + 1,
+        np.array([[1.0, 0.0, np.nan]], '>f4'),
+    ):
+        assert not wire.same_array(array, other)
+        assert not wire.same_array(other, array)

@@ -109,7 +109,10 @@ def test_words_of_another_shape_or_dtype_are_refused(words: Any) -> None:
 def test_cells_know_whether_their_points_are_there(
     rows: list[list[int]], points: int, within: bool
 ) -> None:
-    assert codec.Cells.from_rows(rows).within(points) is within
+    cells = codec.Cells.from_rows(rows)
+    assert cells.within(points) is within
+    assert cells.within(2**32)
+    assert cells.within(points) is within  # as before
 
 
 def test_words_cannot_be_written_to() -> None:

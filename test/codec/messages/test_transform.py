@@ -99,3 +99,19 @@ def test_a_number_beyond_float32_is_not_packed() -> None:
 def test_what_is_no_number_is_not_packed() -> None:
     value = codec.Transform('1', *([0.0] * 11))  # type: ignore[arg-type]
     assert_not_packed(value, codec.ValueRangeError, 'required argument is not a float')
+
+
+OTHERS = [
+    (codec.Position(1e39, 0, 0), r'POSITION \(1e\+39, 0, 0, .*too large'),
+    (codec.Position(0, 0, '1'), r"POSITION \(0, 0, '1', .*is not a float"),  # type: ignore[arg-type]
+    (codec.Image(b'x', (1, 1, 1), position=(0, 0, 1e39)), r'IMAGE \(1, .*too large'),
+    (codec.Image(b'x', (1, 1, 1), axes=(1.0,)), 'IMAGE .*expected 26 items'),
+    (codec.Video(b'x', (1, 1, 1), position=(0, 0, 1e39)), r'VIDEO \(1, .*too large'),
+]
+
+
+@pytest.mark.parametrize(('value', 'match'), OTHERS, ids=map(repr, OTHERS))
+def test_numbers_of_other_contents_are_named_with_all_beside_them(
+    value: codec.Content, match: str
+) -> None:
+    assert_not_packed(value, codec.ValueRangeError, match)
