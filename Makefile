@@ -44,4 +44,5 @@ lint: setup ## check style and types
 
 .PHONY: clean
 clean: ## remove all that was set up and built
+	rm -rf build dist *.egg-info ros2_igtl/codec/*.so
 	rm -rf .venv .venv-kilted .build .mypy_cache .pytest_cache .ruff_cache .hypothesis

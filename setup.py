@@ -1,7 +1,11 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The codec, the transport and the igtl command for people without ROS; setup.cfg says it all."""
+"""What setup.cfg cannot say of the codec, transport and igtl command for people without ROS."""
 
-from setuptools import setup
+from setuptools import Extension, setup
 
-setup()
+# without a C compiler ros2_igtl/codec/crc.py finds another CRC
+crc64 = Extension(
+    'ros2_igtl.codec._crc64', ['src/crc64.c'], extra_compile_args=['-O3'], optional=True
+)
+setup(ext_modules=[crc64])

@@ -16,14 +16,18 @@ from pathlib import Path
 
 import pytest
 
+from ros2_igtl.codec import crc
+
 ROOT = Path(__file__).parents[1]
 PARTS = ['package.xml', 'CMakeLists.txt', 'setup.py', 'setup.cfg', 'pyproject.toml', 'LICENSE']
-FOLDERS = ['config', 'launch', 'msg', 'resource', 'ros2_igtl', 'srv']
+FOLDERS = ['config', 'launch', 'msg', 'resource', 'ros2_igtl', 'src', 'srv']
 
 USE = """
 from ros2_igtl import codec
+from ros2_igtl.codec import _crc64
 from ros2_igtl.msg import TrackedTool, Volume
 from ros2_igtl.nodes import client, server
+assert _crc64.crc64(b'123456789') == 0x6C40DF5F0B497347
 assert Volume.UINT16 == 5 and TrackedTool.INSTRUMENT_3D == 3
 print(codec.__file__)
 """
@@ -71,6 +75,11 @@ def test_the_build_lists_every_interface() -> None:
     assert set(listed) == files
 
 
+def test_the_built_package_has_its_compiled_crc() -> None:
+    pytest.importorskip('ros2_igtl.msg', reason='the package is not built: run make setup')
+    assert crc._from_compiled() is not None
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize('options', [[], ['--symlink-install']], ids=['copied', 'linked'])
@@ -99,19 +108,30 @@ def test_colcon_builds_it(tmp_path: Path, options: list[str]) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_pip_installs_it_without_ros(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ('compiler', 'implementations'),
+    [(None, {'compiled'}), ('false', {'liblzma', 'numpy'})],
+    ids=['with a compiler', 'without a compiler'],
+)
+def test_pip_installs_it_without_ros(
+    tmp_path: Path, compiler: str | None, implementations: set[str]
+) -> None:
     package = copy_of_package(tmp_path / 'src')
     venv.create(tmp_path / 'venv', with_pip=True)
     python = tmp_path / 'venv' / 'bin' / 'python'
     ros = ('AMENT_PREFIX_PATH', 'LD_LIBRARY_PATH', 'PYTHONPATH', 'ROS_DISTRO', 'VIRTUAL_ENV')
     env = {name: value for name, value in os.environ.items() if name not in ros}
+    if compiler:
+        env['CC'] = compiler
     run(python, '-m', 'pip', 'install', '--quiet', package, cwd=tmp_path, env=env)
     use = (
         'from ros2_igtl import codec\n'
         'import ros2_igtl.config, ros2_igtl.sim, ros2_igtl.transport.client\n'
         "data = codec.pack(codec.Message(codec.String('hello')))\n"
-        'print(codec.unpack(data).type_name)\n'
+        'print(codec.unpack(data).type_name, codec.crc.IMPLEMENTATION)\n'
     )
-    assert run(python, '-c', use, cwd=tmp_path, env=env) == 'STRING\n'
+    type_name, implementation = run(python, '-c', use, cwd=tmp_path, env=env).split()
+    assert type_name == 'STRING'
+    assert implementation in implementations
     igtl = tmp_path / 'venv' / 'bin' / 'igtl'
     assert 'usage' in run(igtl, '--help', cwd=tmp_path, env=env).lower()

@@ -102,7 +102,7 @@ install_wheels() {
 # What the build depends on: the contents of all that is compiled or configured.
 build_state() {
   echo "$root $sourced"
-  find package.xml CMakeLists.txt msg* srv* underlay/tf2_msgs underlay/tf2_ros_py \
+  find package.xml CMakeLists.txt src msg* srv* underlay/tf2_msgs underlay/tf2_ros_py \
     -type f ! -name '*.py*' -print0 | sort -z | xargs -0 sha256sum
   find underlay/tf2_ros_py -name '*.py' | sort
   [ -z "$venv" ] || sha256sum "$venv/complete"

@@ -2,8 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import array
 import ctypes
+import functools
 import importlib
+import mmap
+import platform
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,18 +25,33 @@ from hypothesis import strategies as st
 from helpers import slow_decoder
 from ros2_igtl.codec import crc
 
-IMPLEMENTATIONS = {
-    name: made
-    for name, made in (
-        ('fastcrc', crc._from_fastcrc()),
-        ('liblzma', crc._from_liblzma()),
-        ('numpy', crc._from_numpy()),
-    )
-    if made is not None
+try:
+    from ros2_igtl.codec import _crc64
+except ImportError:
+    _crc64 = None  # type: ignore[assignment]
+
+MADE = {
+    'fastcrc': crc._from_fastcrc(),
+    'compiled': crc._from_compiled(),
+    'tables': _crc64.tables if _crc64 else None,  # 'compiled' on other processors
+    'liblzma': crc._from_liblzma(),
+    'numpy': crc._from_numpy(),
 }
-each_implementation = pytest.mark.parametrize(
-    'crc64', IMPLEMENTATIONS.values(), ids=IMPLEMENTATIONS.keys()
-)
+IMPLEMENTATIONS = {name: made for name, made in MADE.items() if made is not None}
+
+
+def each_of(*names: str) -> pytest.MarkDecorator:
+    """Run a test with each of these implementations that is there, and skip it for the others."""
+    skip = pytest.mark.skip(reason='is missing in a plain checkout; make setup has it')
+    parameters = [
+        pytest.param(MADE[name], id=name, marks=() if name in IMPLEMENTATIONS else skip)
+        for name in names
+    ]
+    return pytest.mark.parametrize('crc64', parameters)
+
+
+each_implementation = each_of(*MADE)
+each_compiled = each_of('compiled', 'tables')
 
 IDENTITY_TRANSFORM = b''.join(
     (b'\x3f\x80\0\0' if index in (0, 4, 8) else bytes(4)) for index in range(12)
@@ -42,6 +67,9 @@ KNOWN = [
     (bytes(48), 0x0000000000000000),
     (IDENTITY_TRANSFORM, 0xB5A225F8F462B3D7),
 ]
+
+
+LARGEST_WITH_LOCK = 8 << 20  # as in src/crc64.c
 
 
 def pattern(size: int) -> bytes:
@@ -93,13 +121,135 @@ def test_every_size_and_place_of_a_split_agree_with_every_other_implementation(
         assert crc64(data[size // 3 :], crc64(data[: size // 3], 5)) == crc64(data, 5)
 
 
+@functools.cache
+def slow_crcs() -> list[int]:
+    """Return the CRCs of the first 0 to 300 bytes of a pattern behind the byte 1."""
+    return [slow_decoder.crc64(b'\1' + pattern(300)[:size]) for size in range(301)]
+
+
 @each_implementation
-def test_any_contiguous_buffer_is_taken(crc64: crc.Crc64) -> None:
+def test_every_size_at_every_alignment_has_the_slow_crc(crc64: crc.Crc64) -> None:
+    buffer = bytearray(pattern(16 + 300))
+    for start in range(16):
+        buffer[start : start + 300] = pattern(300)
+        view = memoryview(buffer)[start:]
+        assert [crc64(view[:size], crc.POLYNOMIAL) for size in range(301)] == slow_crcs()
+
+
+@pytest.fixture
+def mapped() -> Iterator[mmap.mmap]:
+    """Return memory that is not Python's, with a pattern in it."""
+    with mmap.mmap(-1, 4096) as memory:
+        memory[:] = pattern(4096)
+        yield memory
+
+
+@each_implementation
+def test_any_contiguous_buffer_is_taken(crc64: crc.Crc64, mapped: mmap.mmap) -> None:
     data = pattern(4096)
     expected = crc64(data)
-    array = np.frombuffer(data, np.uint8)
-    for buffer in (bytearray(data), memoryview(data), array, memoryview(b'x' + data)[1:]):
+    numbers = np.frombuffer(data, np.uint8)
+    buffers: list[Any] = [
+        bytearray(data),
+        memoryview(data),
+        memoryview(b'x' + data + b'x')[1:-1],
+        array.array('H', data),
+        numbers,
+        numbers.view(np.float32).reshape(4, 16, 16),
+        numbers.view('>f8').reshape(2, 256).data,
+        mapped,
+    ]
+    for buffer in buffers:
         assert crc64(buffer) == expected
+
+
+@each_implementation
+def test_any_other_buffer_is_refused(crc64: crc.Crc64) -> None:
+    numbers = np.zeros((4, 6), np.uint8)
+    for buffer in (numbers[:, ::2], numbers.T, memoryview(bytes(64))[::-1]):
+        with pytest.raises((BufferError, TypeError, ValueError), match=r'(?i)contiguous'):
+            crc64(buffer)
+    for value in ('text', 5, None):
+        with pytest.raises(TypeError, match='bytes-like object is required'):
+            crc64(value)
+
+
+@each_of('fastcrc', 'compiled', 'tables', 'liblzma')
+@pytest.mark.parametrize('initial', [-1, 1 << 64, -(1 << 80)])
+def test_an_initial_value_that_is_no_crc_is_refused(crc64: crc.Crc64, initial: int) -> None:
+    with pytest.raises(OverflowError):
+        crc64(b'123456789', initial)
+
+
+@each_compiled
+def test_other_arguments_are_refused(crc64: Any) -> None:
+    for arguments in ((), (b'', 0, 0), (b'', 1.0), (b'', None)):
+        with pytest.raises(TypeError):
+            crc64(*arguments)
+    with pytest.raises(TypeError):
+        crc64(b'', initial=0)
+
+
+@each_compiled
+def test_a_refusal_leaves_the_buffer_free(crc64: Any) -> None:
+    buffer = bytearray(64)
+    crc64(buffer)
+    with pytest.raises(OverflowError):
+        crc64(buffer, -1)
+    buffer.clear()  # a BufferError if it was still held
+
+
+@pytest.mark.skipif(_crc64 is None, reason='is missing in a plain checkout; make setup has it')
+@pytest.mark.skipif(
+    (sys.platform, platform.machine()) != ('linux', 'x86_64'), reason='folds on x86-64 alone'
+)
+def test_a_processor_that_multiplies_without_carry_folds() -> None:
+    flags = Path('/proc/cpuinfo').read_text().split()
+    assert _crc64.FOLDS is ('pclmulqdq' in flags and 'ssse3' in flags)
+
+
+@each_implementation
+def test_threads_do_not_disturb_each_other(crc64: crc.Crc64) -> None:
+    parts = [pattern(size) for size in (300, 70000, LARGEST_WITH_LOCK + 1)] * 4
+    expected = [IMPLEMENTATIONS['numpy'](part, 5) for part in parts]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(lambda part: crc64(part, 5), parts)) == expected
+
+
+def another_ran_during(crc64: crc.Crc64, data: bytes) -> bool:
+    """Return whether a thread that was let go just before the call got to run within it."""
+    gate, ran = threading.Lock(), []
+    gate.acquire()
+
+    def pass_gate() -> None:
+        with gate:
+            ran.append(True)
+
+    thread = threading.Thread(target=pass_gate)
+    thread.start()
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1000.0)  # the lock changes hands when it is given away, not otherwise
+    try:
+        gate.release()
+        crc64(data)
+        return bool(ran)
+    finally:
+        sys.setswitchinterval(interval)
+        thread.join()
+
+
+@each_compiled
+def test_other_threads_run_during_that_of_a_large_buffer(crc64: crc.Crc64) -> None:
+    data = bytes(4 * LARGEST_WITH_LOCK)
+    deadline = time.monotonic() + 30.0
+    while not another_ran_during(crc64, data):
+        assert time.monotonic() < deadline
+
+
+@each_compiled
+def test_the_lock_is_not_given_away_for_a_small_buffer(crc64: crc.Crc64) -> None:
+    data = bytes(LARGEST_WITH_LOCK)
+    assert not any(another_ran_during(crc64, data) for _ in range(10))
 
 
 @each_implementation
@@ -135,21 +285,30 @@ def no_library(name: str) -> ctypes.PyDLL:
     raise OSError(f'{name}: cannot open shared object file')
 
 
-def no_module(name: str) -> Any:
-    raise ModuleNotFoundError(name)
-
-
-def test_without_fastcrc_liblzma_runs_and_without_both_numpy(
+def test_each_implementation_runs_where_those_before_it_are_missing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(importlib, 'import_module', no_module)
-    name, crc64 = crc._choose()
-    assert name == next(name for name in IMPLEMENTATIONS if name != 'fastcrc')
-    assert crc64(b'123456789') == 0x6C40DF5F0B497347
+    missing = []
+    import_module = importlib.import_module
+
+    def import_what_is_there(name: str) -> Any:
+        if name in missing:
+            raise ModuleNotFoundError(name)
+        return import_module(name)
+
+    def next_one() -> str:
+        name, crc64 = crc._choose()
+        assert crc64(b'123456789') == 0x6C40DF5F0B497347
+        return name
+
+    left = [name for name in IMPLEMENTATIONS if name != 'tables']
+    monkeypatch.setattr(importlib, 'import_module', import_what_is_there)
+    missing.append('fastcrc')
+    assert next_one() == next(name for name in left if name != 'fastcrc')
+    missing.append('ros2_igtl.codec._crc64')
+    assert next_one() == next(name for name in left if name not in ('fastcrc', 'compiled'))
     monkeypatch.setattr(ctypes, 'PyDLL', no_library)
-    name, crc64 = crc._choose()
-    assert name == 'numpy'
-    assert crc64(b'123456789') == 0x6C40DF5F0B497347
+    assert next_one() == 'numpy'
 
 
 def test_a_liblzma_without_its_crc_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
