@@ -17,19 +17,19 @@ class Outcomes:
     ``received`` + ``contained`` = ``done`` + ``replaced`` + the sums of ``rejected`` and
     ``skipped``.
 
-    :ivar contained: came in another message, which is done when it is taken apart.
     :ivar done: published on ROS, or handed to the transport.
     :ivar replaced: overtaken by newer ones before its subscribers were connected.
     :ivar rejected: refused, by cause.
     :ivar skipped: not ours, by cause.
+    :ivar contained: came in another message, which is done when it is taken apart.
     """
 
     received: int = 0
-    contained: int = 0
     done: int = 0
     replaced: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     skipped: Counter[str] = field(default_factory=Counter)
+    contained: int = 0
 
 
 class Rate:
