@@ -95,6 +95,7 @@ CONNECTION_KEYS: dict[str, checks.Check] = {
     'address': checks.address,
     'port': checks.whole_number(0, 65535),
     'auto_inbound': checks.truth,
+    'bind_tolerance': _seconds,
     'mappings': _nested,
     **OPTION_KEYS,
     **dict.fromkeys(OPTION_LISTS, _nested),
@@ -114,11 +115,12 @@ MAPPING_KEYS: dict[str, checks.Check] = {
     'rate_limit': _rate,
     'qos': _nested,
     'tf': _nested,
+    'bind': checks.device_name,
     'skip': checks.truth,
 }
 # What only a row of that direction may say.
 INBOUND_KEYS = ('igtl_device_regex', 'frame_id', 'child_frame_id', 'publish_tf', 'skip')
-OUTBOUND_KEYS = ('tf',)
+OUTBOUND_KEYS = ('tf', 'bind')
 # What a row with tf may not say: it has no topic, and tf.rate is its rate.
 TOPIC_KEYS = ('ros_topic_name', 'ros_type_name', 'qos', 'rate_limit')
 NO_TOOLS = f'is for {INBOUND}, and for tf with tools'

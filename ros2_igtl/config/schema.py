@@ -54,6 +54,7 @@ class MappingConfig:
     rate_limit: float | None = None  # Hz
     qos: dict[str, Any] = field(default_factory=dict)  # reliability durability history depth
     tf: TfLookup | None = None
+    bind: str | None = None  # device name of the BIND that it is sent in
     skip: bool = False
 
 
@@ -67,6 +68,7 @@ class ConnectionConfig:
     address: str | None = None
     port: int | None = None
     auto_inbound: bool = True  # False: what no row names is skipped
+    bind_tolerance: float = 0.02  # seconds between the stamps of what is sent in one BIND
     options: dict[str, Any] = field(default_factory=dict)  # node parameters, by their names
     mappings: tuple[MappingConfig, ...] = ()
 

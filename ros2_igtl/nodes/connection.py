@@ -8,6 +8,7 @@ from rclpy.node import Node
 from tf2_ros import Buffer, TransformBroadcaster
 
 from ros2_igtl import codec
+from ros2_igtl.nodes.binds import BindGroup
 from ros2_igtl.nodes.counters import Outcomes
 from ros2_igtl.nodes.inbound import Inbound, Tree
 from ros2_igtl.nodes.outbound import Sender, TfSender, TopicSender
@@ -43,6 +44,7 @@ class BridgeConnection:
         self.state: ConnectionState = 'closed'
         self.detail = ''
         self.senders: list[Sender] = []
+        self._groups: dict[str, BindGroup] = {}
         self._node = node
         self.actual_port = settings.port
         """The port dialled, or listened on once it is started."""
@@ -76,9 +78,15 @@ class BridgeConnection:
         self._endpoint.start()
         if isinstance(self._endpoint, Server):
             self.actual_port = self._endpoint.actual_port
+        tolerance_ns = self.settings.bind_tolerance_ns
         for row in self._outbound_rows:
+            group = None
+            if row.bind is not None:
+                group = self._groups.setdefault(
+                    row.bind, BindGroup(row.bind, tolerance_ns, self._send, self.sent)
+                )
             if row.tf is None:
-                self.senders.append(TopicSender(self._node, row, self._send, self.sent))
+                self.senders.append(TopicSender(self._node, row, self._send, self.sent, group))
             else:
                 self.senders.append(
                     TfSender(
@@ -90,6 +98,7 @@ class BridgeConnection:
                         self.settings.stale_timeout_s
                         if row.stale_timeout is None
                         else row.stale_timeout,
+                        group,
                     )
                 )
 
@@ -98,6 +107,9 @@ class BridgeConnection:
         for sender in self.senders:
             sender.destroy()
         self.senders.clear()
+        for group in self._groups.values():
+            group.destroy()
+        self._groups.clear()
         self._endpoint.stop()
         self._io_thread.call(self.inbound.release)
         self.inbound.destroy()

@@ -29,14 +29,12 @@ from ros2_igtl.convert.context import Outbound as Converted
 from ros2_igtl.convert.errors import ConvertError
 from ros2_igtl.convert.geometry_msgs import tracking_data_from_transform_stamped
 from ros2_igtl.convert.mappings import find_mapping, ros_type
+from ros2_igtl.nodes.binds import BindGroup, Send
 from ros2_igtl.nodes.counters import Outcomes, Rate
 from ros2_igtl.nodes.qos import subscription_overriding, subscription_qos
 from ros2_igtl.transport.log import Throttle
 
 TF_TYPE = 'geometry_msgs/msg/TransformStamped'
-
-Send = Callable[[codec.Message, str], int]
-"""Queues a message for every peer and returns for how many; raises ``codec.EncodeError``."""
 
 
 class Sender(ABC):
@@ -47,11 +45,21 @@ class Sender(ABC):
     :param row: of the mapping file.
     :param send: the transport's.
     :param outcomes: of the connection, in the direction of the peers.
+    :param group: the BIND that the row's messages leave in; None: they leave alone.
     """
 
-    def __init__(self, node: Node, row: MappingConfig, send: Send, outcomes: Outcomes) -> None:
+    def __init__(
+        self,
+        node: Node,
+        row: MappingConfig,
+        send: Send,
+        outcomes: Outcomes,
+        group: BindGroup | None = None,
+    ) -> None:
         self.row = row
         self.rate = Rate()
+        self._group = group
+        self._place = 0 if group is None else group.add_row(self.rate)
         self._node = node
         self._send = send
         self._outcomes = outcomes
@@ -86,6 +94,10 @@ class Sender(ABC):
             if not ready:
                 outcomes.skipped['not_newer'] += 1
                 return
+            if self._group is not None:
+                self._put(self._group, ready[-1], traffic)
+                self._next_s = now + self._interval_s
+                return
             for converted in ready:
                 peers += self._send(self._message(converted), traffic)
         except (ConvertError, codec.EncodeError, TransformException) as error:
@@ -106,6 +118,11 @@ class Sender(ABC):
             self._next_s = now + self._interval_s
         else:
             outcomes.skipped['no_peer'] += 1
+
+    def _put(self, group: BindGroup, converted: Converted, traffic: Any) -> None:
+        """Leave a message to the BIND; where ROS gives it no stamp, it is of now."""
+        stamp_ns = converted.stamp_ns or self._node.get_clock().now().nanoseconds
+        group.put(self._place, self._message(converted), stamp_ns, traffic)
 
     def _warn(self, cause: str, text: str) -> None:
         """Log a line, unless one of this row and cause was logged a short time ago."""
@@ -188,8 +205,15 @@ class FollowingSubscription:
 class TopicSender(Sender):
     """Sends what comes on a topic."""
 
-    def __init__(self, node: Node, row: MappingConfig, send: Send, outcomes: Outcomes) -> None:
-        super().__init__(node, row, send, outcomes)
+    def __init__(
+        self,
+        node: Node,
+        row: MappingConfig,
+        send: Send,
+        outcomes: Outcomes,
+        group: BindGroup | None = None,
+    ) -> None:
+        super().__init__(node, row, send, outcomes, group)
         assert row.ros_topic_name is not None
         assert row.ros_type_name is not None
         self._mapping = find_mapping(row.igtl_type_name, row.ros_type_name)
@@ -279,8 +303,9 @@ class TfSender(Sender):
         outcomes: Outcomes,
         buffer: Buffer,
         stale_timeout_s: float,
+        group: BindGroup | None = None,
     ) -> None:
-        super().__init__(node, row, send, outcomes)
+        super().__init__(node, row, send, outcomes, group)
         assert row.tf is not None
         self._tf = row.tf
         self._buffer = buffer

@@ -38,6 +38,7 @@ class Settings:
     timestamp_mode: str
     time_offset_ns: int
     max_clock_skew_ns: int
+    bind_tolerance_ns: int
     stale_timeout_s: float
     publish_tf: bool
     default_frame_id: str
@@ -99,6 +100,7 @@ def load_settings(
         timestamp_mode=merged['timestamp_mode'],
         time_offset_ns=round(merged['time_offset'] * 1e9),
         max_clock_skew_ns=round(merged['max_clock_skew'] * 1e9),
+        bind_tolerance_ns=round(connection.bind_tolerance * 1e9),
         stale_timeout_s=merged['stale_timeout'],
         publish_tf=merged['publish_tf'],
         default_frame_id=frame,
