@@ -121,21 +121,34 @@ def load_entry_points() -> None:
     wrong may be in a package that has nothing to do with that device. Messages of the missing
     types are passed on as ``Unknown``. Who would rather stop turns the warning into an error.
     """
-    for entry_point in metadata.entry_points(group=ENTRY_POINT_GROUP):
-        known = {*MESSAGE_TYPES}
+    packages: set[str] = set()
+    for package in metadata.distributions():
         try:
-            entry_point.load()
-        except (Exception, SystemExit) as error:
-            for type_name in MESSAGE_TYPES.keys() - known:
-                del MESSAGE_TYPES[type_name]
-            package = entry_point.dist and f'{entry_point.dist.name} {entry_point.dist.version}'
-            warnings.warn(
-                f'message types of the package {package} are not known, since its entry point '
-                f'{entry_point.name!r} ({entry_point.value}) in {ENTRY_POINT_GROUP} cannot be '
-                f'loaded: {type(error).__name__}: {error}',
-                EntryPointWarning,
-                stacklevel=2,
-            )
+            entry_points = package.entry_points.select(group=ENTRY_POINT_GROUP)
+        except Exception as error:  # whatever the package is for, its file is damaged
+            _warn(package, 'the file of its entry points cannot be read', error)
+            continue
+        if not entry_points or package.name in packages:  # hidden by one of the same name
+            continue
+        packages.add(package.name)
+        for entry_point in entry_points:
+            known = {*MESSAGE_TYPES}
+            try:
+                entry_point.load()
+            except (Exception, SystemExit) as error:
+                for type_name in MESSAGE_TYPES.keys() - known:
+                    del MESSAGE_TYPES[type_name]
+                where = f'its entry point {entry_point.name!r} ({entry_point.value})'
+                _warn(package, f'{where} in {ENTRY_POINT_GROUP} cannot be loaded', error)
+
+
+def _warn(package: metadata.Distribution, reason: str, error: BaseException) -> None:
+    warnings.warn(
+        f'message types of the package {package.name} {package.version} are not known, '
+        f'since {reason}: {type(error).__name__}: {error}',
+        EntryPointWarning,
+        stacklevel=3,
+    )
 
 
 def size_error(type_name: str, content: Buffer, allowed: str) -> MessageError:

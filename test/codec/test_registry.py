@@ -33,6 +33,9 @@ class Temperature(codec.Content):
         return (bytes((self.kelvin,)),)
 
 
+pytestmark = pytest.mark.filterwarnings('error::ros2_igtl.codec.EntryPointWarning')
+
+
 @pytest.fixture(autouse=True)
 def restore_registry() -> Iterator[None]:
     types = dict(registry.MESSAGE_TYPES)
@@ -159,6 +162,37 @@ def test_a_package_that_cannot_be_loaded_is_named_and_leaves_nothing(
     after = dict(codec.MESSAGE_TYPES)
     assert {after.pop('THERMO').__name__, after.pop('AIRBAG').__name__} == {'Thermo', 'Airbag'}
     assert after == before
+
+
+@pytest.mark.parametrize('damaged', [b'[ros2_igtl.messages]\nno equals sign\n', b'\xff'])
+def test_a_package_with_a_damaged_file_is_named_and_the_others_are_loaded(
+    damaged: bytes, packages: Path
+) -> None:
+    add_package(packages, 'damaged', '')
+    (packages / 'damaged-1.0.dist-info' / 'entry_points.txt').write_bytes(damaged)
+    add_package(packages, 'thermometer', module_of('THERMO'))
+    importlib.invalidate_caches()
+    with pytest.warns(codec.EntryPointWarning) as warned:
+        registry.load_entry_points()
+    (warning,) = warned
+    assert str(warning.message).startswith(
+        'message types of the package damaged 1.0 are not known, since the file of its entry '
+        'points cannot be read: '
+    )
+    assert 'THERMO' in codec.MESSAGE_TYPES
+
+
+def test_of_a_package_that_is_there_twice_the_first_is_loaded(
+    packages: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    overlay = tmp_path_factory.mktemp('overlay')
+    add_package(packages, 'thermometer', module_of('OLD'), 'thermometer:Old')
+    add_package(overlay, 'thermometer', module_of('THERMO'), 'thermometer:Thermo')
+    monkeypatch.syspath_prepend(str(overlay))
+    importlib.invalidate_caches()
+    registry.load_entry_points()  # without a warning, which fails
+    assert 'THERMO' in codec.MESSAGE_TYPES
+    assert 'OLD' not in codec.MESSAGE_TYPES
 
 
 def test_of_two_packages_with_the_same_type_the_second_is_named(packages: Path) -> None:
