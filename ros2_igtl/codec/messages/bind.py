@@ -153,7 +153,8 @@ def _unpack_tables(
     longest = max(names, key=len, default=b'')
     if len(longest) > DEVICE_NAME_SIZE:
         raise ContentValueError(
-            f'{type_name}: {longest!r} has {len(longest)} bytes, {DEVICE_NAME_SIZE} are allowed'
+            f'{type_name}: name {longest[:DEVICE_NAME_SIZE]!r}... has {len(longest)} bytes, '
+            f'{DEVICE_NAME_SIZE} are allowed'
         )
     return rows, [wire.text(name) for name in names], end
 

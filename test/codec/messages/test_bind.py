@@ -123,7 +123,7 @@ def test_a_name_table_without_names_or_of_odd_size_is_read(table: bytes) -> None
         (
             b'\0\1' + child(b'NEW', 0) + b'\0\x16' + b'x' * 21 + b'\0',
             codec.ContentValueError,
-            'has 21 bytes, 20 are allowed',
+            "name b'x{20}'... has 21 bytes, 20 are allowed",
         ),
         (b'\0\1' + child(b'', 0) + b'\0\2a\0', codec.ContentValueError, "child 'a': type name"),
         (b'\0\1' + child(b'A\n', 0) + b'\0\2a\0', codec.ContentValueError, 'type name'),
