@@ -83,7 +83,7 @@ class _Growing:
         self.size = size
         self.step = step
         self.filled = 0
-        self.data = self._zeros(min(size, step))
+        self.data = self._zeros(0)  # the tail's is not set aside before the bulk data have come
 
     @staticmethod
     def _zeros(size: int) -> array[int]:

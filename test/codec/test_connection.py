@@ -286,8 +286,11 @@ def test_b3_what_is_announced_takes_no_memory_before_it_comes(
         tracemalloc.stop()
 
 
-def test_b3_by_default_16_mib_are_set_aside_at_most() -> None:
-    data = message_bytes(b'IMAGE', bytes(1024), body_size=200_000_000)
+@pytest.mark.parametrize('version', [1, 2])
+def test_b3_by_default_16_mib_are_set_aside_at_most(version: int) -> None:
+    # of the pixels and of the metadata together
+    part = bytes(1024) if version == 1 else extended_body(bytes(1024), metadata_size=50_000_000)
+    data = message_bytes(b'IMAGE', part, version=version, body_size=200_000_000)
     tracemalloc.start()
     try:
         connection = codec.Connection()
