@@ -137,13 +137,17 @@ class _Entry(NamedTuple):
 _ENTRY = wire.struct_of(_Entry)
 _COUNT_SIZE = 2
 _MAX_ENTRIES = (0xFFFF - _COUNT_SIZE) // _ENTRY.size  # the metadata header's size is a uint16
+# Of keys and values together. The reference receiver takes 65535 bytes (igtlMessageBase.cxx).
+# Values are decoded at once, which costs up to 0.15 microseconds and 9 bytes for each of theirs.
+_MAX_SIZE = 1_048_576
 
 
 def pack_metadata(metadata: Mapping[str, str]) -> tuple[bytes, bytes]:
     """
     Return the metadata header and the metadata.
 
-    :raises ValueRangeError: more than 8191 entries, or a key of more than 65535 bytes.
+    :raises ValueRangeError: more than 8191 entries, a key of more than 65535 bytes, or more than
+        1048576 bytes in all.
     """
     if len(metadata) > _MAX_ENTRIES:
         raise ValueRangeError(f'metadata has {len(metadata)} entries, {_MAX_ENTRIES} are allowed')
@@ -160,7 +164,10 @@ def pack_metadata(metadata: Mapping[str, str]) -> tuple[bytes, bytes]:
             raw, encoding = encode_text(value, None)
         header.append(_ENTRY.pack(len(key), encoding, len(raw)))
         body += (key, raw)
-    return b''.join(header), b''.join(body)
+    joined = b''.join(body)
+    if len(joined) > _MAX_SIZE:
+        raise ValueRangeError(f'metadata has {len(joined)} bytes, {_MAX_SIZE} are allowed')
+    return b''.join(header), joined
 
 
 def unpack_metadata(header: Buffer, body: Buffer) -> dict[str, str]:
@@ -169,8 +176,10 @@ def unpack_metadata(header: Buffer, body: Buffer) -> dict[str, str]:
 
     :param header: the metadata header; empty means no metadata.
     :param body: the keys and values.
-    :raises MetadataError: the sizes contradict each other.
+    :raises MetadataError: the sizes contradict each other, or there are more than 1048576 bytes.
     """
+    if len(body) > _MAX_SIZE:
+        raise MetadataError(f'metadata has {len(body)} bytes, {_MAX_SIZE} are allowed')
     count = int.from_bytes(header[:_COUNT_SIZE], 'big')
     needed = _COUNT_SIZE + count * _ENTRY.size
     if len(header) != needed and not (len(header) == 0 and count == 0):

@@ -156,6 +156,18 @@ def test_a_key_longer_than_its_size_field_is_not_written() -> None:
         pack_metadata({'k' * 65536: ''})
 
 
+def test_b12_metadata_of_more_than_a_mebibyte_are_refused() -> None:
+    metadata = {'key': 'x' * (2**20 - 3)}
+    header, body = pack_metadata(metadata)
+    assert unpack_metadata(memoryview(header), memoryview(body)) == metadata
+    with pytest.raises(codec.ValueRangeError, match='1048577 bytes, 1048576 are allowed'):
+        pack_metadata({'keys': metadata['key']})
+    data = extended_body(STRING, ((b'keys', 3, metadata['key'].encode()),))
+    message = codec.pack(codec.Message(codec.Unknown('STRING', data)))
+    with pytest.raises(codec.MetadataError, match='1048577 bytes, 1048576 are allowed'):
+        codec.unpack(b'\0\2' + message[2:])
+
+
 def receive(body: bytes) -> codec.Message:
     message = receive_every_way(message_bytes(b'STRING', body, version=2))
     assert isinstance(message, codec.Message)
