@@ -18,7 +18,13 @@ from ros2_igtl.codec.errors import (
 from ros2_igtl.codec.header import DEVICE_NAME_SIZE
 from ros2_igtl.codec.message import Message, Unknown, find_type, pack_names
 from ros2_igtl.codec.messages.companions import Get, Reply, Start, Stop
-from ros2_igtl.codec.registry import Content, check_minimum_size, is_type_name, register
+from ros2_igtl.codec.registry import (
+    MAX_ITEMS,
+    Content,
+    check_minimum_size,
+    is_type_name,
+    register,
+)
 from ros2_igtl.codec.wire import U16, U64, Buffer, Char12
 
 
@@ -49,7 +55,8 @@ class Bind(Content):
     Several messages in one, each with its content, its type and its device name.
 
     :ivar children: messages of header version 1 without a time stamp: theirs is that of the BIND.
-        Types that nobody registered are :class:`Unknown`; a BIND may be a child, 8 deep.
+        Types that nobody registered are :class:`Unknown`; a BIND may be a child, 8 deep. Those of
+        all levels, and the names and attributes in them, are 65535 at most.
     """
 
     type_name = 'BIND'
@@ -66,10 +73,16 @@ class Bind(Content):
         :raises ContentSizeError: the children do not fill the content.
         :raises MessageError: a child cannot be read.
         """
-        return cls._unpack(content, 1)
+        return cls._unpack(content, 1, MAX_ITEMS)
+
+    @property
+    def item_count(self) -> int:
+        """How many children there are, and how many items in them."""
+        inner: int = sum(child.content.item_count for child in self.children)
+        return len(self.children) + inner
 
     @classmethod
-    def _unpack(cls, content: memoryview, depth: int) -> Bind:
+    def _unpack(cls, content: memoryview, depth: int, room: int) -> Bind:
         if depth > _MAX_DEPTH:
             raise ContentValueError(f'BIND in BIND: {_MAX_DEPTH} levels are allowed')
         headers, names, start = _unpack_tables('BIND', content, _CHILD)
@@ -77,9 +90,12 @@ class Bind(Content):
         if end != len(content):
             raise ContentSizeError(f'BIND and its children take {end} bytes, got {len(content)}')
         children = []
+        room = _less(room, len(headers))
         for (type_bytes, size), name in zip(headers, names, strict=True):
             try:
-                child = _unpack_child(type_bytes, content[start : start + size], depth)
+                part = content[start : start + size]
+                child = _unpack_child(type_bytes, part, depth, room)
+                room = _less(room, child.content.item_count)
             except MessageError as error:
                 raise type(error)(f'BIND, child {name!r}: {error}') from None
             child.device_name = name
@@ -89,7 +105,10 @@ class Bind(Content):
 
     def pack_parts(self) -> list[Any]:
         """Return the tables and the children's own buffers."""
-        return self._pack(1)
+        parts = self._pack(1)
+        if self.item_count > MAX_ITEMS:
+            raise ValueRangeError(_too_many(self.item_count))
+        return parts
 
     def _pack(self, depth: int) -> list[Any]:
         if depth > _MAX_DEPTH:
@@ -113,7 +132,22 @@ class Bind(Content):
         return [_pack_tables(headers, names), *contents]
 
 
-def _unpack_child(type_bytes: bytes, content: memoryview, depth: int) -> Message:
+def _too_many(count: int) -> str:
+    return f'BIND has {count} children, names and attributes, {MAX_ITEMS} in all are allowed'
+
+
+def _less(room: int, count: int) -> int:
+    """
+    Return for how many items there is still room.
+
+    :raises ContentValueError: there are more.
+    """
+    if count > room:
+        raise ContentValueError(_too_many(MAX_ITEMS - room + count))
+    return room - count
+
+
+def _unpack_child(type_bytes: bytes, content: memoryview, depth: int, room: int) -> Message:
     type_name, content_class = find_type(type_bytes)
     if not is_type_name(type_name):
         raise ContentValueError(
@@ -123,7 +157,7 @@ def _unpack_child(type_bytes: bytes, content: memoryview, depth: int) -> Message
     if content_class is None:
         value = Unknown(type_name, content)
     elif content_class is Bind:
-        value = Bind._unpack(content, depth + 1)
+        value = Bind._unpack(content, depth + 1, room)
     else:
         value = content_class.unpack(content)
     return Message(value, type_name=type_name)
@@ -212,6 +246,11 @@ class GetBind(Get):
 
     children: Wanted = ()
 
+    @property
+    def item_count(self) -> int:
+        """How many children are asked for."""
+        return len(self.children)
+
     @classmethod
     def unpack(cls, content: Buffer) -> GetBind:
         """Return the query."""
@@ -247,6 +286,11 @@ class StartBind(Start):
 
     resolution_ns: int = 0
     children: Wanted = ()
+
+    @property
+    def item_count(self) -> int:
+        """How many children are asked for."""
+        return len(self.children)
 
     @classmethod
     def unpack(cls, content: Buffer) -> StartBind:

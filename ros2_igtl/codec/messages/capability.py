@@ -7,15 +7,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ros2_igtl.codec import wire
+from ros2_igtl.codec.errors import ContentValueError, ValueRangeError
 from ros2_igtl.codec.header import TYPE_NAME_SIZE
 from ros2_igtl.codec.messages.companions import Get, Reply
-from ros2_igtl.codec.registry import Content, check_multiple, register
+from ros2_igtl.codec.registry import MAX_ITEMS, Content, check_multiple, register
 
 
 @register
 @dataclass(slots=True)
 class Capability(Content):
-    """The type names that the sender can receive. 12 bytes each."""
+    """The type names that the sender can receive, 65535 at most. 12 bytes each."""
 
     type_name = 'CAPABILITY'
     sizes = f'{TYPE_NAME_SIZE} n'
@@ -23,10 +24,18 @@ class Capability(Content):
 
     type_names: tuple[str, ...] = ()
 
+    @property
+    def item_count(self) -> int:
+        """How many names there are."""
+        return len(self.type_names)
+
     @classmethod
     def unpack(cls, content: memoryview) -> Capability:
         """Return the names of a multiple of 12 bytes."""
         check_multiple('CAPABILITY', content, TYPE_NAME_SIZE)
+        count = len(content) // TYPE_NAME_SIZE
+        if count > MAX_ITEMS:
+            raise ContentValueError(f'CAPABILITY has {count} names, {MAX_ITEMS} are allowed')
         data = bytes(content)
         return cls(
             tuple(
@@ -37,6 +46,9 @@ class Capability(Content):
 
     def pack_parts(self) -> tuple[bytes]:
         """Return 12 bytes a name; a name of 12 has no NUL."""
+        count = len(self.type_names)
+        if count > MAX_ITEMS:
+            raise ValueRangeError(f'CAPABILITY has {count} names, {MAX_ITEMS} are allowed')
         names = (wire.name(name, TYPE_NAME_SIZE, 'type name') for name in self.type_names)
         return (b''.join(name.ljust(TYPE_NAME_SIZE, b'\0') for name in names),)
 

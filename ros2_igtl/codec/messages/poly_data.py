@@ -20,7 +20,7 @@ from ros2_igtl.codec import wire
 from ros2_igtl.codec.errors import ContentSizeError, ContentValueError, ValueRangeError
 from ros2_igtl.codec.messages.cells import WORD, Cells
 from ros2_igtl.codec.messages.companions import Get, Reply, Start, Stop
-from ros2_igtl.codec.registry import Content, check_minimum_size, register
+from ros2_igtl.codec.registry import MAX_ITEMS, Content, check_minimum_size, register
 from ros2_igtl.codec.wire import U8, U32, U64, Buffer
 
 
@@ -65,7 +65,6 @@ _ATTRIBUTE = wire.struct_of(_AttributeHeader)
 _CELLS = ('vertices', 'lines', 'polygons', 'triangle_strips')  # in the order of the wire
 _FLOAT = np.dtype('>f4')
 _MAX_NAME_SIZE = 255
-_MAX_ATTRIBUTES = 65536  # each costs 7 bytes and some microseconds; meshes have a handful
 # Components by the lower four bits of the type; the others have any number.
 _COMPONENTS = {1: 3, 2: 3, 3: 9, 4: 4}
 # igtl_polydata.c announces 9 components for all that it does not know, and makes room for as
@@ -193,6 +192,11 @@ class PolyData(Content):
         self.triangle_strips = _cells(triangle_strips)
         self.attributes = tuple(attributes)
 
+    @property
+    def item_count(self) -> int:
+        """How many attributes there are."""
+        return len(self.attributes)
+
     @classmethod
     def unpack(cls, content: memoryview) -> PolyData:
         """
@@ -228,9 +232,9 @@ class PolyData(Content):
                 )
             sections.append(wire.big_endian(cells.words))
             counts += (len(cells), len(sections[-1]))
-        if len(self.attributes) > _MAX_ATTRIBUTES:
+        if len(self.attributes) > MAX_ITEMS:
             raise ValueRangeError(
-                f'POLYDATA has {len(self.attributes)} attributes, {_MAX_ATTRIBUTES} are allowed'
+                f'POLYDATA has {len(self.attributes)} attributes, {MAX_ITEMS} are allowed'
             )
         names = b''.join(
             wire.name(attribute.name, _MAX_NAME_SIZE, 'attribute name') + b'\0'
@@ -291,8 +295,8 @@ def _unpack_attributes(section: memoryview, count: int) -> list[Attribute]:
     :raises ContentValueError: a type, a number of components or a name is none there is.
     :raises ContentSizeError: there are more or fewer numbers than announced.
     """
-    if count > _MAX_ATTRIBUTES:
-        raise ContentValueError(f'POLYDATA has {count} attributes, {_MAX_ATTRIBUTES} are allowed')
+    if count > MAX_ITEMS:
+        raise ContentValueError(f'POLYDATA has {count} attributes, {MAX_ITEMS} are allowed')
     start = count * _ATTRIBUTE.size
     headers = list(_ATTRIBUTE.iter_unpack(section[:start]))
     # no more is looked at than names can take, however much there is

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -169,6 +170,36 @@ def test_b28_binds_are_nested_eight_deep_and_no_deeper() -> None:
         data = codec.pack(Message(codec.Unknown('BIND', nested_bytes(depth))))
         with pytest.raises(codec.ContentValueError, match='8 levels are allowed'):
             codec.unpack(data)
+
+
+ATTRIBUTE = codec.Attribute(codec.AttributeType.POINT_SCALARS, '', ())
+# of as many items each as a number says; a BIND itself has one more than is in it
+WITH_ITEMS: list[Callable[[int], codec.Content]] = [
+    lambda number: codec.Bind([Message(codec.StopImage())] * number),
+    lambda number: codec.Capability(('IMAGE',) * number),
+    lambda number: codec.PolyData(attributes=[ATTRIBUTE] * number),
+    lambda number: codec.GetBind([('IMAGE', '')] * number),
+    lambda number: codec.StartBind(0, [('IMAGE', '')] * number),
+    lambda number: codec.Bind([Message(codec.Capability(('IMAGE',) * (number - 1)))]),
+]
+
+
+@pytest.mark.parametrize('content_of', WITH_ITEMS)
+def test_b28_children_and_what_is_in_them_are_counted_together(
+    content_of: Callable[[int], codec.Content],
+) -> None:
+    first, second = content_of(30_000), content_of(35_533)
+    most = codec.Bind((Message(first), Message(second)))
+    assert first.item_count == 30_000
+    assert codec.unpack(codec.pack(Message(most))).content.item_count == 65_535
+    more = codec.Bind((*most.children, Message(codec.StopImage())))
+    assert_not_packed(more, codec.ValueRangeError, 'has 65536 children, names and attributes')
+    as_bytes = [
+        codec.Unknown(child.type_name, content_bytes(child.content)) for child in more.children
+    ]
+    data = codec.pack(Message(codec.Bind([Message(content) for content in as_bytes])))
+    with pytest.raises(codec.ContentValueError, match='65536 children, names and attributes'):
+        codec.unpack(data)
 
 
 @pytest.mark.parametrize(

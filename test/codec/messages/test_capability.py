@@ -41,3 +41,15 @@ def test_a_capability_of_a_broken_name_is_refused(size: int) -> None:
 def test_a_name_of_more_than_12_bytes_is_not_packed() -> None:
     value = codec.Capability(('THIRTEENCHARS',))
     assert_not_packed(value, codec.NameTooLongError, '13 bytes, 12 are allowed')
+
+
+def test_more_names_than_a_message_may_have_items_are_refused() -> None:
+    data = b'IMAGE'.ljust(12, b'\0') * 65535
+    message = codec.unpack(codec.pack(codec.Message(codec.Unknown('CAPABILITY', data))))
+    assert len(message.content.type_names) == message.content.item_count == 65535
+    assert codec.pack(message)[58:] == data
+    data = codec.pack(codec.Message(codec.Unknown('CAPABILITY', data + bytes(12))))
+    with pytest.raises(codec.ContentValueError, match='65536 names, 65535 are allowed'):
+        codec.unpack(data)
+    value = codec.Capability(('IMAGE',) * 65536)
+    assert_not_packed(value, codec.ValueRangeError, '65536 names, 65535 are allowed')

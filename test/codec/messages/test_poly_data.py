@@ -253,13 +253,13 @@ def test_b27_a_mesh_that_is_none_is_refused(
 
 def test_b27_more_attributes_than_any_mesh_has_are_refused() -> None:
     data = codec.pack(
-        codec.Message(codec.Unknown('POLYDATA', header(0, 65537) + bytes(7 * 65537 + 1)))
+        codec.Message(codec.Unknown('POLYDATA', header(0, 65536) + bytes(7 * 65536 + 1)))
     )
-    with pytest.raises(codec.ContentValueError, match='65537 attributes, 65536 are allowed'):
+    with pytest.raises(codec.ContentValueError, match='65536 attributes, 65535 are allowed'):
         codec.unpack(data)
     attribute = codec.Attribute(AttributeType.POINT_SCALARS, '', [])
     assert_not_packed(
-        codec.PolyData(attributes=[attribute] * 65537), codec.ValueRangeError, '65536 are allowed'
+        codec.PolyData(attributes=[attribute] * 65536), codec.ValueRangeError, '65535 are allowed'
     )
 
 
