@@ -28,6 +28,7 @@ from ros2_igtl.codec import _crc64
 from ros2_igtl.msg import TrackedTool, Volume
 from ros2_igtl.nodes import client, server
 assert _crc64.crc64(b'123456789') == 0x6C40DF5F0B497347
+from ros2_igtl.srv import Command, Query
 assert Volume.UINT16 == 5 and TrackedTool.INSTRUMENT_3D == 3
 print(codec.__file__)
 """
@@ -80,6 +81,27 @@ def test_the_built_package_has_its_compiled_crc() -> None:
     assert crc._from_compiled() is not None
 
 
+INTERFACES = [path for name in ('msg', 'srv') for path in sorted((ROOT / name).glob('*.*'))]
+
+
+@pytest.mark.parametrize('path', INTERFACES, ids=lambda path: path.stem)
+def test_an_interface_says_what_it_is_and_what_each_of_its_fields_is(path: Path) -> None:
+    first, *paragraphs = re.split(r'\n\n|\n---\n', path.read_text())
+    assert first.startswith('# ')
+    assert first.endswith('.')
+    for paragraph in paragraphs:
+        assert paragraph.startswith('# '), paragraph
+        assert re.search(r'^[a-z]', paragraph, re.M), f'a comment without a field: {paragraph}'
+
+
+@pytest.mark.parametrize('path', INTERFACES, ids=lambda path: path.stem)
+def test_a_message_has_a_header_unless_it_is_a_part_of_another(path: Path) -> None:
+    part = re.compile(rf'^ros2_igtl/{path.stem}(\[\])? ', re.M)
+    is_part = any(part.search(other.read_text()) for other in INTERFACES)
+    has_header = 'std_msgs/Header header' in path.read_text()
+    assert has_header is not (is_part or path.suffix == '.srv')
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize('options', [[], ['--symlink-install']], ids=['copied', 'linked'])
@@ -101,6 +123,10 @@ def test_colcon_builds_it(tmp_path: Path, options: list[str]) -> None:
     assert 'usage' in run(*sourced, 'igtl', '--help', cwd=tmp_path, env=env).lower()
     for program in ('igtl_client', 'igtl_server'):
         assert os.access(prefix / 'lib' / 'ros2_igtl' / program, os.X_OK)
+    for support in ('cpp', 'fastrtps_cpp', 'introspection_cpp'):  # for nodes in C++
+        assert (prefix / 'lib' / f'libros2_igtl__rosidl_typesupport_{support}.so').exists()
+    for header in ('msg/volume.hpp', 'srv/command.hpp'):
+        assert (prefix / 'include' / 'ros2_igtl' / 'ros2_igtl' / header).exists()
     for name in ('launch', 'config'):
         installed = {p.name for p in (prefix / 'share' / 'ros2_igtl' / name).iterdir()}
         assert installed == {p.name for p in (package / name).iterdir()}
