@@ -10,10 +10,15 @@ import numpy as np
 import pytest
 from geometry_msgs.msg import PoseStamped
 from sensor_msgs.msg import Image
-from std_msgs.msg import Header
+from std_msgs.msg import Float64MultiArray, Header
 
-from ros2_igtl.convert.interfaces import message_with_data, ros_type
-from ros2_igtl.msg import Volume
+from ros2_igtl.convert.interfaces import (
+    message_with_arrays,
+    message_with_data,
+    number_array,
+    ros_type,
+)
+from ros2_igtl.msg import PolyDataCells, Volume
 
 
 def test_an_interface_is_found_by_its_name() -> None:
@@ -79,3 +84,30 @@ def test_a_message_class_without_checks_gets_no_keyword_for_them() -> None:
 
     data = array('B', b'1')
     assert message_with_data(Plain, data, header=1)._data is data
+
+
+@pytest.mark.parametrize('code', ['i1', 'u1', 'i2', 'u2', 'i4', 'u4', 'f4', 'f8'])
+@pytest.mark.parametrize('order', '<>')
+def test_numbers_of_any_type_and_order_become_the_array_of_their_type(
+    code: str, order: str
+) -> None:
+    values = np.arange(6).reshape(2, 3).astype(order + code)
+    numbers = number_array(values)
+    assert numbers.tolist() == [0, 1, 2, 3, 4, 5]
+    assert np.dtype(numbers.typecode) == np.dtype(code)
+    assert number_array(values.T).tolist() == [0, 3, 1, 4, 2, 5]
+    assert number_array(values[:0]).tolist() == []
+    numbers[0] = 9
+    assert values[0, 0] == 0
+
+
+def test_several_arrays_are_kept_too() -> None:
+    offsets, indices = array('I', [0, 3]), array('I', [2, 1, 0])
+    cells = message_with_arrays(PolyDataCells, {'offsets': offsets, 'indices': indices})
+    assert cells.offsets is offsets
+    assert cells.indices is indices
+
+
+def test_an_array_of_another_type_than_the_field_is_refused() -> None:
+    with pytest.raises(AssertionError, match="type code of 'd'"):
+        message_with_arrays(Float64MultiArray, {'data': array('f', [1.0])})
