@@ -51,7 +51,7 @@ def copy_of_package(folder: Path) -> Path:
 def run(*command: str | Path, cwd: Path, env: dict[str, str]) -> str:
     """Run a command and return what it prints; it must succeed."""
     process = subprocess.run(
-        command, cwd=cwd, env=env, text=True, capture_output=True, check=False, timeout=300
+        command, cwd=cwd, env=env, text=True, capture_output=True, check=False, timeout=600
     )
     output = process.stdout + process.stderr
     assert process.returncode == 0, f'{command} failed:\n{output[-5000:]}'
@@ -103,7 +103,7 @@ def test_a_message_has_a_header_unless_it_is_a_part_of_another(path: Path) -> No
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize('options', [[], ['--symlink-install']], ids=['copied', 'linked'])
 def test_colcon_builds_it(tmp_path: Path, options: list[str]) -> None:
     if shutil.which('colcon') is None or 'AMENT_PREFIX_PATH' not in os.environ:

@@ -7,7 +7,7 @@ The mapping file: which devices become which topics, and which topics are sent. 
 """
 
 from ros2_igtl.config.errors import ConfigError, Problem
-from ros2_igtl.config.load import Pairs, load_config, parse_config
+from ros2_igtl.config.load import ANY_OTHER_TYPE, Pairs, load_config, parse_config
 from ros2_igtl.config.schema import (
     Config,
     ConnectionConfig,
@@ -19,6 +19,7 @@ from ros2_igtl.config.schema import (
 )
 
 __all__ = [
+    'ANY_OTHER_TYPE',
     'Config',
     'ConfigError',
     'ConnectionConfig',

@@ -25,6 +25,9 @@ from ros2_igtl.config.section import Section
 # (OpenIGTLink type name, ROS type name) -> the directions it can be converted in.
 Pairs = Mapping[tuple[str, str], Set[str]]
 
+# In such pairs: all type names that are in no other.
+ANY_OTHER_TYPE = '*'
+
 INBOUND = 'IGTL_TO_ROS'
 OUTBOUND = 'ROS_TO_IGTL'
 
@@ -337,18 +340,25 @@ def _check_pair(section: Section, pairs: Pairs) -> None:
     type_name, direction = values.get('igtl_type_name'), values.get('direction')
     if type_name is None or direction is None or values.get('skip'):
         return
+    ros_type_name = values.get('ros_type_name')
+    if not any(igtl == type_name for igtl, _ in pairs) and direction in pairs.get(
+        (ANY_OTHER_TYPE, ros_type_name or ''), ()
+    ):
+        return
+    others = [ros for igtl, ros in pairs if igtl == ANY_OTHER_TYPE]
     known = {igtl for (igtl, _), directions in pairs.items() if direction in directions}
+    known.discard(ANY_OTHER_TYPE)
     allowed = sorted(
         ros
         for (igtl, ros), directions in pairs.items()
         if igtl == type_name and direction in directions
     )
-    ros_type_name = values.get('ros_type_name')
     tf: TfLookup | None = values.get('tf')
     if not allowed:
         near = checks.suggest(type_name, known)
         text = f'{type_name!r} has no {direction} conversion{near}; allowed: '
-        section.refuse('igtl_type_name', text + ', '.join(sorted(known)))
+        text += ', '.join([*sorted(known), *(f'any with {ros}' for ros in others)])
+        section.refuse('igtl_type_name', text)
     elif tf is not None and (TF_TOOLS_TYPE if tf.tools else TF_TYPE) not in allowed:
         other = 'ros_topic_name and ros_type_name'
         if TF_TYPE in allowed:

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple
 
 from builtin_interfaces.msg import Time
@@ -22,6 +24,9 @@ class Context:
     stamp: Time
     frame_id: str  # the parent frame
     child_frame_id: str
+    header_version: int = 1
+    message_id: int = 0  # 0: none
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 class Outbound(NamedTuple):
@@ -31,6 +36,22 @@ class Outbound(NamedTuple):
     stamp_ns: int = 0  # since the epoch; 0: the ROS type has no stamp, or none was set
     frame_id: str = ''  # the parent frame; '': none
     child_frame_id: str = ''  # '': none
+    message_id: int = 0  # 0: none
+    metadata: Mapping[str, str] = MappingProxyType({})
+
+
+def sensor_header(context: Context) -> Header:
+    """Return the header of what a sensor measures, whose frame is its own, the child frame."""
+    return Header(stamp=context.stamp, frame_id=context.child_frame_id)
+
+
+def sensor_outbound(content: codec.Content, header: Header) -> Outbound:
+    """
+    Return what a sensor measures with the stamp of a header, whose frame is the child frame.
+
+    :raises ConvertError: ``timestamp_range``: before 1970.
+    """
+    return outbound(content, header, header.frame_id)._replace(frame_id='')
 
 
 def outbound(content: codec.Content, header: Header, child_frame_id: str = '') -> Outbound:

@@ -22,14 +22,22 @@ class ConvertError(ValueError):
     same_frame           a transform from a frame to itself
     duplicate_name       two tools of one name, or of one frame
     too_many_tools       more tools than a tracker has
+    too_many_elements    a longer list than anybody makes
     name_too_long        a name that does not fit its field
     timestamp_range      a time that the other side cannot say
     sub_volume           a part of an image, where only a whole one can be told
     image_size           an image of no pixels, or of more than 65535 in a row
     size_mismatch        bytes, sizes or strides that contradict one another
     encoding             a pixel encoding that OpenIGTLink does not have
-    scalar_type          a scalar type or number of components that OpenIGTLink does not have
-    color_range          a colour outside 0 to 1
+    scalar_type          a scalar type or number of components that the other side does not have
+    color_range          a colour outside 0 to 1, or an entry of a table outside its type
+    unit                 a unit that is none, or not that of the other side
+    value_count          more or fewer numbers or poses than the other side has
+    array_layout         a layout that its numbers contradict, or that OpenIGTLink does not have
+    marker_type          a marker that is no trajectory
+    several_frames       parts in more than one frame
+    type_name            a type name that fits no header
+    metadata             metadata with a key twice, or a value that its encoding does not have
     status_value         a code, sub-code or level that is not a number in its range
     unknown_mapping      a pair of types that no row of the table joins
     ==================== ======================================================================

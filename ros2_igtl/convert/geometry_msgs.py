@@ -1,7 +1,7 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-TRANSFORM, POSITION, TDATA, POINT and the plane of an IMAGE <-> geometry_msgs.
+TRANSFORM, POSITION, TDATA, QTDATA, POINT, the plane of an IMAGE, and SENSOR <-> geometry_msgs.
 
 Units: millimetres on the OpenIGTLink side, metres on the ROS side. Axes: unchanged.
 Messages are filled rather than built by keyword, which makes each part twice: 7 against 22 µs for
@@ -10,21 +10,31 @@ a TransformStamped.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from geometry_msgs.msg import (
     Point,
     PointStamped,
+    Pose,
     PoseArray,
     PoseStamped,
     TransformStamped,
+    Vector3,
+    Wrench,
+    WrenchStamped,
 )
 from std_msgs.msg import Header
 
 from ros2_igtl import codec
-from ros2_igtl.convert import elements, image_geometry, naming
-from ros2_igtl.convert.context import Context, Outbound, outbound
+from ros2_igtl.convert import elements, image_geometry, naming, units
+from ros2_igtl.convert.context import (
+    Context,
+    Outbound,
+    outbound,
+    sensor_header,
+    sensor_outbound,
+)
 from ros2_igtl.convert.errors import ConvertError
 from ros2_igtl.convert.geometry import (
     Quaternion,
@@ -152,15 +162,18 @@ def position_from_transform_stamped(message: TransformStamped) -> Outbound:
     return outbound(content, message.header, message.child_frame_id)
 
 
-def tracking_data_to_pose_array(content: codec.TrackingData, context: Context) -> PoseArray:
+def tracking_data_to_pose_array(
+    content: codec.TrackingData | codec.QuaternionTrackingData, context: Context
+) -> PoseArray:
     """
-    Return the poses of the tools in the order sent; names and types are left out.
+    Return the poses of the tools in the order sent.
 
     The frame is the one :func:`~.elements.tracking_data_frame` finds. A single bad tool refuses
     all: a list with a gap would give the next tool's pose for it.
 
-    :raises ConvertError: ``not_finite``; ``out_of_range``; ``non_rigid``; ``duplicate_name``;
-        ``too_many_tools``.
+    Lost: the names and types of the tools.
+
+    :raises ConvertError: as :func:`~.elements.tools_of`.
     """
     tools = elements.tools_of(content)
     return PoseArray(
@@ -179,15 +192,21 @@ def tracking_data_from_pose_array(message: PoseArray) -> Outbound:
     :raises ConvertError: ``not_finite``; ``out_of_range``; ``zero_quaternion``;
         ``quaternion_norm``; ``too_many_tools``.
     """
-    rows = (
-        (f'Tool{index}', codec.ToolType.INSTRUMENT_6D, pose)
-        for index, pose in enumerate(message.poses)
-    )
-    return outbound(elements.tracking_data_of(rows), message.header)
+    return outbound(elements.tracking_data_of(_tools_of_poses(message)), message.header)
+
+
+def quaternion_tracking_data_from_pose_array(message: PoseArray) -> Outbound:
+    """
+    Return the same as :func:`tracking_data_from_pose_array`, with quaternions.
+
+    :raises ConvertError: as :func:`tracking_data_from_pose_array`.
+    """
+    tools = _tools_of_poses(message)
+    return outbound(elements.quaternion_tracking_data_of(tools), message.header)
 
 
 def tracking_data_to_transform_stamped(
-    content: codec.TrackingData, context: Context
+    content: codec.TrackingData | codec.QuaternionTrackingData, context: Context
 ) -> list[TransformStamped]:
     """
     Return the pose of each tool's frame, for tf.
@@ -218,7 +237,32 @@ def tracking_data_from_transform_stamped(
     :raises ConvertError: ``not_finite``; ``out_of_range``; ``zero_quaternion``;
         ``quaternion_norm``; ``duplicate_name``; ``name_too_long``; ``too_many_tools``.
     """
-    rows = []
+    rows, stamp_ns = _tools_of_transforms(tools)
+    return Outbound(elements.tracking_data_of(rows), stamp_ns)
+
+
+def quaternion_tracking_data_from_transform_stamped(
+    tools: Iterable[tuple[str, TransformStamped]],
+) -> Outbound:
+    """
+    Return the same as :func:`tracking_data_from_transform_stamped`, with quaternions.
+
+    :raises ConvertError: as :func:`tracking_data_from_transform_stamped`.
+    """
+    rows, stamp_ns = _tools_of_transforms(tools)
+    return Outbound(elements.quaternion_tracking_data_of(rows), stamp_ns)
+
+
+def _tools_of_poses(message: PoseArray) -> Iterator[tuple[str, int, Pose]]:
+    for index, pose in enumerate(message.poses):
+        yield f'Tool{index}', codec.ToolType.INSTRUMENT_6D, pose
+
+
+def _tools_of_transforms(
+    tools: Iterable[tuple[str, TransformStamped]],
+) -> tuple[list[tuple[str, int, Pose]], int]:
+    """Return the tools and their newest stamp, nanoseconds."""
+    rows: list[tuple[str, int, Pose]] = []
     stamp_ns = 0
     for name, message in tools:
         translation, rotation = message.transform.translation, message.transform.rotation
@@ -229,7 +273,7 @@ def tracking_data_from_transform_stamped(
         rows.append((name, codec.ToolType.INSTRUMENT_6D, pose))
         stamp = message.header.stamp
         stamp_ns = max(stamp_ns, join_stamp(stamp.sec, stamp.nanosec))
-    return Outbound(elements.tracking_data_of(rows), stamp_ns)
+    return rows, stamp_ns
 
 
 def point_to_pose_array(content: codec.Point, context: Context) -> PoseArray:
@@ -289,6 +333,39 @@ def image_to_transform_stamped(content: codec.Image, context: Context) -> list[T
     lps = content.coordinate == codec.CoordinateSystem.LPS
     pose = image_geometry.plane_pose(content.size, content.axes, content.position, lps=lps)
     return [_transform_stamped(*pose, context)]
+
+
+def sensor_to_wrench_stamped(content: codec.Sensor, context: Context) -> WrenchStamped:
+    """
+    Return a force in N and a torque in N*m, in the sensor's own frame, the child frame.
+
+    A SENSOR has one unit for all its numbers and cannot say two. That of the six is taken for the
+    force's, and the torque's for it times metre: mN with mN*m, kN with kN*m.
+
+    Lost: the prefix of the unit and the status.
+
+    :raises ConvertError: ``unit``: no force; ``value_count``: not 6; ``not_finite``.
+    """
+    x, y, z, about_x, about_y, about_z = units.values_in(content, 'N', 6)
+    return WrenchStamped(
+        header=sensor_header(context),
+        wrench=Wrench(
+            force=Vector3(x=x, y=y, z=z), torque=Vector3(x=about_x, y=about_y, z=about_z)
+        ),
+    )
+
+
+def sensor_from_wrench_stamped(message: WrenchStamped) -> Outbound:
+    """
+    Return the force in N, then the torque in N*m, all under the unit of the force: N.
+
+    See :func:`sensor_to_wrench_stamped`, which reads it as it is meant.
+
+    :raises ConvertError: ``not_finite``.
+    """
+    force, torque = message.wrench.force, message.wrench.torque
+    values = [force.x, force.y, force.z, torque.x, torque.y, torque.z]
+    return sensor_outbound(units.sensor_of(values, 'N'), message.header)
 
 
 def _position_parts(content: codec.Position) -> tuple[Vector, Quaternion]:

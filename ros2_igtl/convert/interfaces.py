@@ -59,6 +59,16 @@ def message_with_arrays(
     return message
 
 
+def byte_array(data: Any) -> array[int]:
+    """Return the array('B') that a field of bytes takes: the given one, or a copy of any other."""
+    if isinstance(data, array) and data.typecode == 'B':
+        return data
+    # frombytes takes any buffer of bytes; the constructor walks over all but bytes one by one
+    copied = array('B')
+    copied.frombytes(memoryview(data).cast('B'))
+    return copied
+
+
 def message_with_data(message_class: Any, data: Any, **fields: Any) -> Any:
     """
     Return a message whose ``data`` are the given bytes, by reference if they are an array('B').
@@ -67,9 +77,4 @@ def message_with_data(message_class: Any, data: Any, **fields: Any) -> Any:
 
     :param data: any bytes-like; if not an array('B'), it is copied into one.
     """
-    if not isinstance(data, array) or data.typecode != 'B':
-        # frombytes takes any buffer of bytes; the constructor walks over all but bytes one by one
-        copied = array('B')
-        copied.frombytes(memoryview(data).cast('B'))
-        data = copied
-    return message_with_arrays(message_class, {'data': data}, **fields)
+    return message_with_arrays(message_class, {'data': byte_array(data)}, **fields)

@@ -16,23 +16,32 @@ from ros2_igtl import codec
 from ros2_igtl.convert import (
     diagnostic_msgs,
     geometry_msgs,
+    nav_msgs,
+    ros2_igtl_meta,
     ros2_igtl_msgs,
     sensor_msgs,
     std_msgs,
+    visualization_msgs,
 )
 from ros2_igtl.convert.context import Context, Outbound
 from ros2_igtl.convert.errors import ConvertError
 from ros2_igtl.convert.interfaces import ros_type
 
 __all__ = [
+    'ANY_OTHER_TYPE',
     'CONTAINERS',
     'MAPPINGS',
     'TF_SOURCES',
+    'TF_TOOLS',
     'Mapping',
+    'check_type',
     'find_mapping',
     'mappings_for',
     'ros_type',
 ]
+
+ANY_OTHER_TYPE = '*'
+"""The type name of rows for the types that have no row of their own."""
 
 ToRos: TypeAlias = Callable[[Any, Context], Sequence[Any]]
 FromRos: TypeAlias = Callable[..., Sequence[Outbound]]  # the message, and its companion if any
@@ -53,11 +62,25 @@ def is_volume(content: Any) -> bool:
     return not is_slice(content)
 
 
+def is_unknown(content: Any) -> bool:
+    """Accept what nobody can read."""
+    return isinstance(content, codec.Unknown)
+
+
+def is_array_of(name: str) -> Callable[[Any], bool]:
+    """Return a function that accepts the arrays which become one class of std_msgs."""
+
+    def accepts(content: Any) -> bool:
+        return bool(std_msgs.nd_array_class(content).__name__ == name)
+
+    return accepts
+
+
 @dataclass(frozen=True, slots=True)
 class Mapping:
     """One row: a pair of types and how to get from one to the other."""
 
-    type_name: str  # 'TRANSFORM'
+    type_name: str  # 'TRANSFORM', or ANY_OTHER_TYPE
     ros_type_name: str  # 'geometry_msgs/msg/TransformStamped'
     to_ros: ToRos | None  # None: this row is one way only
     from_ros: FromRos | None
@@ -129,6 +152,19 @@ MAPPINGS: tuple[Mapping, ...] = (
         _one(geometry_msgs.tracking_data_from_pose_array),
     ),
     Mapping(
+        'QTDATA',
+        'ros2_igtl/msg/TrackingData',
+        _one(ros2_igtl_msgs.tracking_data_to_tracking_data),
+        _one(ros2_igtl_msgs.quaternion_tracking_data_from_tracking_data),
+        default=True,
+    ),
+    Mapping(
+        'QTDATA',
+        'geometry_msgs/msg/PoseArray',
+        _one(geometry_msgs.tracking_data_to_pose_array),
+        _one(geometry_msgs.quaternion_tracking_data_from_pose_array),
+    ),
+    Mapping(
         'IMAGE',
         'sensor_msgs/msg/Image',
         _one(sensor_msgs.image_to_ros),
@@ -196,6 +232,130 @@ MAPPINGS: tuple[Mapping, ...] = (
         default=True,
         traffic='event',
     ),
+    Mapping(
+        'CAPABILITY',
+        'ros2_igtl/msg/Capability',
+        _one(ros2_igtl_msgs.capability_to_ros),
+        _one(ros2_igtl_msgs.capability_from_ros),
+        default=True,
+        latched=True,
+        traffic='event',
+    ),
+    Mapping(
+        'SENSOR',
+        'ros2_igtl/msg/Sensor',
+        _one(ros2_igtl_msgs.sensor_to_sensor),
+        _one(ros2_igtl_msgs.sensor_from_sensor),
+        default=True,
+    ),
+    Mapping(
+        'SENSOR',
+        'geometry_msgs/msg/WrenchStamped',
+        _one(geometry_msgs.sensor_to_wrench_stamped),
+        _one(geometry_msgs.sensor_from_wrench_stamped),
+    ),
+    Mapping(
+        'SENSOR',
+        'sensor_msgs/msg/JointState',
+        _one(sensor_msgs.sensor_to_joint_state),
+        _one(sensor_msgs.sensor_from_joint_state),
+    ),
+    Mapping(
+        'SENSOR',
+        'sensor_msgs/msg/Temperature',
+        _one(sensor_msgs.sensor_to_temperature),
+        _one(sensor_msgs.sensor_from_temperature),
+    ),
+    Mapping(
+        'SENSOR',
+        'sensor_msgs/msg/FluidPressure',
+        _one(sensor_msgs.sensor_to_fluid_pressure),
+        _one(sensor_msgs.sensor_from_fluid_pressure),
+    ),
+    Mapping(
+        'SENSOR',
+        'sensor_msgs/msg/MagneticField',
+        _one(sensor_msgs.sensor_to_magnetic_field),
+        _one(sensor_msgs.sensor_from_magnetic_field),
+    ),
+    *(
+        Mapping(
+            'NDARRAY',
+            f'std_msgs/msg/{name}',
+            _one(std_msgs.nd_array_to_multi_array),
+            _one(std_msgs.nd_array_from_multi_array),
+            default=True,
+            accepts=is_array_of(name),
+        )
+        for name in std_msgs.ARRAY_NAMES
+    ),
+    Mapping(
+        'TRAJ',
+        'ros2_igtl/msg/TrajectoryArray',
+        _one(ros2_igtl_msgs.trajectory_to_trajectory_array),
+        _one(ros2_igtl_msgs.trajectory_from_trajectory_array),
+        default=True,
+        traffic='event',
+    ),
+    Mapping(
+        'TRAJ',
+        'nav_msgs/msg/Path',
+        nav_msgs.trajectory_to_path,
+        _one(nav_msgs.trajectory_from_path),
+        traffic='event',
+    ),
+    Mapping(
+        'TRAJ',
+        'visualization_msgs/msg/MarkerArray',
+        _one(visualization_msgs.trajectory_to_marker_array),
+        _one(visualization_msgs.trajectory_from_marker_array),
+        traffic='event',
+    ),
+    Mapping(
+        'IMGMETA',
+        'ros2_igtl/msg/ImageMetaArray',
+        _one(ros2_igtl_meta.image_meta_to_ros),
+        _one(ros2_igtl_meta.image_meta_from_ros),
+        default=True,
+        latched=True,
+        traffic='event',
+    ),
+    Mapping(
+        'LBMETA',
+        'ros2_igtl/msg/LabelMetaArray',
+        _one(ros2_igtl_meta.label_meta_to_ros),
+        _one(ros2_igtl_meta.label_meta_from_ros),
+        default=True,
+        latched=True,
+        traffic='event',
+    ),
+    Mapping(
+        'VIDEOMETA',
+        'ros2_igtl/msg/VideoMetaArray',
+        _one(ros2_igtl_meta.video_meta_to_ros),
+        _one(ros2_igtl_meta.video_meta_from_ros),
+        default=True,
+        latched=True,
+        traffic='event',
+    ),
+    Mapping(
+        'COLORT',
+        'ros2_igtl/msg/ColorTable',
+        _one(ros2_igtl_meta.color_table_to_ros),
+        _one(ros2_igtl_meta.color_table_from_ros),
+        default=True,
+        latched=True,
+        traffic='event',
+    ),
+    Mapping(
+        ANY_OTHER_TYPE,
+        'ros2_igtl/msg/RawMessage',
+        _one(ros2_igtl_msgs.unknown_to_raw_message),
+        _one(ros2_igtl_msgs.unknown_from_raw_message),
+        default=True,
+        traffic='event',
+        accepts=is_unknown,
+    ),
 )
 """Every pair of types; of one type the first row is the one a user would expect."""
 
@@ -203,6 +363,7 @@ TF_SOURCES: dict[str, ToRos] = {
     'TRANSFORM': _TRANSFORM_TO_TF,
     'POSITION': _POSITION_TO_TF,
     'TDATA': geometry_msgs.tracking_data_to_transform_stamped,
+    'QTDATA': geometry_msgs.tracking_data_to_transform_stamped,
     'IMAGE': geometry_msgs.image_to_transform_stamped,
 }
 """What of each type goes to tf: type name to a function that gives TransformStamped."""
@@ -228,9 +389,18 @@ def children_of(message: codec.Message) -> tuple[codec.Message, ...]:
 CONTAINERS: dict[str, Callable[[codec.Message], Sequence[codec.Message]]] = {'BIND': children_of}
 """What is taken apart: type name to a function that gives the messages in it."""
 
+TF_TOOLS: dict[str, Callable[[Any], Outbound]] = {
+    'TDATA': geometry_msgs.tracking_data_from_transform_stamped,
+    'QTDATA': geometry_msgs.quaternion_tracking_data_from_transform_stamped,
+}
+"""What becomes one message of several look-ups in tf, each a tool's name and TransformStamped."""
+
+_ROWS = {
+    type_name: tuple(row for row in MAPPINGS if row.type_name == type_name)
+    for type_name in dict.fromkeys(row.type_name for row in MAPPINGS)
+}
 _DEFAULTS = {
-    type_name: tuple(row for row in MAPPINGS if row.type_name == type_name and row.default)
-    for type_name in {row.type_name for row in MAPPINGS}
+    type_name: tuple(row for row in rows if row.default) for type_name, rows in _ROWS.items()
 }
 
 
@@ -239,9 +409,9 @@ def mappings_for(type_name: str, content: codec.Content) -> tuple[Mapping, ...]:
     Return the rows to publish a content by when nobody asked for anything else.
 
     :param type_name: may be an alias, such as QTRANS.
-    :returns: empty for a type that no row knows.
+    :returns: empty if no row takes it.
     """
-    rows = _DEFAULTS.get(_canonical(type_name), ())
+    rows = _DEFAULTS[_row_type(type_name)]
     return tuple([row for row in rows if row.accepts(content)])  # faster than of a generator
 
 
@@ -252,20 +422,33 @@ def find_mapping(type_name: str, ros_type_name: str) -> Mapping:
     :param type_name: may be an alias, such as QTRANS.
     :raises ConvertError: ``unknown_mapping``; its text lists what the type can become.
     """
-    canonical = _canonical(type_name)
-    rows = [row for row in MAPPINGS if row.type_name == canonical]
+    row_type = _row_type(type_name)
+    rows = _ROWS[row_type]
     for row in rows:
         if row.ros_type_name == ros_type_name:
             return row
-    if rows:
-        allowed = ', '.join(row.ros_type_name for row in rows)
-        raise ConvertError(
-            'unknown_mapping', f'{type_name} <-> {ros_type_name}: {allowed} are allowed'
-        )
-    allowed = ', '.join(dict.fromkeys(row.type_name for row in MAPPINGS))
-    raise ConvertError('unknown_mapping', f'type {type_name}: {allowed} are allowed')
+    allowed = ', '.join(row.ros_type_name for row in rows)
+    text = f'{type_name} <-> {ros_type_name}: {allowed} are allowed'
+    if row_type == ANY_OTHER_TYPE:
+        text += f'; types with others are {", ".join(_ROWS)}'
+    raise ConvertError('unknown_mapping', text)
 
 
-def _canonical(type_name: str) -> str:
+def check_type(type_name: str, content: codec.Content) -> None:
+    """
+    Hold a content to the type that a mapping says; only a RawMessage can be of another.
+
+    :param type_name: may be an alias, such as QTRANS.
+    :raises ConvertError: ``type_name``.
+    """
     content_class = codec.MESSAGE_TYPES.get(type_name)
-    return type_name if content_class is None else content_class.type_name
+    expected = type_name if content_class is None else content_class.type_name
+    if content.type_name != expected:
+        raise ConvertError('type_name', f'a message of type {content.type_name} to {type_name}')
+
+
+def _row_type(type_name: str) -> str:
+    """Return the type name under which the rows of a type stand."""
+    content_class = codec.MESSAGE_TYPES.get(type_name)
+    name = type_name if content_class is None else content_class.type_name
+    return name if name in _ROWS else ANY_OTHER_TYPE

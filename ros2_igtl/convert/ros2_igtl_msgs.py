@@ -1,27 +1,50 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""IMAGE, TDATA and POINT <-> the package's own messages, for what no standard message says."""
+"""
+What no standard message says <-> the package's own messages.
+
+IMAGE, TDATA, QTDATA, POINT, TRAJ, SENSOR and CAPABILITY, and types that nobody knows. What a peer
+can be asked for is in ``ros2_igtl_meta``.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
-from geometry_msgs.msg import Point
-from std_msgs.msg import ColorRGBA, Header
+from geometry_msgs.msg import Pose
+from std_msgs.msg import Header
 
 from ros2_igtl import codec
-from ros2_igtl.convert import elements, image_geometry, naming
-from ros2_igtl.convert.context import Context, Outbound, outbound
+from ros2_igtl.codec.registry import is_type_name
+from ros2_igtl.convert import elements, image_geometry, metadata, naming, units
+from ros2_igtl.convert.context import (
+    Context,
+    Outbound,
+    outbound,
+    sensor_header,
+    sensor_outbound,
+)
 from ros2_igtl.convert.errors import ConvertError
-from ros2_igtl.convert.geometry import MM_PER_M, check_distance
-from ros2_igtl.convert.interfaces import message_with_data
+from ros2_igtl.convert.geometry import metres
+from ros2_igtl.convert.interfaces import (
+    byte_array,
+    message_with_arrays,
+    message_with_data,
+    number_array,
+)
 from ros2_igtl.msg import (
+    Capability,
     ImageGeometry,
     LabeledPoint,
     PointArray,
+    RawMessage,
+    Sensor,
     TrackedTool,
     TrackingData,
+    Trajectory,
+    TrajectoryArray,
     Volume,
 )
 
@@ -102,11 +125,15 @@ def image_from_volume(message: Volume) -> Outbound:
     return outbound(content, message.header)
 
 
-def tracking_data_to_tracking_data(content: codec.TrackingData, context: Context) -> TrackingData:
+def tracking_data_to_tracking_data(
+    content: codec.TrackingData | codec.QuaternionTrackingData, context: Context
+) -> TrackingData:
     """
     Return the poses of all tools; an empty list says that all are lost.
 
     The frame is the one :func:`~.elements.tracking_data_frame` finds.
+
+    Lost: the last bits of a rotation, and the length of a quaternion.
 
     :raises ConvertError: as :func:`~.elements.tools_of`: a single bad tool refuses all.
     """
@@ -130,8 +157,16 @@ def tracking_data_from_tracking_data(message: TrackingData) -> Outbound:
 
     :raises ConvertError: as :func:`~.elements.tracking_data_of`.
     """
-    rows = ((tool.name, tool.tool_type, tool.pose) for tool in message.tools)
-    return outbound(elements.tracking_data_of(rows), message.header)
+    return outbound(elements.tracking_data_of(_tools(message)), message.header)
+
+
+def quaternion_tracking_data_from_tracking_data(message: TrackingData) -> Outbound:
+    """
+    Return the tools, positions bit by bit as they came, quaternions of length 1.
+
+    :raises ConvertError: as :func:`~.elements.quaternion_tracking_data_of`.
+    """
+    return outbound(elements.quaternion_tracking_data_of(_tools(message)), message.header)
 
 
 def point_to_point_array(content: codec.Point, context: Context) -> PointArray:
@@ -141,14 +176,11 @@ def point_to_point_array(content: codec.Point, context: Context) -> PointArray:
     :raises ConvertError: ``not_finite``; ``out_of_range``: a single bad point refuses all.
     """
     points = content.points
-    sizes = points['size'].tolist()
-    check_distance(*sizes)
-    colors = (points['rgba'] / 255.0).tolist()
     rows = zip(
-        *(map(_text, points[field].tolist()) for field in ('name', 'group', 'owner')),
-        colors,
+        *(map(elements.ros_name, points[field].tolist()) for field in ('name', 'group', 'owner')),
+        points['rgba'].tolist(),
         elements.point_positions(content),
-        sizes,
+        elements.sizes_of(points),
         strict=True,
     )
     return PointArray(
@@ -158,11 +190,11 @@ def point_to_point_array(content: codec.Point, context: Context) -> PointArray:
                 name=name,
                 group=group,
                 owner=owner,
-                color=ColorRGBA(r=r, g=g, b=b, a=a),
-                position=Point(x=x, y=y, z=z),
-                size=size / MM_PER_M,
+                color=elements.make_color(rgba),
+                position=elements.make_point(position),
+                size=size,
             )
-            for name, group, owner, (r, g, b, a), (x, y, z), size in rows
+            for name, group, owner, rgba, position, size in rows
         ],
     )
 
@@ -178,32 +210,185 @@ def point_from_point_array(message: PointArray) -> Outbound:
     return outbound(codec.Point(np.array(rows, codec.Point.dtype)), message.header)
 
 
+def trajectory_to_trajectory_array(content: codec.Trajectory, context: Context) -> TrajectoryArray:
+    """
+    Return the trajectories with all that is known of them, in the parent frame, metres.
+
+    :raises ConvertError: ``not_finite``; ``out_of_range``: a single bad one refuses all, also in
+        an end that means nothing; ``too_many_elements``.
+    """
+    trajectories = content.trajectories
+    elements.check_count(len(trajectories))
+    rows = zip(
+        *(
+            map(elements.ros_name, trajectories[field].tolist())
+            for field in ('name', 'group', 'owner')
+        ),
+        trajectories['trajectory_type'].tolist(),
+        trajectories['rgba'].tolist(),
+        trajectories['entry'].tolist(),
+        trajectories['target'].tolist(),
+        elements.sizes_of(trajectories),
+        strict=True,
+    )
+    return TrajectoryArray(
+        header=Header(stamp=context.stamp, frame_id=context.frame_id),
+        trajectories=[
+            Trajectory(
+                name=name,
+                group=group,
+                owner=owner,
+                trajectory_type=trajectory_type,
+                color=elements.make_color(rgba),
+                entry=elements.make_point(metres(*entry)),
+                target=elements.make_point(metres(*target)),
+                size=size,
+            )
+            for name, group, owner, trajectory_type, rgba, entry, target, size in rows
+        ],
+    )
+
+
+def trajectory_from_trajectory_array(message: TrajectoryArray) -> Outbound:
+    """
+    Return the trajectories, every field as it came.
+
+    :raises ConvertError: ``not_finite``; ``out_of_range``; ``color_range``; ``name_too_long``;
+        ``too_many_elements``.
+    """
+    rows = [
+        elements.trajectory_row(
+            trajectory.name,
+            trajectory.trajectory_type,
+            elements.position_mm(trajectory.entry),
+            elements.position_mm(trajectory.target),
+            group=trajectory.group,
+            rgba=elements.rgba_of(trajectory.color),
+            size=elements.size_mm(trajectory.size),
+            owner=trajectory.owner,
+        )
+        for trajectory in message.trajectories
+    ]
+    return outbound(elements.trajectories_of(rows), message.header)
+
+
+def sensor_to_sensor(content: codec.Sensor, context: Context) -> Sensor:
+    """Return the numbers as they came, NaN and all, with their unit as text and as word."""
+    return message_with_arrays(
+        Sensor,
+        {'values': number_array(content.values)},
+        header=sensor_header(context),
+        unit=str(content.unit),
+        unit_word=int(content.unit),
+        status=content.status,
+    )
+
+
+def sensor_from_sensor(message: Sensor) -> Outbound:
+    """
+    Return the numbers with the unit that the text says, or the word where there is no text.
+
+    :raises ConvertError: ``unit``: the text is no unit, or says another one than the word;
+        ``value_count``: more than 255 numbers.
+    """
+    if len(message.values) > units.MAX_VALUES:
+        raise ConvertError(
+            'value_count', f'{len(message.values)} numbers, {units.MAX_VALUES} are allowed'
+        )
+    unit = codec.Unit(message.unit_word)
+    if message.unit:
+        try:
+            unit = codec.Unit.parse(message.unit)
+        except codec.ValueRangeError as error:
+            raise ConvertError('unit', str(error)) from None
+        if message.unit_word not in (0, unit):
+            raise ConvertError(
+                'unit', f"unit '{message.unit}' is {unit:#018x}, not {message.unit_word:#018x}"
+            )
+    return sensor_outbound(
+        codec.Sensor(np.array(message.values), unit, message.status), message.header
+    )
+
+
+def capability_to_ros(content: codec.Capability, context: Context) -> Capability:
+    """
+    Return the type names that a peer can receive.
+
+    :raises ConvertError: ``too_many_elements``.
+    """
+    elements.check_count(len(content.type_names))
+    return Capability(
+        header=Header(stamp=context.stamp),
+        type_names=[naming.ros_text(name) for name in content.type_names],
+    )
+
+
+def capability_from_ros(message: Capability) -> Outbound:
+    """
+    Return the type names.
+
+    :raises ConvertError: ``name_too_long``: a name of more than 12 bytes; ``too_many_elements``.
+    """
+    elements.check_count(len(message.type_names))
+    for name in message.type_names:
+        naming.content_name(name, codec.TYPE_NAME_SIZE + 1, 'type name')
+    return outbound(codec.Capability(tuple(message.type_names)), message.header)
+
+
+def unknown_to_raw_message(content: codec.Unknown, context: Context) -> RawMessage:
+    """
+    Return a message of a type that nobody knows, its content as bytes.
+
+    Lost: what is no UTF-8 in the names of the device and of metadata.
+    """
+    return message_with_arrays(
+        RawMessage,
+        {'body': byte_array(content.body)},
+        header=Header(stamp=context.stamp),
+        type_name=content.type_name,
+        device_name=naming.ros_text(context.device_name),
+        header_version=context.header_version,
+        message_id=context.message_id,
+        metadata=metadata.metadata_to_ros(context.metadata),
+    )
+
+
+def unknown_from_raw_message(message: RawMessage) -> Outbound:
+    """
+    Return the bytes under their type name, with metadata if there are any.
+
+    Lost: the device name and the header version; the mapping has the one, the peer the other.
+
+    :raises ConvertError: ``type_name``; ``metadata``.
+    """
+    if not is_type_name(message.type_name):
+        raise ConvertError(
+            'type_name',
+            f"type name '{naming.escape(message.type_name)}': 1 to 12 printable characters of "
+            'ASCII are allowed',
+        )
+    sent = outbound(codec.Unknown(message.type_name, memoryview(message.body)), message.header)
+    return sent._replace(
+        message_id=message.message_id, metadata=metadata.metadata_from_ros(message.metadata)
+    )
+
+
+def _tools(message: TrackingData) -> Iterator[tuple[str, int, Pose]]:
+    for tool in message.tools:
+        yield tool.name, tool.tool_type, tool.pose
+
+
 def _ijk_to_frame(content: codec.Image) -> list[float]:
     lps = content.coordinate == codec.CoordinateSystem.LPS
     return image_geometry.ijk_to_frame(content.size, content.axes, content.position, lps=lps)
 
 
-def _text(name: bytes) -> str:
-    return naming.ros_text(codec.text(name))
-
-
 def _row(point: LabeledPoint) -> tuple[object, ...]:
-    size = point.size * MM_PER_M
-    check_distance(size)
-    color = point.color
     return (
         naming.content_name(point.name, _NAME_SIZE, 'point name'),
         naming.content_name(point.group, _GROUP_SIZE, 'point group'),
-        tuple(map(_color_byte, (color.r, color.g, color.b, color.a))),
+        elements.rgba_of(point.color),
         elements.position_mm(point.position),
-        size,
+        elements.size_mm(point.size),
         naming.content_name(point.owner, _OWNER_SIZE, 'point owner'),
     )
-
-
-def _color_byte(component: float) -> int:
-    # float32 on the way rounds 1/255 by 1e-8: half a step is far enough
-    scaled = component * 255.0
-    if not -0.5 < scaled < 255.5:
-        raise ConvertError('color_range', f'colour component {component:g}: 0 to 1 are allowed')
-    return round(scaled)

@@ -1,11 +1,14 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-IMAGE of one slice <-> sensor_msgs/Image.
+IMAGE of one slice <-> sensor_msgs/Image, and SENSOR <-> the messages for what sensors measure.
 
 Pixels are the same bytes on both sides: rows of i, without padding, in the byte order that the
 message tells. They are passed on by reference wherever the two formats allow it. Where the slice
 lies is no part of a sensor_msgs/Image: a ros2_igtl/ImageGeometry and tf say it.
+
+A SENSOR has numbers of one unit, which tells what they are. Their frame is the sensor's own, the
+child frame.
 
 Encodings: sensor_msgs/image_encodings.hpp. Type codes: ``image.md``.
 """
@@ -16,13 +19,20 @@ import re
 from typing import Any
 
 import numpy as np
-from sensor_msgs.msg import Image
+from geometry_msgs.msg import Vector3
+from sensor_msgs.msg import FluidPressure, Image, JointState, MagneticField, Temperature
 from std_msgs.msg import Header
 
 from ros2_igtl import codec
 from ros2_igtl.codec import ScalarType
-from ros2_igtl.convert import image_geometry
-from ros2_igtl.convert.context import Context, Outbound, outbound
+from ros2_igtl.convert import image_geometry, naming, units
+from ros2_igtl.convert.context import (
+    Context,
+    Outbound,
+    outbound,
+    sensor_header,
+    sensor_outbound,
+)
 from ros2_igtl.convert.errors import ConvertError
 from ros2_igtl.convert.geometry import MM_PER_M
 from ros2_igtl.convert.interfaces import message_with_data
@@ -58,6 +68,8 @@ _SCALAR_TYPES = {
     for scalar_type, prefix in _PREFIXES.items()
     if scalar_type is not ScalarType.UINT32
 }
+_ZERO_CELSIUS = 273.15  # kelvin
+_UNITS_OF_JOINTS = {'position': 'rad', 'velocity': 'rad/s', 'effort': 'N*m'}
 _GENERIC = re.compile(r'(8U|8S|16U|16S|32S|32F|64F)C([1-9][0-9]{0,2})')
 # Bytes of one component in the ROS message.
 _ITEM_SIZES = {scalar_type: int(prefix[:-1]) // 8 for scalar_type, prefix in _PREFIXES.items()}
@@ -161,6 +173,118 @@ def image_from_ros(message: Image, geometry: Any | None = None) -> Outbound:
     )
     sent = outbound(content, message.header, message.header.frame_id)
     return sent._replace(frame_id=frame_id)
+
+
+def sensor_to_joint_state(content: codec.Sensor, context: Context) -> JointState:
+    """
+    Return the positions, velocities or efforts of joints, as the unit says: rad, rad/s or N*m.
+
+    The joints are named after the device and counted: ``Arm0``, ``Arm1`` ...
+
+    Lost: the prefix of the unit and the status.
+
+    :raises ConvertError: ``unit``: it is none of the three; ``not_finite``.
+    """
+    for field, unit in _UNITS_OF_JOINTS.items():
+        factor = units.factor_to(content.unit, unit)
+        if factor is not None:
+            values = units.scaled(content, factor)
+            device = naming.ros_text(context.device_name)
+            return JointState(
+                header=sensor_header(context),
+                name=[f'{device}{index}' for index in range(len(values))],
+                **{field: values},
+            )
+    allowed = ', '.join(_UNITS_OF_JOINTS.values())
+    raise ConvertError('unit', f"a SENSOR in '{content.unit}': {allowed} are allowed")
+
+
+def sensor_from_joint_state(message: JointState) -> Outbound:
+    """
+    Return the positions in rad; if there are none, the velocities in rad/s; else the efforts.
+
+    Joints that slide, whose positions are metres, are not told from those that turn.
+
+    Lost: the names of the joints, velocities beside positions, and efforts beside either.
+
+    :raises ConvertError: ``value_count``: none of them, or more than 255; ``not_finite``.
+    """
+    for field, unit in _UNITS_OF_JOINTS.items():
+        values = list(getattr(message, field))
+        if values:
+            return sensor_outbound(units.sensor_of(values, unit), message.header)
+    raise ConvertError('value_count', 'a JointState of no positions, velocities or efforts')
+
+
+def sensor_to_temperature(content: codec.Sensor, context: Context) -> Temperature:
+    """
+    Return a temperature in degrees Celsius of one in kelvin; its variance is not known.
+
+    Lost: the prefix of the unit, the status, and the last bits to the zero of Celsius.
+
+    :raises ConvertError: ``unit``; ``value_count``: not 1; ``not_finite``.
+    """
+    (kelvin,) = units.values_in(content, 'K', 1)
+    return Temperature(header=sensor_header(context), temperature=kelvin - _ZERO_CELSIUS)
+
+
+def sensor_from_temperature(message: Temperature) -> Outbound:
+    """
+    Return a temperature in kelvin of one in degrees Celsius.
+
+    Lost: the variance.
+
+    :raises ConvertError: ``not_finite``.
+    """
+    kelvin = message.temperature + _ZERO_CELSIUS
+    return sensor_outbound(units.sensor_of([kelvin], 'K'), message.header)
+
+
+def sensor_to_fluid_pressure(content: codec.Sensor, context: Context) -> FluidPressure:
+    """
+    Return a pressure in pascal; its variance is not known.
+
+    Lost: the prefix of the unit and the status.
+
+    :raises ConvertError: ``unit``; ``value_count``: not 1; ``not_finite``.
+    """
+    (pascal,) = units.values_in(content, 'Pa', 1)
+    return FluidPressure(header=sensor_header(context), fluid_pressure=pascal)
+
+
+def sensor_from_fluid_pressure(message: FluidPressure) -> Outbound:
+    """
+    Return a pressure in pascal.
+
+    Lost: the variance.
+
+    :raises ConvertError: ``not_finite``.
+    """
+    return sensor_outbound(units.sensor_of([message.fluid_pressure], 'Pa'), message.header)
+
+
+def sensor_to_magnetic_field(content: codec.Sensor, context: Context) -> MagneticField:
+    """
+    Return the field along x, y and z of the sensor in tesla; its covariance is not known.
+
+    Lost: the prefix of the unit and the status.
+
+    :raises ConvertError: ``unit``; ``value_count``: not 3; ``not_finite``.
+    """
+    x, y, z = units.values_in(content, 'T', 3)
+    return MagneticField(header=sensor_header(context), magnetic_field=Vector3(x=x, y=y, z=z))
+
+
+def sensor_from_magnetic_field(message: MagneticField) -> Outbound:
+    """
+    Return the field along x, y and z of the sensor in tesla.
+
+    Lost: the covariance.
+
+    :raises ConvertError: ``not_finite``.
+    """
+    field = message.magnetic_field
+    return sensor_outbound(units.sensor_of([field.x, field.y, field.z], 'T'), message.header)
 
 
 def _layout_of(encoding: str) -> tuple[ScalarType, int, bool]:

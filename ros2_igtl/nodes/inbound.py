@@ -267,7 +267,15 @@ class Inbound:
             stamp_ns = self._stamp_ns(self.clocks[peer], message, (route,), receive_time_ns)
         sec, nanosec = split_stamp(stamp_ns)
         child, parent = route.frames
-        context = Context(message.device_name, Time(sec=sec, nanosec=nanosec), parent, child)
+        context = Context(
+            message.device_name,
+            Time(sec=sec, nanosec=nanosec),
+            parent,
+            child,
+            message.header_version,
+            message.message_id,
+            message.metadata,
+        )
         # All is converted before anything is published: a message is refused as a whole.
         content, tf = message.content, route.tf
         poses = tf(content, context) if tf is not None else ()
@@ -452,8 +460,9 @@ class Inbound:
         """Return the topic of an output, as it is before namespace and remapping."""
         topic = row.ros_topic_name if row else None
         if topic is None:
+            type_name = naming.topic_token(message.type_name).lower()
             device = naming.topic_token(message.device_name)
-            topic = f'{self._settings.name}/{message.type_name.lower()}/{device}'
+            topic = f'{self._settings.name}/{type_name}/{device}'
         if mapping.topic_suffix and not (row and row.ros_type_name):
             topic += f'/{mapping.topic_suffix}'
         return topic

@@ -27,7 +27,6 @@ from ros2_igtl.config import MappingConfig
 from ros2_igtl.convert import mappings
 from ros2_igtl.convert.context import Outbound as Converted
 from ros2_igtl.convert.errors import ConvertError
-from ros2_igtl.convert.geometry_msgs import tracking_data_from_transform_stamped
 from ros2_igtl.convert.mappings import find_mapping, ros_type
 from ros2_igtl.nodes.binds import BindGroup, Send
 from ros2_igtl.nodes.counters import Outcomes, Rate
@@ -129,10 +128,14 @@ class Sender(ABC):
         self._throttle.log(logging.WARNING, cause, f'{self._name}: {cause}: {text}')
 
     def _message(self, converted: Converted) -> codec.Message:
+        mappings.check_type(self.row.igtl_type_name, converted.content)
         return codec.Message(
             converted.content,
             self.row.igtl_device_name or '',
             codec.timestamp.from_nanoseconds(converted.stamp_ns),
+            2 if converted.message_id or converted.metadata else 1,  # a peer gets what it can read
+            converted.message_id,
+            converted.metadata,
             type_name=self.row.igtl_type_name,
         )
 
@@ -335,7 +338,7 @@ class TfSender(Sender):
         return from_ros(transform)
 
     def _tools(self) -> Sequence[Converted]:
-        """Return one TDATA of the tools that are not stale, nothing if it says nothing new."""
+        """Return one message of the tools that are not stale, nothing if it says nothing new."""
         now_ns = self._node.get_clock().now().nanoseconds
         seen: dict[str, int] = {}
         transforms = []
@@ -354,4 +357,4 @@ class TfSender(Sender):
         if seen == self._sent and not is_static:
             return ()
         self._sent = seen
-        return (tracking_data_from_transform_stamped(transforms),)
+        return (mappings.TF_TOOLS[self.row.igtl_type_name](transforms),)

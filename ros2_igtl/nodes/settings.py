@@ -11,7 +11,14 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from ros2_igtl import codec
-from ros2_igtl.config import ConfigError, ConnectionConfig, Direction, MappingConfig, load_config
+from ros2_igtl.config import (
+    ANY_OTHER_TYPE,
+    ConfigError,
+    ConnectionConfig,
+    Direction,
+    MappingConfig,
+    load_config,
+)
 from ros2_igtl.config.device_regex import compile_device_regex
 from ros2_igtl.config.errors import Refused
 from ros2_igtl.convert import mappings, naming
@@ -128,9 +135,11 @@ def _the_connection(path: str, mode: str) -> ConnectionConfig:
 def _pairs() -> dict[tuple[str, str], set[Direction]]:
     """Return which pairs of types the table joins, and in which directions; aliases too."""
     pairs: dict[tuple[str, str], set[Direction]] = {}
+    type_names = [(name, c.type_name) for name, c in codec.MESSAGE_TYPES.items()]
+    type_names.append((ANY_OTHER_TYPE, mappings.ANY_OTHER_TYPE))
     for row in mappings.MAPPINGS:
-        for type_name, content_class in codec.MESSAGE_TYPES.items():
-            if content_class.type_name == row.type_name:
+        for type_name, row_type in type_names:
+            if row_type == row.type_name:
                 directions = pairs.setdefault((type_name, row.ros_type_name), set())
                 if row.to_ros is not None:
                     directions.add('IGTL_TO_ROS')

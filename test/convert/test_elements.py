@@ -20,9 +20,59 @@ def tracking_data(*names: str) -> codec.TrackingData:
     return codec.TrackingData.from_tools((name, 2, IDENTITY) for name in names)
 
 
+def quaternion_tools(**fields: Any) -> codec.QuaternionTrackingData:
+    """Return two tools, the second with other fields."""
+    rows = np.zeros(2, codec.QuaternionTrackingData.dtype)
+    rows['quaternion'] = (0, 0, 0, 1)
+    rows['name'] = b'A', b'B'
+    for name, value in fields.items():
+        rows[name][1] = value
+    return codec.QuaternionTrackingData(rows)
+
+
 def test_b18_no_tools_are_all_lost() -> None:
     assert elements.tools_of(tracking_data()) == []
     assert len(elements.tracking_data_of([]).tools) == 0
+    assert elements.tools_of(codec.QuaternionTrackingData.from_tools([])) == []
+    assert len(elements.quaternion_tracking_data_of([]).tools) == 0
+
+
+def test_b17_a_quaternion_of_a_tool_is_scaled_or_refused() -> None:
+    tools = elements.tools_of(quaternion_tools(quaternion=(0, 0, 1.005, 0)))
+    assert tools[1].orientation == (0.0, 0.0, 1.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ('fields', 'cause'),
+    [
+        ({'quaternion': (0, 0, 0, 0)}, 'zero_quaternion'),
+        ({'quaternion': (0, 0, 0, 1.5)}, 'quaternion_norm'),
+        ({'quaternion': (0, 0, np.nan, 1)}, 'not_finite'),
+        ({'position': (0, np.inf, 0)}, 'not_finite'),
+        ({'position': (0, 1e38, 0)}, 'out_of_range'),
+        ({'name': b'A'}, 'duplicate_name'),
+    ],
+)
+def test_b17_b18_one_bad_tool_with_a_quaternion_refuses_all(
+    fields: dict[str, Any], cause: str
+) -> None:
+    with pytest.raises(ConvertError) as refusal:
+        elements.tools_of(quaternion_tools(**fields))
+    assert refusal.value.cause == cause
+
+
+def test_tools_become_quaternions_of_length_1() -> None:
+    pose = Pose(
+        position=Point(x=0.001, y=0.002, z=0.003),
+        orientation=Quaternion(x=0.0, y=1.005, z=0.0, w=0.0),
+    )
+    content = elements.quaternion_tracking_data_of([('A', 3, pose)])
+    expected = codec.QuaternionTrackingData.from_tools([('A', 3, (1, 2, 3), (0, 1, 0, 0))])
+    assert content == expected
+    for name, cause in (('A' * 20, 'name_too_long'), ('A', 'duplicate_name')):
+        with pytest.raises(ConvertError) as refusal:
+            elements.quaternion_tracking_data_of([('A', 3, pose), (name, 3, pose)])
+        assert refusal.value.cause == cause
 
 
 def test_b18_two_tools_of_one_name_are_refused() -> None:
@@ -119,3 +169,24 @@ def test_a_pose_gives_its_columns_in_millimetres() -> None:
     expected = (0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 1.0, 2.0, 3.0)
     assert elements.columns_of_pose(pose) == pytest.approx(expected)
     assert elements.make_pose((0.001, 0.002, 0.003), (0.5, 0.5, 0.5, 0.5)) == pose
+
+
+def test_a_list_has_at_most_as_many_elements_as_take_no_long_time() -> None:
+    elements.check_count(elements.MAX_ELEMENTS)
+    with pytest.raises(ConvertError, match='10001 elements, 10000 are') as refusal:
+        elements.check_count(elements.MAX_ELEMENTS + 1)
+    assert refusal.value.cause == 'too_many_elements'
+
+
+def test_a_vector_is_given_in_metres_and_taken_in_millimetres() -> None:
+    vector = elements.make_vector((0.001, 0.002, -0.003))
+    assert (vector.x, vector.y, vector.z) == (0.001, 0.002, -0.003)
+    assert elements.position_mm(vector) == (1.0, 2.0, -3.0)
+
+
+def test_a_row_of_a_trajectory_is_white_and_thin_unless_it_is_said() -> None:
+    row = elements.trajectory_row('A', 2, [1.0, 2.0, 3.0], (4.0, 5.0, 6.0))
+    expected = {'name': 'A', 'trajectory_type': 2, 'entry': (1, 2, 3), 'target': (4, 5, 6)}
+    content = codec.Trajectory.from_trajectories([{**expected, 'rgba': (255,) * 4}])
+    assert elements.trajectories_of([row]) == content
+    assert elements.trajectories_of([]) == codec.Trajectory.from_trajectories([])

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 from builtin_interfaces.msg import Time
-from geometry_msgs.msg import PointStamped, PoseArray, PoseStamped, TransformStamped
+from geometry_msgs.msg import PointStamped, PoseArray, PoseStamped, TransformStamped, WrenchStamped
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ros2_igtl import codec
 from ros2_igtl.convert import geometry_msgs
-from ros2_igtl.convert.context import Context
+from ros2_igtl.convert.context import Context, Outbound
 from ros2_igtl.convert.errors import ConvertError
 
 CONTEXT = Context('Probe', Time(sec=5), 'Tracker', 'Probe')
@@ -222,7 +222,7 @@ def test_several_transforms_make_one_tdata_with_the_newest_stamp() -> None:
     moved = np.eye(4)
     moved[1, 3] = 250.0
     expected = codec.TrackingData.from_tools([('A', 2, np.eye(4)), ('B', 2, moved)])
-    assert sent == (expected, 9_000_000_001, '', '')
+    assert sent == Outbound(expected, 9_000_000_001)
     with pytest.raises(ConvertError) as refusal:
         geometry_msgs.tracking_data_from_transform_stamped([('A', first), ('A', second)])
     assert refusal.value.cause == 'duplicate_name'
@@ -275,3 +275,60 @@ def test_a_volume_has_no_plane() -> None:
 def test_b21_a_plane_with_its_axes_at_an_angle_is_refused() -> None:
     content = image((2, 2, 1), axes=(1.0, 0.0, 0.0, 0.1, 1.0, 0.0, 0.0, 0.0, 1.0))
     assert cause(geometry_msgs.image_to_transform_stamped, content, CONTEXT) == 'non_rigid'
+
+
+@pytest.mark.parametrize(
+    ('unit', 'factor'), [('N', 1.0), ('mN', 0.001), ('kN', 1000.0), ('kg*m/s^2', 1.0)]
+)
+def test_the_one_unit_of_a_wrench_scales_force_and_torque(unit: str, factor: float) -> None:
+    values = [1.5, -2.5, 3.5, 4.5, 5.5, -6.5]
+    message = geometry_msgs.sensor_to_wrench_stamped(codec.Sensor(values, unit), CONTEXT)
+    force, torque = message.wrench.force, message.wrench.torque
+    numbers = [force.x, force.y, force.z, torque.x, torque.y, torque.z]
+    assert numbers == [value * factor for value in values]
+    sent = geometry_msgs.sensor_from_wrench_stamped(message)
+    assert sent == Outbound(codec.Sensor(numbers, 'N'), 5_000_000_000, '', 'Probe')
+
+
+@pytest.mark.parametrize('unit', ['1', 'N*m', 'J', 'g', 'Pa', 'N^2'])
+def test_a_sensor_of_no_force_is_no_wrench(unit: str) -> None:
+    content = codec.Sensor([0.0] * 6, unit)
+    assert cause(geometry_msgs.sensor_to_wrench_stamped, content, CONTEXT) == 'unit'
+
+
+@pytest.mark.parametrize('count', [0, 3, 5, 7])
+def test_a_sensor_of_more_or_fewer_than_six_numbers_is_no_wrench(count: int) -> None:
+    content = codec.Sensor([0.0] * count, 'N')
+    assert cause(geometry_msgs.sensor_to_wrench_stamped, content, CONTEXT) == 'value_count'
+
+
+@pytest.mark.parametrize('bad', [NAN, INF])
+def test_a_wrench_that_is_none_is_refused(bad: float) -> None:
+    content = codec.Sensor([0.0] * 5 + [bad], 'N')
+    assert cause(geometry_msgs.sensor_to_wrench_stamped, content, CONTEXT) == 'not_finite'
+    message = WrenchStamped()
+    message.wrench.torque.y = bad
+    assert cause(geometry_msgs.sensor_from_wrench_stamped, message) == 'not_finite'
+
+
+def test_several_transforms_make_one_qtdata_too() -> None:
+    first, second = transform_stamped(), transform_stamped()
+    first.header.stamp = Time(sec=9, nanosec=1)
+    second.transform.translation.y = 0.25
+    convert = geometry_msgs.quaternion_tracking_data_from_transform_stamped
+    upright = (0.0, 0.0, 0.0, 1.0)
+    expected = codec.QuaternionTrackingData.from_tools(
+        [('A', 2, (0.0, 0.0, 0.0), upright), ('B', 2, (0.0, 250.0, 0.0), upright)]
+    )
+    assert convert([('A', first), ('B', second)]) == Outbound(expected, 9_000_000_001)
+    assert cause(convert, [('A', first), ('A', second)]) == 'duplicate_name'
+
+
+def test_tools_with_quaternions_go_to_tf_by_their_names() -> None:
+    content = codec.QuaternionTrackingData.from_tools(
+        [('ProbeToTable', 2, (1.0, 2.0, 3.0), (0.0, 0.0, 1.0, 0.0))]
+    )
+    (transform,) = geometry_msgs.tracking_data_to_transform_stamped(content, CONTEXT)
+    assert (transform.header.frame_id, transform.child_frame_id) == ('Table', 'Probe')
+    assert transform.transform.translation.z == 0.003
+    assert transform.transform.rotation.z == 1.0

@@ -24,10 +24,14 @@ from geometry_msgs.msg import (
     Transform,
     TransformStamped,
     Vector3,
+    Wrench,
+    WrenchStamped,
 )
+from nav_msgs.msg import Path
 from rclpy.serialization import deserialize_message, serialize_message
-from sensor_msgs.msg import Image
-from std_msgs.msg import ColorRGBA, Header, String
+from sensor_msgs.msg import FluidPressure, Image, JointState, MagneticField, Temperature
+from std_msgs.msg import ColorRGBA, Header, MultiArrayDimension, MultiArrayLayout, String
+from visualization_msgs.msg import Marker, MarkerArray
 
 from ros2_igtl import codec
 from ros2_igtl.convert import mappings
@@ -35,19 +39,34 @@ from ros2_igtl.convert.context import Context, Outbound
 from ros2_igtl.convert.errors import ConvertError
 from ros2_igtl.convert.mappings import MAPPINGS, Mapping
 from ros2_igtl.msg import (
+    Capability,
+    ColorTable,
     ImageGeometry,
+    ImageMeta,
+    ImageMetaArray,
     LabeledPoint,
+    LabelMeta,
+    LabelMetaArray,
+    MetadataEntry,
     PointArray,
+    RawMessage,
+    Sensor,
     TrackedTool,
     TrackingData,
+    Trajectory,
+    TrajectoryArray,
+    VideoMeta,
+    VideoMetaArray,
     Volume,
 )
 
 STAMP = Time(sec=1234567890, nanosec=987654321)
 STAMP_NS = 1234567890987654321
-CONTEXT = Context('Stylus', STAMP, 'tracker_ras', 'stylus_tip')
+METADATA = {'Operator': codec.EncodedText(b'Gr\xfc\xdfe', 4), 'Room': '7'}
+CONTEXT = Context('Stylus', STAMP, 'tracker_ras', 'stylus_tip', 2, 42, METADATA)
 HEADER = Header(stamp=STAMP, frame_id='tracker_ras')
 PLANE_HEADER = Header(stamp=STAMP, frame_id='stylus_tip')
+NO_FRAME = Header(stamp=STAMP)
 
 # The quaternion (2, 4, 5, 6) / 9 and its matrix: every number another one.
 QUATERNION = Quaternion(x=2 / 9, y=4 / 9, z=5 / 9, w=6 / 9)
@@ -71,6 +90,10 @@ OTHER_POSE = Pose(position=Point(x=-0.007, y=0.0085, z=0.00975), orientation=OTH
 POSITION = codec.Position(11.5, -22.25, 33.125, 2 / 9, 4 / 9, 5 / 9, 6 / 9)
 
 TOOLS = [('Stylus', 2, MATRIX), ('Needle', 4, OTHER_MATRIX)]
+QUATERNION_TOOLS = [
+    ('Stylus', 2, (11.5, -22.25, 33.125), (2 / 9, 4 / 9, 5 / 9, 6 / 9)),
+    ('Needle', 4, (-7.0, 8.5, 9.75), (4 / 9, 5 / 9, -2 / 9, 6 / 9)),
+]
 
 IMAGE_FIELDS: dict[str, Any] = {
     'scalar_type': codec.ScalarType.UINT16,
@@ -109,6 +132,91 @@ POINTS: list[dict[str, Any]] = [
 PLAIN = {'group': '', 'rgba': (255, 255, 255, 255), 'size': 0.0, 'owner': ''}
 
 
+TRAJECTORIES: list[dict[str, Any]] = [
+    {
+        'name': 'Biopsy',
+        'group': 'Plan A',
+        'trajectory_type': 3,
+        'rgba': (1, 2, 254, 255),
+        'entry': (10.0, -20.0, 30.5),
+        'target': (1.0, 2.0, -3.25),
+        'size': 2.5,
+        'owner': 'CT',
+    },
+    {
+        'name': 'Drain',
+        'group': 'Plan B',
+        'trajectory_type': 2,
+        'rgba': (0, 17, 99, 128),
+        'entry': (-40.0, 50.0, 60.0),
+        'target': (-5.0, 6.0, 7.5),
+        'size': 8.0,
+        'owner': 'MR',
+    },
+]
+# Of a trajectory of one end the other is not told.
+DRAIN = {**TRAJECTORIES[1], 'entry': (-5.0, 6.0, 7.5)}
+
+IMAGE_META = codec.ImageMeta.from_images(
+    [
+        {
+            'name': 'Head',
+            'device_name': 'CT',
+            'modality': 'CT 64',
+            'patient_name': 'Doe^Jane',
+            'patient_id': 'P-17',
+            'timestamp': codec.timestamp.from_nanoseconds(STAMP_NS),
+            'size': (512, 511, 90),
+            'scalar_type': 4,
+        },
+        {'name': 'Neck', 'size': (1, 2, 65535), 'scalar_type': 255},
+    ]
+)
+LABEL_META = codec.LabelMeta.from_labels(
+    [
+        {
+            'name': 'Tumour',
+            'device_name': 'Labels',
+            'label': 7,
+            'rgba': (1, 2, 254, 255),
+            'size': (30, 31, 12),
+            'owner': 'CT',
+        },
+        {'name': 'Vessel', 'label': 255, 'size': (1, 2, 65535)},
+    ]
+)
+VIDEO_META = codec.VideoMeta.from_videos(
+    [
+        {
+            'name': 'Endoscope',
+            'device_name': 'Scope',
+            'patient_name': 'Doe^Jane',
+            'patient_id': 'P-17',
+            'zoom_level': -3,
+            'focal_length': 12.5,
+            'size': (1920, 1080, 1),
+            'axes': ((0.5, 0.25, -0.125), (1.5, 2.5, 3.5), (-4.0, 5.0, 6.0)),
+            'position': (10.0, -20.0, 30.0),
+            'scalar_type': 3,
+        },
+    ]
+)
+
+ARRAYS = {
+    'Float64MultiArray': np.array([[0.5, -1.25, 1e300], [2.0, 3.5, np.pi]], '>f8'),
+    'Float32MultiArray': np.array([[0.5, -1.25, 3e38], [2.0, 3.5, 4.5]], '>f4'),
+    'Int8MultiArray': np.array([[-128, 127, 1], [2, 3, 4]], 'i1'),
+    'UInt8MultiArray': np.array([[255, 1, 2], [3, 4, 5]], 'u1'),
+    'Int16MultiArray': np.array([[-32768, 32767, 1], [2, 3, 4]], '>i2'),
+    'UInt16MultiArray': np.array([[65535, 1, 2], [3, 4, 5]], '>u2'),
+    'Int32MultiArray': np.array([[-(2**31), 2**31 - 1, 1], [2, 3, 4]], '>i4'),
+    'UInt32MultiArray': np.array([[2**32 - 1, 1, 2], [3, 4, 5]], '>u4'),
+}
+LAYOUT = MultiArrayLayout(
+    dim=[MultiArrayDimension(size=2, stride=6), MultiArrayDimension(size=3, stride=3)]
+)
+
+
 class Case(NamedTuple):
     """A content, the messages it becomes, and what they become again."""
 
@@ -119,6 +227,30 @@ class Case(NamedTuple):
 
 def sent(content: codec.Content, child_frame_id: str = '') -> list[Outbound]:
     return [Outbound(content, STAMP_NS, 'tracker_ras', child_frame_id)]
+
+
+def sent_without_frame(content: codec.Content) -> list[Outbound]:
+    return [Outbound(content, STAMP_NS)]
+
+
+def sent_by_sensor(content: codec.Content) -> list[Outbound]:
+    return [Outbound(content, STAMP_NS, '', 'stylus_tip')]
+
+
+def path(*ends: tuple[float, float, float]) -> Path:
+    return Path(
+        header=HEADER,
+        poses=[
+            PoseStamped(header=HEADER, pose=Pose(position=Point(x=x, y=y, z=z)))
+            for x, y, z in ends
+        ],
+    )
+
+
+def array_case(name: str) -> Case:
+    array = ARRAYS[name]
+    message = mappings.ros_type(f'std_msgs/msg/{name}')(layout=LAYOUT, data=array.ravel().tolist())
+    return Case(codec.NDArray(array), [message], [Outbound(codec.NDArray(array))])
 
 
 CASES: dict[tuple[str, str], Case] = {
@@ -288,6 +420,262 @@ CASES: dict[tuple[str, str], Case] = {
         ],
         [Outbound(codec.Status(13, -42, 'Warming up', 'Wait two minutes'))],
     ),
+    ('QTDATA', 'ros2_igtl/msg/TrackingData'): Case(
+        codec.QuaternionTrackingData.from_tools(QUATERNION_TOOLS),
+        [
+            TrackingData(
+                header=HEADER,
+                tools=[
+                    TrackedTool(name='Stylus', tool_type=2, pose=POSE),
+                    TrackedTool(name='Needle', tool_type=4, pose=OTHER_POSE),
+                ],
+            )
+        ],
+        sent(codec.QuaternionTrackingData.from_tools(QUATERNION_TOOLS)),
+    ),
+    ('QTDATA', 'geometry_msgs/msg/PoseArray'): Case(
+        codec.QuaternionTrackingData.from_tools(QUATERNION_TOOLS),
+        [PoseArray(header=HEADER, poses=[POSE, OTHER_POSE])],
+        sent(
+            codec.QuaternionTrackingData.from_tools(
+                [(f'Tool{i}', 2, *tool[2:]) for i, tool in enumerate(QUATERNION_TOOLS)]
+            )
+        ),
+    ),
+    ('CAPABILITY', 'ros2_igtl/msg/Capability'): Case(
+        codec.Capability(('TRANSFORM', 'GET_POLYDATA')),
+        [Capability(header=NO_FRAME, type_names=['TRANSFORM', 'GET_POLYDATA'])],
+        sent_without_frame(codec.Capability(('TRANSFORM', 'GET_POLYDATA'))),
+    ),
+    ('SENSOR', 'ros2_igtl/msg/Sensor'): Case(
+        codec.Sensor([0.5, -1.25, np.pi], 'mm/s^2', 3),
+        [
+            Sensor(
+                header=PLANE_HEADER,
+                values=[0.5, -1.25, np.pi],
+                unit='mm/s^2',
+                unit_word=0xB0443E0000000000,
+                status=3,
+            )
+        ],
+        sent_by_sensor(codec.Sensor([0.5, -1.25, np.pi], 'mm/s^2', 3)),
+    ),
+    ('SENSOR', 'geometry_msgs/msg/WrenchStamped'): Case(
+        codec.Sensor([1500.0, -2500.0, 3500.0, 45.0, 55.0, -65.0], 'mN'),
+        [
+            WrenchStamped(
+                header=PLANE_HEADER,
+                wrench=Wrench(
+                    force=Vector3(x=1.5, y=-2.5, z=3.5),
+                    torque=Vector3(x=0.045, y=0.055, z=-0.065),
+                ),
+            )
+        ],
+        sent_by_sensor(codec.Sensor([1.5, -2.5, 3.5, 0.045, 0.055, -0.065], 'N')),
+    ),
+    ('SENSOR', 'sensor_msgs/msg/JointState'): Case(
+        codec.Sensor([0.5, -1.25], 'rad'),
+        [JointState(header=PLANE_HEADER, name=['Stylus0', 'Stylus1'], position=[0.5, -1.25])],
+        sent_by_sensor(codec.Sensor([0.5, -1.25], 'rad')),
+    ),
+    ('SENSOR', 'sensor_msgs/msg/Temperature'): Case(
+        codec.Sensor([309.65], 'K'),
+        [Temperature(header=PLANE_HEADER, temperature=36.5)],
+        sent_by_sensor(codec.Sensor([309.65], 'K')),
+    ),
+    ('SENSOR', 'sensor_msgs/msg/FluidPressure'): Case(
+        codec.Sensor([1013.25], 'hPa'),
+        [FluidPressure(header=PLANE_HEADER, fluid_pressure=101325.0)],
+        sent_by_sensor(codec.Sensor([101325.0], 'Pa')),
+    ),
+    ('SENSOR', 'sensor_msgs/msg/MagneticField'): Case(
+        codec.Sensor([25.0, -35.0, 45.0], 'T'),
+        [MagneticField(header=PLANE_HEADER, magnetic_field=Vector3(x=25.0, y=-35.0, z=45.0))],
+        sent_by_sensor(codec.Sensor([25.0, -35.0, 45.0], 'T')),
+    ),
+    **{('NDARRAY', f'std_msgs/msg/{name}'): array_case(name) for name in ARRAYS},
+    ('TRAJ', 'ros2_igtl/msg/TrajectoryArray'): Case(
+        codec.Trajectory.from_trajectories(TRAJECTORIES),
+        [
+            TrajectoryArray(
+                header=HEADER,
+                trajectories=[
+                    Trajectory(
+                        name='Biopsy',
+                        group='Plan A',
+                        trajectory_type=Trajectory.ENTRY_TARGET,
+                        color=ColorRGBA(r=1 / 255, g=2 / 255, b=254 / 255, a=1.0),
+                        entry=Point(x=0.01, y=-0.02, z=0.0305),
+                        target=Point(x=0.001, y=0.002, z=-0.00325),
+                        size=0.0025,
+                        owner='CT',
+                    ),
+                    Trajectory(
+                        name='Drain',
+                        group='Plan B',
+                        trajectory_type=Trajectory.TARGET,
+                        color=ColorRGBA(r=0.0, g=17 / 255, b=99 / 255, a=128 / 255),
+                        entry=Point(x=-0.04, y=0.05, z=0.06),
+                        target=Point(x=-0.005, y=0.006, z=0.0075),
+                        size=0.008,
+                        owner='MR',
+                    ),
+                ],
+            )
+        ],
+        sent(codec.Trajectory.from_trajectories(TRAJECTORIES)),
+    ),
+    ('TRAJ', 'nav_msgs/msg/Path'): Case(
+        codec.Trajectory.from_trajectories(TRAJECTORIES),
+        [path((0.01, -0.02, 0.0305), (0.001, 0.002, -0.00325)), path((-0.005, 0.006, 0.0075))],
+        [
+            *sent(
+                codec.Trajectory.from_trajectories([{**TRAJECTORIES[0], **PLAIN, 'name': 'T0'}])
+            ),
+            *sent(codec.Trajectory.from_trajectories([{**DRAIN, **PLAIN, 'name': 'T0'}])),
+        ],
+    ),
+    ('TRAJ', 'visualization_msgs/msg/MarkerArray'): Case(
+        codec.Trajectory.from_trajectories(TRAJECTORIES),
+        [
+            MarkerArray(
+                markers=[
+                    Marker(header=HEADER, action=Marker.DELETEALL),
+                    Marker(
+                        header=HEADER,
+                        ns='Plan A',
+                        id=0,
+                        type=Marker.ARROW,
+                        scale=Vector3(x=0.0025, y=0.005, z=0.0),
+                        color=ColorRGBA(r=1 / 255, g=2 / 255, b=254 / 255, a=1.0),
+                        points=[
+                            Point(x=0.01, y=-0.02, z=0.0305),
+                            Point(x=0.001, y=0.002, z=-0.00325),
+                        ],
+                        text='Biopsy',
+                    ),
+                    Marker(
+                        header=HEADER,
+                        ns='Plan B',
+                        id=1,
+                        type=Marker.SPHERE,
+                        pose=Pose(position=Point(x=-0.005, y=0.006, z=0.0075)),
+                        scale=Vector3(x=0.008, y=0.008, z=0.008),
+                        color=ColorRGBA(r=0.0, g=17 / 255, b=99 / 255, a=128 / 255),
+                        text='Drain',
+                    ),
+                ]
+            )
+        ],
+        sent(
+            codec.Trajectory.from_trajectories(
+                [{**trajectory, 'owner': ''} for trajectory in (TRAJECTORIES[0], DRAIN)]
+            )
+        ),
+    ),
+    ('IMGMETA', 'ros2_igtl/msg/ImageMetaArray'): Case(
+        IMAGE_META,
+        [
+            ImageMetaArray(
+                header=NO_FRAME,
+                images=[
+                    ImageMeta(
+                        name='Head',
+                        device_name='CT',
+                        modality='CT 64',
+                        patient_name='Doe^Jane',
+                        patient_id='P-17',
+                        scan_time=STAMP,
+                        size=[512, 511, 90],
+                        scalar_type=ImageMeta.INT16,
+                    ),
+                    ImageMeta(name='Neck', size=[1, 2, 65535], scalar_type=255),
+                ],
+            )
+        ],
+        sent_without_frame(IMAGE_META),
+    ),
+    ('LBMETA', 'ros2_igtl/msg/LabelMetaArray'): Case(
+        LABEL_META,
+        [
+            LabelMetaArray(
+                header=NO_FRAME,
+                labels=[
+                    LabelMeta(
+                        name='Tumour',
+                        device_name='Labels',
+                        label=7,
+                        color=ColorRGBA(r=1 / 255, g=2 / 255, b=254 / 255, a=1.0),
+                        size=[30, 31, 12],
+                        owner='CT',
+                    ),
+                    LabelMeta(name='Vessel', label=255, size=[1, 2, 65535]),
+                ],
+            )
+        ],
+        sent_without_frame(LABEL_META),
+    ),
+    ('VIDEOMETA', 'ros2_igtl/msg/VideoMetaArray'): Case(
+        VIDEO_META,
+        [
+            VideoMetaArray(
+                header=HEADER,
+                videos=[
+                    VideoMeta(
+                        name='Endoscope',
+                        device_name='Scope',
+                        patient_name='Doe^Jane',
+                        patient_id='P-17',
+                        zoom_level=-3,
+                        focal_length=0.0125,
+                        size=[1920, 1080, 1],
+                        i_axis=Vector3(x=0.0005, y=0.00025, z=-0.000125),
+                        j_axis=Vector3(x=0.0015, y=0.0025, z=0.0035),
+                        k_axis=Vector3(x=-0.004, y=0.005, z=0.006),
+                        center=Point(x=0.01, y=-0.02, z=0.03),
+                        scalar_type=VideoMeta.UINT8,
+                    )
+                ],
+            )
+        ],
+        sent(VIDEO_META),
+    ),
+    ('COLORT', 'ros2_igtl/msg/ColorTable'): Case(
+        codec.ColorTable(np.arange(768, dtype=np.uint8).reshape(256, 3)),
+        [
+            ColorTable(
+                header=NO_FRAME,
+                map_type=ColorTable.RGB,
+                entries=[number % 256 for number in range(768)],
+            )
+        ],
+        sent_without_frame(codec.ColorTable(np.arange(768, dtype=np.uint8).reshape(256, 3))),
+    ),
+    ('*', 'ros2_igtl/msg/RawMessage'): Case(
+        codec.Unknown('NEWTYPE', array('B', b'\1\2\3\xff')),
+        [
+            RawMessage(
+                header=NO_FRAME,
+                type_name='NEWTYPE',
+                device_name='Stylus',
+                header_version=2,
+                message_id=42,
+                metadata=[
+                    MetadataEntry(key='Operator', value='Grüße', encoding=4),
+                    MetadataEntry(key='Room', value='7'),
+                ],
+                body=b'\1\2\3\xff',
+            )
+        ],
+        [
+            Outbound(
+                codec.Unknown('NEWTYPE', array('B', b'\1\2\3\xff')),
+                STAMP_NS,
+                message_id=42,
+                metadata=METADATA,
+            )
+        ],
+    ),
 }
 
 # Where the contents keep their values.
@@ -298,6 +686,16 @@ FIELDS: dict[type[codec.Content], Sequence[str]] = {
     codec.Image: codec.Image.__slots__,
     codec.String: ('raw', 'encoding'),
     codec.Status: ('code', 'subcode', 'error_name', 'message'),
+    codec.QuaternionTrackingData: ('tools',),
+    codec.Capability: ('type_names',),
+    codec.Sensor: ('values', 'unit', 'status'),
+    codec.NDArray: ('array',),
+    codec.Trajectory: ('trajectories',),
+    codec.ImageMeta: ('images',),
+    codec.LabelMeta: ('labels',),
+    codec.VideoMeta: ('videos',),
+    codec.ColorTable: ('table',),
+    codec.Unknown: ('type_name', 'body'),
 }
 
 # Fields that keep their default, and why.
@@ -308,6 +706,17 @@ CONSTANT = {
     'Pose.orientation.z',
     'Pose.orientation.w',
     'ImageGeometry.size.2',  # a slice is one voxel deep
+    'Capability.header.frame_id',  # what is nowhere has no frame
+    'ImageMetaArray.header.frame_id',
+    'LabelMetaArray.header.frame_id',
+    'ColorTable.header.frame_id',
+    'RawMessage.header.frame_id',
+    'JointState.velocity.length',  # there is one unit only
+    'JointState.effort.length',
+    'Temperature.variance',  # OpenIGTLink does not say it
+    'FluidPressure.variance',
+    *(f'MagneticField.magnetic_field_covariance.{index}' for index in range(9)),
+    *(f'{name}.layout.data_offset' for name in ARRAYS),  # there is nothing to pass over
 }
 
 
@@ -378,7 +787,7 @@ def test_what_a_row_sends_can_be_packed_and_comes_back_the_same(row: Mapping) ->
     for message in CASES[key(row)].messages:
         content = row.from_ros(message)[0].content
         received = codec.unpack(codec.pack(codec.Message(content, 'Stylus')))
-        assert received.type_name == row.type_name
+        assert row.type_name in (received.type_name, mappings.ANY_OTHER_TYPE)
         assert_same(received.content, content)
 
 
@@ -423,10 +832,10 @@ def test_the_first_row_of_each_type_is_a_default_and_topics_do_not_meet() -> Non
     for type_name in dict.fromkeys(row.type_name for row in MAPPINGS):
         of_type = [row for row in MAPPINGS if row.type_name == type_name]
         assert of_type[0].default
-        assert type_name in codec.MESSAGE_TYPES
+        assert type_name in (*codec.MESSAGE_TYPES, mappings.ANY_OTHER_TYPE)
         for content in (CASES[key(row)].content for row in of_type):
             suffixes = [row.topic_suffix for row in mappings.mappings_for(type_name, content)]
-            assert len(set(suffixes)) == len(suffixes)
+            assert len(set(suffixes)) == len(suffixes) > 0
 
 
 @pytest.mark.parametrize(
@@ -442,8 +851,14 @@ def test_the_first_row_of_each_type_is_a_default_and_topics_do_not_meet() -> Non
             codec.Point.from_points(POINTS),
             ['geometry_msgs/msg/PoseArray', 'ros2_igtl/msg/PointArray'],
         ),
-        ('CAPABILITY', codec.Capability(('IMAGE',)), []),
-        ('NOSUCHTYPE', codec.Unknown('NOSUCHTYPE', b''), []),
+        ('NDARRAY', codec.NDArray(np.zeros(2, '>f8')), ['std_msgs/msg/Float64MultiArray']),
+        ('NDARRAY', codec.NDArray(np.zeros(2, '>i2')), ['std_msgs/msg/Int16MultiArray']),
+        ('NDARRAY', codec.NDArray(np.zeros(2, '>c16')), ['std_msgs/msg/Float64MultiArray']),
+        ('COLORTABLE', codec.ColorTable(np.zeros(256, 'u1')), ['ros2_igtl/msg/ColorTable']),
+        ('SENSOR', codec.Sensor([1.0], 'K'), ['ros2_igtl/msg/Sensor']),
+        ('NOSUCHTYPE', codec.Unknown('NOSUCHTYPE', b''), ['ros2_igtl/msg/RawMessage']),
+        # known, but in no row
+        ('GET_IMAGE', codec.GetImage(), []),
     ],
 )
 def test_a_content_is_published_as_its_default_rows_say(
@@ -473,12 +888,19 @@ def test_a_companion_is_a_row_of_the_same_type_and_is_taken_beside_the_message()
     assert row.from_ros is not None
     (result,) = row.from_ros(CASES[key(row)].messages[0], CASES[key(companion)].messages[0])
     assert_same(result.content, SLICE)
-    assert result[1:] == (STAMP_NS, 'tracker_ras', 'stylus_tip')
+    assert result == Outbound(result.content, STAMP_NS, 'tracker_ras', 'stylus_tip')
 
 
 def test_events_are_what_may_not_be_lost() -> None:
     events = {row.type_name for row in MAPPINGS if row.traffic == 'event'}
-    assert events == {'IMAGE', 'POINT', 'STRING', 'STATUS'}
+    states = {row.type_name for row in MAPPINGS if row.traffic == 'state'}
+    assert states == {'TRANSFORM', 'POSITION', 'TDATA', 'QTDATA', 'IMAGE', 'SENSOR', 'NDARRAY'}
+    assert events & states == {'IMAGE'}  # volumes and slices
+
+
+def test_what_seldom_changes_is_latched() -> None:
+    latched = {row.type_name for row in MAPPINGS if row.latched}
+    assert latched == {'IMAGE', 'CAPABILITY', 'IMGMETA', 'LBMETA', 'VIDEOMETA', 'COLORT'}
 
 
 def test_a_pair_of_types_finds_its_row() -> None:
@@ -492,9 +914,31 @@ def test_a_pair_that_does_not_exist_is_refused_with_what_does() -> None:
     with pytest.raises(ConvertError, match='PoseStamped, geometry_msgs/msg/PointSt') as refusal:
         mappings.find_mapping('POSITION', 'std_msgs/msg/String')
     assert refusal.value.cause == 'unknown_mapping'
-    with pytest.raises(ConvertError, match='NOSUCHTYPE: TRANSFORM, POSITION, TDATA') as refusal:
+    with pytest.raises(ConvertError, match='others are TRANSFORM, POSITION') as refusal:
         mappings.find_mapping('NOSUCHTYPE', 'std_msgs/msg/String')
     assert refusal.value.cause == 'unknown_mapping'
+
+
+@pytest.mark.parametrize('type_name', ['NOSUCHTYPE', 'GET_IMAGE', '*'])
+def test_any_type_without_a_row_of_its_own_finds_the_one_for_raw_messages(type_name: str) -> None:
+    row = mappings.find_mapping(type_name, 'ros2_igtl/msg/RawMessage')
+    assert row.type_name == mappings.ANY_OTHER_TYPE
+    with pytest.raises(ConvertError, match='TransformStamped, geometry_msgs/msg/PoseStamped are'):
+        mappings.find_mapping('TRANSFORM', 'ros2_igtl/msg/RawMessage')
+
+
+def test_a_message_of_another_type_than_its_mapping_says_is_refused() -> None:
+    mappings.check_type('TRANSFORM', TRANSFORM)
+    mappings.check_type('QTRANS', POSITION)
+    mappings.check_type('NEWTYPE', codec.Unknown('NEWTYPE', b''))
+    for type_name, content in (
+        ('NEWTYPE', codec.Unknown('OTHERTYPE', b'')),
+        ('QTRANS', TRANSFORM),
+        ('TRANSFORM', codec.Unknown('NEWTYPE', b'')),
+    ):
+        with pytest.raises(ConvertError) as refusal:
+            mappings.check_type(type_name, content)
+        assert refusal.value.cause == 'type_name'
 
 
 @pytest.mark.parametrize(
@@ -508,6 +952,11 @@ def test_a_pair_that_does_not_exist_is_refused_with_what_does() -> None:
             codec.TrackingData.from_tools(TOOLS),
             [('Stylus', 'tracker_ras'), ('Needle', 'tracker_ras')],
         ),
+        (
+            'QTDATA',
+            codec.QuaternionTrackingData.from_tools(QUATERNION_TOOLS),
+            [('Stylus', 'tracker_ras'), ('Needle', 'tracker_ras')],
+        ),
         ('IMAGE', codec.Image(bytes(6), (3, 2, 1)), [('stylus_tip', 'tracker_ras')]),
         ('IMAGE', VOLUME, []),
     ],
@@ -518,3 +967,15 @@ def test_tf_gets_what_has_a_pose(
     transforms = mappings.TF_SOURCES[type_name](content, CONTEXT)
     assert [(t.child_frame_id, t.header.frame_id) for t in transforms] == frames
     assert all(type(t) is TransformStamped and t.header.stamp == STAMP for t in transforms)
+
+
+def test_several_look_ups_in_tf_make_one_message_of_each_type_that_can_have_them() -> None:
+    contents = {
+        'TDATA': codec.TrackingData.from_tools([('Stylus', 2, MATRIX)]),
+        'QTDATA': codec.QuaternionTrackingData.from_tools(QUATERNION_TOOLS[:1]),
+    }
+    assert mappings.TF_TOOLS.keys() == contents.keys()
+    for type_name, content in contents.items():
+        result = mappings.TF_TOOLS[type_name]([('Stylus', TRANSFORM_MESSAGE)])
+        assert result.stamp_ns == STAMP_NS
+        assert_same(result.content, content)

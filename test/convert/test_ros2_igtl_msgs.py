@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""ros2_igtl.convert.ros2_igtl_msgs: volumes in every type, and what is refused."""
+"""ros2_igtl.convert.ros2_igtl_msgs: what passes byte by byte, and what is refused."""
 
 import math
 from array import array
@@ -11,13 +11,28 @@ import pytest
 from builtin_interfaces.msg import Time
 from hypothesis import given
 from hypothesis import strategies as st
+from rclpy.serialization import deserialize_message, serialize_message
 
+from helpers.strategies import sensors
 from ros2_igtl import codec
 from ros2_igtl.codec import CoordinateSystem, Endian, ScalarType
-from ros2_igtl.convert import ros2_igtl_msgs
-from ros2_igtl.convert.context import Context
+from ros2_igtl.convert import elements, ros2_igtl_msgs
+from ros2_igtl.convert.context import Context, Outbound
 from ros2_igtl.convert.errors import ConvertError
-from ros2_igtl.msg import LabeledPoint, PointArray, TrackedTool, TrackingData, Volume
+from ros2_igtl.msg import (
+    Capability,
+    LabeledPoint,
+    MetadataEntry,
+    PointArray,
+    PolyDataAttribute,
+    RawMessage,
+    Sensor,
+    TrackedTool,
+    TrackingData,
+    Trajectory,
+    TrajectoryArray,
+    Volume,
+)
 
 CONTEXT = Context('CT', Time(sec=5), 'igtl_ras', 'CT')
 
@@ -67,11 +82,20 @@ def test_b23_a_volume_of_any_type_passes_through_ros_unchanged(
     assert back.data[7] == 1
 
 
-def test_the_constants_of_volume_are_those_of_the_protocol() -> None:
-    for scalar_type in ScalarType:
-        assert getattr(Volume, scalar_type.name) == scalar_type
-    for tool_type in codec.ToolType:
-        assert getattr(TrackedTool, tool_type.name) == tool_type
+@pytest.mark.parametrize(
+    ('message_class', 'numbers'),
+    [
+        (Volume, ScalarType),
+        (TrackedTool, codec.ToolType),
+        (Trajectory, codec.TrajectoryType),
+        (PolyDataAttribute, codec.AttributeType),
+    ],
+)
+def test_the_constants_of_messages_are_those_of_the_protocol(
+    message_class: Any, numbers: Any
+) -> None:
+    for number in numbers:
+        assert getattr(message_class, number.name) == number
 
 
 def test_an_lps_volume_arrives_in_ras() -> None:
@@ -226,3 +250,219 @@ def test_b26_nan_in_one_point_refuses_the_list(field: str, value: Any) -> None:
         message.position.y = math.nan
     points = PointArray(points=[message])
     assert cause(ros2_igtl_msgs.point_from_point_array, points) == 'not_finite'
+
+
+def test_a_quaternion_that_is_none_is_refused() -> None:
+    message = TrackingData(tools=[TrackedTool(name='A')])
+    message.tools[0].pose.orientation.w = 0.0
+    convert = ros2_igtl_msgs.quaternion_tracking_data_from_tracking_data
+    assert cause(convert, message) == 'zero_quaternion'
+
+
+unit_quaternions = (
+    st.tuples(*[st.floats(-1.0, 1.0)] * 4)
+    .filter(lambda q: math.hypot(*q) > 0.1)
+    .map(lambda q: tuple(number / math.hypot(*q) for number in q))
+)
+
+
+@given(
+    st.lists(
+        st.tuples(st.tuples(*[st.floats(-1e6, 1e6, width=32)] * 3), unit_quaternions), max_size=4
+    )
+)
+def test_tools_with_quaternions_pass_through_ros_with_their_positions_bit_by_bit(
+    poses: Any,
+) -> None:
+    content = codec.QuaternionTrackingData.from_tools(
+        (f'Tool {index}', index, position, quaternion)
+        for index, (position, quaternion) in enumerate(poses)
+    )
+    message = ros2_igtl_msgs.tracking_data_to_tracking_data(content, CONTEXT)
+    back: Any = ros2_igtl_msgs.quaternion_tracking_data_from_tracking_data(message).content
+    np.testing.assert_allclose(
+        back.tools['quaternion'], content.tools['quaternion'], rtol=0.0, atol=2e-7
+    )
+    back.tools['quaternion'] = content.tools['quaternion']
+    assert back == content
+
+
+texts = st.text(st.characters(codec='utf-8', exclude_characters='\0'), max_size=4)
+positions = st.tuples(*[st.floats(-1e6, 1e6, width=32)] * 3)
+
+
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {
+                'name': texts,
+                'group': texts,
+                'trajectory_type': st.integers(0, 255),
+                'rgba': st.tuples(*[st.integers(0, 255)] * 4),
+                'entry': positions,
+                'target': positions,
+                'size': st.floats(0, 1e3, width=32),
+                'owner': texts,
+            }
+        ),
+        max_size=4,
+    )
+)
+def test_trajectories_pass_through_ros_byte_by_byte(trajectories: list[dict[str, Any]]) -> None:
+    content = codec.Trajectory.from_trajectories(trajectories)
+    message = ros2_igtl_msgs.trajectory_to_trajectory_array(content, CONTEXT)
+    message = deserialize_message(serialize_message(message), TrajectoryArray)
+    assert ros2_igtl_msgs.trajectory_from_trajectory_array(message).content == content
+
+
+@pytest.mark.parametrize('field', ['entry', 'target', 'size'])
+@pytest.mark.parametrize(('value', 'expected'), [(math.nan, 'not_finite'), (1e7, 'out_of_range')])
+def test_a_trajectory_that_leads_nowhere_is_refused(
+    field: str, value: float, expected: str
+) -> None:
+    array = np.zeros(2, codec.Trajectory.dtype)
+    array[field][1] = value * 1000
+    content = codec.Trajectory(array)
+    assert cause(ros2_igtl_msgs.trajectory_to_trajectory_array, content, CONTEXT) == expected
+    trajectory = Trajectory()
+    if field == 'size':
+        trajectory.size = value
+    else:
+        getattr(trajectory, field).y = value
+    message = TrajectoryArray(trajectories=[trajectory])
+    assert cause(ros2_igtl_msgs.trajectory_from_trajectory_array, message) == expected
+
+
+@pytest.mark.parametrize(('field', 'size'), [('name', 64), ('group', 32), ('owner', 20)])
+def test_a_name_of_a_trajectory_that_fills_its_field_is_refused(field: str, size: int) -> None:
+    convert = ros2_igtl_msgs.trajectory_from_trajectory_array
+    longest = Trajectory(**{field: 'a' * (size - 1)})
+    sent: Any = convert(TrajectoryArray(trajectories=[longest]))
+    assert sent.content.trajectories[field][0] == b'a' * (size - 1)
+    message = TrajectoryArray(trajectories=[Trajectory(**{field: 'a' * size})])
+    assert cause(convert, message) == 'name_too_long'
+
+
+def test_a_colour_of_a_trajectory_that_is_none_is_refused() -> None:
+    trajectory = Trajectory()
+    trajectory.color.b = -1.0
+    message = TrajectoryArray(trajectories=[trajectory])
+    assert cause(ros2_igtl_msgs.trajectory_from_trajectory_array, message) == 'color_range'
+
+
+def test_a_longer_list_than_anybody_makes_is_refused() -> None:
+    many = elements.MAX_ELEMENTS + 1
+    content = codec.Trajectory(np.zeros(many, codec.Trajectory.dtype))
+    convert: Any = ros2_igtl_msgs.trajectory_to_trajectory_array
+    assert cause(convert, content, CONTEXT) == 'too_many_elements'
+    message = TrajectoryArray(trajectories=[Trajectory()] * many)
+    convert = ros2_igtl_msgs.trajectory_from_trajectory_array
+    assert cause(convert, message) == 'too_many_elements'
+    names = ('STATUS',) * many
+    convert = ros2_igtl_msgs.capability_to_ros
+    assert cause(convert, codec.Capability(names), CONTEXT) == 'too_many_elements'
+    convert = ros2_igtl_msgs.capability_from_ros
+    assert cause(convert, Capability(type_names=names)) == 'too_many_elements'
+
+
+@given(sensors())
+def test_a_sensor_passes_through_ros_byte_by_byte(content: codec.Sensor) -> None:
+    packed = codec.pack(codec.Message(content))
+    message = ros2_igtl_msgs.sensor_to_sensor(codec.unpack(packed).content, CONTEXT)
+    message = deserialize_message(serialize_message(message), Sensor)
+    back = ros2_igtl_msgs.sensor_from_sensor(message).content
+    assert codec.pack(codec.Message(back)) == packed
+
+
+@pytest.mark.parametrize(
+    ('unit', 'word', 'expected'),
+    [
+        ('', 0, '1'),
+        ('1', 0, '1'),
+        ('N * m', 0, 'N*m'),
+        ('', 0x02C4110000000000, 'N*m'),
+        ('N*m', 0x02C4110000000000, 'N*m'),
+        ('0x8000000000000000', 0, '0x8000000000000000'),
+        ('', 1 << 63, '0x8000000000000000'),
+    ],
+)
+def test_a_unit_is_said_as_text_or_as_word(unit: str, word: int, expected: str) -> None:
+    message = Sensor(values=[1.0], unit=unit, unit_word=word)
+    content: Any = ros2_igtl_msgs.sensor_from_sensor(message).content
+    assert str(content.unit) == expected
+
+
+@pytest.mark.parametrize(('unit', 'word'), [('furlong', 0), ('N', 0x02C4110000000000), ('1', 1)])
+def test_a_unit_that_is_none_or_two_is_refused(unit: str, word: int) -> None:
+    message = Sensor(values=[1.0], unit=unit, unit_word=word)
+    assert cause(ros2_igtl_msgs.sensor_from_sensor, message) == 'unit'
+
+
+def test_a_sensor_has_at_most_255_numbers() -> None:
+    convert = ros2_igtl_msgs.sensor_from_sensor
+    assert convert(Sensor(values=[1.0] * 255)).content == codec.Sensor([1.0] * 255)
+    assert cause(convert, Sensor(values=[1.0] * 256)) == 'value_count'
+
+
+def test_type_names_of_a_capability_fill_their_field_or_are_refused() -> None:
+    convert = ros2_igtl_msgs.capability_from_ros
+    message = Capability(type_names=['A' * 12])
+    assert convert(message).content == codec.Capability(('A' * 12,))
+    message = Capability(type_names=['STATUS', 'A' * 13])
+    assert cause(convert, message) == 'name_too_long'
+    content = codec.Capability(('caf\udce9',))
+    assert ros2_igtl_msgs.capability_to_ros(content, CONTEXT).type_names == ['caf\ufffd']
+
+
+@given(
+    st.text('ABC_ 12~', min_size=1, max_size=12),
+    st.binary(max_size=60),
+    st.integers(0, 2**32 - 1),
+    st.dictionaries(texts, texts, max_size=3),
+)
+def test_b8_a_message_of_an_unknown_type_passes_through_ros_byte_by_byte(
+    type_name: str, body: bytes, message_id: int, metadata: dict[str, str]
+) -> None:
+    unknown = codec.Unknown(type_name, body)
+    packed = codec.pack(codec.Message(unknown, 'Robot', 0, 2, message_id, metadata))
+    received = codec.unpack(packed)
+    if not isinstance(received.content, codec.Unknown):
+        return  # the name of a type that there is
+    context = Context(
+        received.device_name,
+        Time(),
+        'igtl_ras',
+        'Robot',
+        2,
+        received.message_id,
+        received.metadata,
+    )
+    message = ros2_igtl_msgs.unknown_to_raw_message(received.content, context)
+    assert (message.device_name, message.header_version) == ('Robot', 2)
+    sent = ros2_igtl_msgs.unknown_from_raw_message(
+        deserialize_message(serialize_message(message), RawMessage)
+    )
+    back = codec.Message(sent.content, 'Robot', 0, 2, sent.message_id, sent.metadata)
+    assert codec.pack(back) == packed
+
+
+def test_the_bytes_of_an_unknown_type_are_not_copied_where_they_need_not_be() -> None:
+    body = array('B', b'1234')
+    message = ros2_igtl_msgs.unknown_to_raw_message(codec.Unknown('NEW', body), CONTEXT)
+    assert message.body is body
+    sent: Any = ros2_igtl_msgs.unknown_from_raw_message(message)
+    body[0] = 0
+    assert bytes(sent.content.body) == b'\x00234'
+    assert sent == Outbound(sent.content, 5_000_000_000)
+
+
+@pytest.mark.parametrize('type_name', ['', 'A' * 13, 'ÄRGER', 'A\nB'])
+def test_b8_a_type_name_that_fits_no_header_is_refused(type_name: str) -> None:
+    message = RawMessage(type_name=type_name)
+    assert cause(ros2_igtl_msgs.unknown_from_raw_message, message) == 'type_name'
+
+
+def test_metadata_that_are_none_are_refused() -> None:
+    entries = [MetadataEntry(key='A'), MetadataEntry(key='A')]
+    message = RawMessage(type_name='NEW', metadata=entries)
+    assert cause(ros2_igtl_msgs.unknown_from_raw_message, message) == 'metadata'

@@ -1,0 +1,73 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Metadata of a message <-> ros2_igtl/MetadataEntry; the message itself is converted elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from ros2_igtl import codec
+from ros2_igtl.codec.metadata import encode_text
+from ros2_igtl.convert import naming
+from ros2_igtl.convert.errors import ConvertError
+from ros2_igtl.convert.interfaces import byte_array, message_with_arrays
+from ros2_igtl.msg import MetadataEntry
+
+
+def metadata_to_ros(metadata: Mapping[str, str]) -> list[MetadataEntry]:
+    """
+    Return the entries of metadata, with their bytes where the text does not give them back.
+
+    Lost: what is no UTF-8 in a key, and the encoding 0 of an empty value.
+    """
+    return [_entry(key, value) for key, value in metadata.items()]
+
+
+def metadata_from_ros(entries: Iterable[MetadataEntry]) -> dict[str, str]:
+    """
+    Return the metadata of entries.
+
+    :raises ConvertError: ``metadata``: a key is there twice, or a value cannot be written in its
+        encoding.
+    """
+    metadata: dict[str, str] = {}
+    for entry in entries:
+        if entry.key in metadata:
+            raise ConvertError('metadata', f"key '{naming.escape(entry.key)}' is there twice")
+        metadata[entry.key] = _value(entry)
+    return metadata
+
+
+def _entry(key: str, value: str) -> MetadataEntry:
+    text = naming.ros_text(value)
+    encoding, raw = 0, b''
+    if isinstance(value, codec.EncodedText):
+        encoding = value.encoding
+        if _bytes_of(text, encoding) != value.raw:
+            raw = value.raw
+    return message_with_arrays(
+        MetadataEntry,
+        {'raw': byte_array(raw)},
+        key=naming.ros_text(key),
+        value=text,
+        encoding=encoding,
+    )
+
+
+def _bytes_of(text: str, encoding: int) -> bytes | None:
+    try:
+        return encode_text(text, encoding)[0]
+    except codec.ValueRangeError:
+        return None
+
+
+def _value(entry: MetadataEntry) -> str:
+    if not entry.encoding and not entry.raw:
+        return str(entry.value)
+    raw = bytes(entry.raw)
+    if entry.value and not raw:
+        try:
+            raw, _ = encode_text(entry.value, entry.encoding)
+        except codec.ValueRangeError as error:
+            raise ConvertError('metadata', f"key '{naming.escape(entry.key)}': {error}") from None
+    return codec.EncodedText(raw, entry.encoding)
