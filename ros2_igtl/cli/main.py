@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from ros2_igtl.cli import dump, listen, pack, send, simulate, types
+from ros2_igtl.cli import check, config, dump, listen, pack, pairs, send, simulate, types
 from ros2_igtl.cli.errors import UsageError
 from ros2_igtl.codec import CodecError
 
@@ -22,6 +22,9 @@ VERBS: dict[str, ModuleType] = {
     'pack': pack,
     'simulate': simulate,
     'types': types,
+    'pairs': pairs,
+    'check': check,
+    'config': config,
 }
 
 EXIT_FAILURE = 1

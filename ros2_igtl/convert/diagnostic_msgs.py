@@ -34,6 +34,8 @@ def status_to_ros(content: codec.Status, context: Context) -> DiagnosticStatus:
     Level: OK for code 1; WARN for 6 busy, 13 not ready, 14 manual mode and 15 disabled; ERROR for
     all others, also those nobody knows. The values ``code``, ``subcode`` and ``error_name`` carry
     the content back whole.
+
+    Lost: the stamp, and what is no UTF-8.
     """
     if content.code == StatusCode.OK:
         level = DiagnosticStatus.OK
@@ -61,6 +63,8 @@ def status_from_ros(message: DiagnosticStatus) -> Outbound:
     The values ``code``, ``subcode`` and ``error_name`` are taken where they are present. Without
     a code the level gives it: OK 1, WARN 13 (not ready), ERROR 2 (unknown error), STALE 7 (time
     out); the sub-code is then 0 and the error name empty.
+
+    Lost: hardware_id, all values but those three, and the level where there is a code.
 
     :raises ConvertError: ``status_value``: code, sub-code or level is not a number in its range;
         ``name_too_long``: an error name of more than 20 bytes.

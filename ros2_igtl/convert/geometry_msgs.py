@@ -52,6 +52,8 @@ def transform_to_transform_stamped(content: codec.Transform, context: Context) -
     """
     Return the pose of the child frame in the parent frame.
 
+    Lost: the last bits of a rotation (5e-7), which is made a rotation.
+
     :raises ConvertError: ``not_finite``; ``out_of_range``; ``non_rigid``; ``empty_frame``;
         ``same_frame``.
     """
@@ -80,6 +82,8 @@ def transform_to_pose_stamped(content: codec.Transform, context: Context) -> Pos
     """
     Return the pose in the parent frame.
 
+    Lost: the last bits of a rotation (5e-7), which is made a rotation, and the child frame.
+
     :raises ConvertError: ``not_finite``; ``out_of_range``; ``non_rigid``.
     """
     return _pose_stamped(metres(*content[9:]), quaternion_from_rotation(*content[:9]), context)
@@ -98,6 +102,9 @@ def transform_from_pose_stamped(message: PoseStamped) -> Outbound:
 def position_to_pose_stamped(content: codec.Position, context: Context) -> PoseStamped:
     """
     Return the pose in the parent frame, its quaternion scaled to length 1.
+
+    Lost: the length of the quaternion, its sign, and the child frame; it comes back with 28
+    bytes.
 
     :raises ConvertError: ``not_finite``; ``out_of_range``; ``zero_quaternion``;
         ``quaternion_norm``: off by more than 1 %.
@@ -123,6 +130,8 @@ def position_to_point_stamped(content: codec.Position, context: Context) -> Poin
     """
     Return the position in the parent frame; the quaternion, which may be anything, is left out.
 
+    Lost: the quaternion and the child frame; it comes back with 28 bytes.
+
     :raises ConvertError: ``not_finite``; ``out_of_range``.
     """
     return _point_stamped(metres(content.x, content.y, content.z), context)
@@ -141,6 +150,8 @@ def position_from_point_stamped(message: PointStamped) -> Outbound:
 def position_to_transform_stamped(content: codec.Position, context: Context) -> TransformStamped:
     """
     Return the pose of the child frame in the parent frame.
+
+    Lost: the length of the quaternion and its sign; it comes back with 28 bytes.
 
     :raises ConvertError: as :func:`position_to_pose_stamped`; ``empty_frame``; ``same_frame``.
     """
@@ -280,6 +291,8 @@ def point_to_pose_array(content: codec.Point, context: Context) -> PoseArray:
     """
     Return the positions as poses without rotation; names, groups and colours are left out.
 
+    Lost: names, groups, owners, colours and sizes.
+
     :raises ConvertError: ``not_finite``; ``out_of_range``.
     """
     return PoseArray(
@@ -295,6 +308,8 @@ def point_from_pose_array(message: PoseArray) -> Outbound:
     """
     Return the positions as white points ``P0``, ``P1`` ... of size 0; the orientations are lost.
 
+    Lost: the orientations.
+
     :raises ConvertError: ``not_finite``; ``out_of_range``.
     """
     return outbound(_points(pose.position for pose in message.poses), message.header)
@@ -303,6 +318,8 @@ def point_from_pose_array(message: PoseArray) -> Outbound:
 def point_to_point_stamped(content: codec.Point, context: Context) -> list[PointStamped]:
     """
     Return one message a point, all with one stamp.
+
+    Lost: names, groups, owners, colours and sizes, and which points came together.
 
     :raises ConvertError: ``not_finite``; ``out_of_range``: then none is returned.
     """

@@ -8,6 +8,7 @@ A new pair of types is a new row here and two functions; nothing else knows mess
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -37,6 +38,7 @@ __all__ = [
     'check_type',
     'find_mapping',
     'mappings_for',
+    'pairs',
     'ros_type',
 ]
 
@@ -95,6 +97,7 @@ class Mapping:
 def _one(convert: Callable[..., Any]) -> Callable[..., tuple[Any]]:
     """Return a function that gives the one result of another in a sequence."""
 
+    @functools.wraps(convert)
     def convert_one(*arguments: Any) -> tuple[Any]:
         return (convert(*arguments),)
 
@@ -402,6 +405,25 @@ _ROWS = {
 _DEFAULTS = {
     type_name: tuple(row for row in rows if row.default) for type_name, rows in _ROWS.items()
 }
+
+
+def pairs() -> dict[tuple[str, str], frozenset[str]]:
+    """
+    Return which pairs of types there are rows for, and in which directions.
+
+    :returns: ``IGTL_TO_ROS``, ``ROS_TO_IGTL`` or both, by type name (aliases too) and ROS type.
+    """
+    type_names = [(name, kind.type_name) for name, kind in codec.MESSAGE_TYPES.items()]
+    type_names.append((ANY_OTHER_TYPE, ANY_OTHER_TYPE))
+    return {
+        (type_name, row.ros_type_name): frozenset(
+            direction
+            for direction, convert in (('IGTL_TO_ROS', row.to_ros), ('ROS_TO_IGTL', row.from_ros))
+            if convert is not None
+        )
+        for type_name, row_type in type_names
+        for row in _ROWS.get(row_type, ())
+    }
 
 
 def mappings_for(type_name: str, content: codec.Content) -> tuple[Mapping, ...]:

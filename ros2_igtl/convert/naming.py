@@ -97,6 +97,16 @@ def topic_token(name: str) -> str:
     return f'device_{token}' if token[0].isdigit() else token
 
 
+def default_topic(connection: str, type_name: str, device_name: str, suffix: str = '') -> str:
+    """
+    Return the topic of a device where nobody names another, ``<connection>/<type>/<device>``.
+
+    :param suffix: a further token, for a topic beside it.
+    """
+    tokens = (connection, topic_token(type_name).lower(), topic_token(device_name), suffix)
+    return '/'.join(filter(None, tokens))
+
+
 def ros_text(text: str) -> str:
     """
     Return text that a ROS string can carry whole.

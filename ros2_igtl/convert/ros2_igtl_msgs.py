@@ -57,6 +57,8 @@ def image_to_image_geometry(content: codec.Image, context: Context) -> ImageGeom
 
     A part of an image has the geometry of the whole.
 
+    Lost: the pixels.
+
     :raises ConvertError: those of :func:`~.image_geometry.ijk_to_frame`.
     """
     return ImageGeometry(
@@ -71,6 +73,8 @@ def image_to_volume(content: codec.Image, context: Context) -> Volume:
     Return the voxels and where they lie, in the parent frame, metres, RAS.
 
     The voxels keep their bytes, and are not copied if they are an array('B').
+
+    Lost: the anatomical directions LPS, which become RAS.
 
     :raises ConvertError: ``sub_volume``; those of :func:`~.image_geometry.ijk_to_frame`.
     """
@@ -172,6 +176,8 @@ def quaternion_tracking_data_from_tracking_data(message: TrackingData) -> Outbou
 def point_to_point_array(content: codec.Point, context: Context) -> PointArray:
     """
     Return the points with all that is known of them, in the parent frame, metres.
+
+    Lost: what is no UTF-8 in names.
 
     :raises ConvertError: ``not_finite``; ``out_of_range``: a single bad point refuses all.
     """

@@ -84,6 +84,9 @@ def image_to_ros(content: codec.Image, context: Context) -> Image:
     pixels are not copied if they are an array('B'), as they are when they came through a
     connection, and not uint32.
 
+    Lost: the anatomical directions LPS, which become RAS; the place, where ImageGeometry is
+    not taken beside it.
+
     :raises ConvertError: ``image_size``: more than one slice; ``sub_volume``; and those of
         :func:`~.image_geometry.ijk_to_frame`: a slice that lies nowhere is refused.
     """

@@ -58,6 +58,8 @@ def string_to_ros(content: codec.String, context: Context) -> String:
     Return the text; std_msgs/String has neither stamp nor frame.
 
     What is no text in its encoding becomes U+FFFD, and so does NUL, which would end a ROS string.
+
+    Lost: the stamp, the encoding, and what is no text in it.
     """
     return String(data=ros_text(content.text))
 

@@ -458,14 +458,12 @@ class Inbound:
         self, message: codec.Message, mapping: mappings.Mapping, row: MappingConfig | None
     ) -> str:
         """Return the topic of an output, as it is before namespace and remapping."""
-        topic = row.ros_topic_name if row else None
-        if topic is None:
-            type_name = naming.topic_token(message.type_name).lower()
-            device = naming.topic_token(message.device_name)
-            topic = f'{self._settings.name}/{type_name}/{device}'
-        if mapping.topic_suffix and not (row and row.ros_type_name):
-            topic += f'/{mapping.topic_suffix}'
-        return topic
+        suffix = '' if row and row.ros_type_name else mapping.topic_suffix
+        if row and row.ros_topic_name:
+            return '/'.join(filter(None, (row.ros_topic_name, suffix)))
+        return naming.default_topic(
+            self._settings.name, message.type_name, message.device_name, suffix
+        )
 
     def _claim(
         self,

@@ -10,12 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from ros2_igtl import codec
 from ros2_igtl.config import (
-    ANY_OTHER_TYPE,
     ConfigError,
     ConnectionConfig,
-    Direction,
     MappingConfig,
     load_config,
 )
@@ -116,7 +113,7 @@ def load_settings(
 
 def _the_connection(path: str, mode: str) -> ConnectionConfig:
     try:
-        config = load_config(path, pairs=_pairs())
+        config = load_config(path, pairs=mappings.pairs())
     except ConfigError as error:
         raise SettingsError(str(error)) from None
     if len(config.connections) != 1:
@@ -130,22 +127,6 @@ def _the_connection(path: str, mode: str) -> ConnectionConfig:
             f'{path}:{connection.line}: mode: {connection.mode}; igtl_{mode} takes {mode} or none'
         )
     return connection
-
-
-def _pairs() -> dict[tuple[str, str], set[Direction]]:
-    """Return which pairs of types the table joins, and in which directions; aliases too."""
-    pairs: dict[tuple[str, str], set[Direction]] = {}
-    type_names = [(name, c.type_name) for name, c in codec.MESSAGE_TYPES.items()]
-    type_names.append((ANY_OTHER_TYPE, mappings.ANY_OTHER_TYPE))
-    for row in mappings.MAPPINGS:
-        for type_name, row_type in type_names:
-            if row_type == row.type_name:
-                directions = pairs.setdefault((type_name, row.ros_type_name), set())
-                if row.to_ros is not None:
-                    directions.add('IGTL_TO_ROS')
-                if row.from_ros is not None:
-                    directions.add('ROS_TO_IGTL')
-    return pairs
 
 
 def _check_topics(

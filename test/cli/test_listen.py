@@ -9,13 +9,11 @@ import re
 import socket
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 import pytest
 
+from helpers.serving import serving
 from ros2_igtl import codec
 from ros2_igtl.cli.main import main
 from ros2_igtl.sim import Simulation, Tracker
@@ -23,26 +21,6 @@ from ros2_igtl.sim import Simulation, Tracker
 DEADLINE_S = 20.0
 TEXT = codec.pack(codec.Message(codec.String('ready'), 'Robot'))
 STATUS = codec.pack(codec.Message(codec.Status(), 'Robot'))
-
-
-@contextmanager
-def serving(serve: Callable[[socket.socket], None]) -> Iterator[str]:
-    """Serve one client in a thread; yields the port."""
-    with socket.create_server(('127.0.0.1', 0)) as server:
-        server.settimeout(DEADLINE_S)
-
-        def run() -> None:
-            peer, _ = server.accept()
-            with peer:
-                peer.settimeout(DEADLINE_S)
-                serve(peer)
-
-        thread = threading.Thread(target=run)
-        thread.start()
-        try:
-            yield str(server.getsockname()[1])
-        finally:
-            thread.join(DEADLINE_S)
 
 
 def test_it_ends_with_the_peer_and_has_printed_everything(

@@ -229,3 +229,10 @@ def test_a_name_leaves_one_byte_of_its_field() -> None:
     with pytest.raises(ConvertError, match='has 20 bytes, 19 are') as refusal:
         naming.content_name('a' * 20, 20, 'tool')
     assert refusal.value.cause == 'name_too_long'
+
+
+def test_a_topic_is_named_after_connection_type_and_device() -> None:
+    assert naming.default_topic('plus', 'TRANSFORM', 'Probe Tip') == 'plus/transform/Probe_Tip'
+    assert naming.default_topic('plus', 'NEW-TYPE', '1', 'geometry') == (
+        'plus/new_type/device_1/geometry'
+    )

@@ -1,0 +1,24 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The table of conversions for the verbs that need it; all others run without ROS."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from ros2_igtl.cli.errors import UsageError
+
+
+def load_table() -> Any:
+    """
+    Return the module ``convert.mappings``.
+
+    :raises UsageError: the ROS messages that it is about are not there.
+    """
+    try:
+        return importlib.import_module('ros2_igtl.convert.mappings')
+    except ImportError as error:
+        raise UsageError(
+            f'allowed where ROS 2 is sourced and ros2_igtl is built in it: {error}'
+        ) from error
