@@ -24,6 +24,7 @@ PAIRS = {
     ('IMAGE', 'ros2_igtl/msg/ImageGeometry'): {'IGTL_TO_ROS'},
     ('IMU', 'sensor_msgs/msg/Imu'): BOTH,
     ('STATUS', 'diagnostic_msgs/msg/DiagnosticStatus'): {'IGTL_TO_ROS'},
+    (config.ANY_OTHER_TYPE, 'ros2_igtl/msg/RawMessage'): BOTH,
 }
 
 
@@ -63,6 +64,16 @@ def assert_problems(text: str, expected: list[str]) -> None:
         if line.endswith(' ...'):
             short[at] = short[at][: len(line) - 3] + '...'
     assert short == expected
+
+
+@pytest.mark.parametrize('direction', ['IGTL_TO_ROS', 'ROS_TO_IGTL'])
+def test_a_type_that_nobody_knows_can_be_had_as_its_bytes(direction: str) -> None:
+    row = (
+        f'{{direction: {direction}, igtl_device_name: A, igtl_type_name: NEWTYPE, '
+        'ros_topic_name: a, ros_type_name: ros2_igtl/msg/RawMessage}'
+    )
+    read_config = read(f'version: 1\nconnections:\n- mappings:\n  - {row}\n')
+    assert read_config.connections[0].mappings[0].igtl_type_name == 'NEWTYPE'
 
 
 @pytest.mark.parametrize(('text', 'expected'), refused('refused_files.txt'))

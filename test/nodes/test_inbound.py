@@ -253,10 +253,10 @@ def test_devices_can_be_chosen(graph: Graph) -> None:
     assert bridge.connections[0].inbound.outcomes.skipped == {'device_filtered': 2}
 
 
-def test_a_type_that_nobody_knows_is_skipped_and_counted(graph: Graph) -> None:
+def test_a_type_without_a_row_is_skipped_and_counted(graph: Graph) -> None:
     bridge, peer = serve(graph)
-    peer.send(pack(codec.Unknown('NEWTYPE', b'12345')))
-    peer.send(pack(codec.Capability(('STRING',))))
+    peer.send(pack(codec.GetImage()))
+    peer.send(pack(codec.ImageReply()))
     await_accounted(bridge, 2)
     assert bridge.connections[0].inbound.outcomes.skipped == {'no_mapping': 2}
 
@@ -272,7 +272,7 @@ def test_the_children_of_a_bind_are_published_with_one_stamp(graph: Graph) -> No
         codec.Message(codec.Transform(*IDENTITY, 1.0, 2.0, 3.0), 'Probe'),
         codec.Message(codec.Image.from_pixels(np.zeros((1, 2, 2), np.uint8)), 'MRI'),
         codec.Message(codec.Bind((codec.Message(codec.String('odd'), 'Note'),)), 'Inner'),
-        codec.Message(codec.Unknown('NEWTYPE', b'12345'), 'New'),
+        codec.Message(codec.GetImage(), 'New'),
     )
     for second in (1000, 1001):
         peer.send(pack(codec.Bind(children), 'Frame', timestamp=second << 32))
@@ -335,6 +335,32 @@ def test_rows_say_what_becomes_of_a_bind_and_of_its_children(
     peer.send(pack(codec.Bind(children), 'Frame'))
     await_accounted(bridge, 1)
     assert bridge.connections[0].inbound.outcomes.skipped == skipped
+
+
+def test_a_type_that_nobody_knows_is_published_as_its_bytes(graph: Graph) -> None:
+    bridge, peer = serve(graph)
+    topic = '/bridge/new_type/Probe'  # no topic can have the hyphen
+    messages = graph.subscribe('ros2_igtl/msg/RawMessage', topic)
+    content = codec.Unknown('NEW-TYPE', b'\0\1\2\xff')
+    peer.send(pack(content, header_version=2, message_id=7, metadata={'Room': '12'}))
+    (message,) = wait_until(lambda: messages, what='the bytes')
+    assert (message.type_name, message.device_name) == ('NEW-TYPE', 'Probe')
+    assert (message.header_version, message.message_id) == (2, 7)
+    assert [(entry.key, entry.value) for entry in message.metadata] == [('Room', '12')]
+    assert bytes(message.body) == b'\0\1\2\xff'
+    await_accounted(bridge, 1)
+
+
+def test_tools_with_quaternions_go_to_tf_too(graph: Graph) -> None:
+    _, peer = serve(graph)
+    tf = graph.subscribe('tf2_msgs/msg/TFMessage', '/tf')
+    tools = [('ProbeToTracker', 2, (10.0, 20.0, 30.0), (0.0, 0.0, 1.0, 0.0))]
+    peer.send(pack(codec.QuaternionTrackingData.from_tools(tools), 'Polaris'))
+    (tree,) = wait_until(lambda: tf, what='tf')
+    (transform,) = tree.transforms
+    assert (transform.header.frame_id, transform.child_frame_id) == ('Tracker', 'Probe')
+    assert transform.transform.translation.y == 0.02
+    assert transform.transform.rotation.z == 1.0
 
 
 def test_publish_tf_false_keeps_everything_from_tf(graph: Graph) -> None:

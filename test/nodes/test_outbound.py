@@ -25,7 +25,7 @@ from helpers.scripted_peer import ScriptedPeer
 from helpers.waiting import wait_for_count, wait_until, watch_for
 from ros2_igtl import codec
 from ros2_igtl.convert.mappings import ros_type
-from ros2_igtl.msg import ImageGeometry
+from ros2_igtl.msg import ImageGeometry, MetadataEntry, RawMessage
 from ros2_igtl.nodes.bridge import BridgeNode
 from ros2_igtl.nodes.outbound import TopicSender
 
@@ -200,6 +200,35 @@ def test_several_pairs_become_one_tracking_data(graph: Graph, tmp_path: Path) ->
 
     expected = [('A', 100.0), ('B', 200.0)]
     wait_until(lambda: tools_of(peer.receive_message()) == expected, what='both tools')
+
+
+def test_several_pairs_become_one_qtdata(graph: Graph, tmp_path: Path) -> None:
+    tools = '{rate: 50, tools: [{name: A, parent_frame_id: base, child_frame_id: a}]}'
+    _, peer = sending(graph, tmp_path, tf_row('Robot', 'QTDATA', tools))
+    StaticTransformBroadcaster(graph.user).sendTransform(transform('base', 'a', 0.1, Time()))
+    expected = codec.QuaternionTrackingData.from_tools([('A', 2, (100, 0, 0), (0, 0, 0, 1))])
+    wait_until(lambda: codec.unpack(peer.receive_message()).content == expected, what='the tool')
+
+
+@pytest.mark.parametrize('header_version', [1, 2])
+def test_a_raw_message_is_sent_as_what_the_mapping_says_it_is(
+    graph: Graph, tmp_path: Path, header_version: int
+) -> None:
+    raw = 'ros2_igtl/msg/RawMessage'
+    rows = row('Probe', 'NEWTYPE', '/raw', raw)
+    bridge, peer = sending(graph, tmp_path, rows, header_version=header_version)
+    publisher = graph.publisher(raw, '/raw')
+    entries = [MetadataEntry(key='Room', value='12')]
+    publisher.publish(RawMessage(type_name='OTHERTYPE', body=b'1234'))
+    publisher.publish(
+        RawMessage(type_name='NEWTYPE', body=b'1234', message_id=7, metadata=entries)
+    )
+    message = codec.unpack(peer.receive_message())
+    assert (message.content, message.device_name) == (codec.Unknown('NEWTYPE', b'1234'), 'Probe')
+    assert message.header_version == header_version
+    expected = (7, {'Room': '12'}) if header_version == 2 else (0, {})
+    assert (message.message_id, message.metadata) == expected
+    assert bridge.connections[0].sent.rejected == {'type_name': 1}
 
 
 @pytest.mark.parametrize(
