@@ -39,8 +39,8 @@ converting them would hold up everything else for half a minute.
 
 MAX_ELEMENTS = 10_000
 """
-More than any plan or database has: a message for each takes 20 µs, and a peer may send two million
-of them in one message.
+More than any plan or database has: a message for each takes 20 to 60 µs, and a peer may send two
+million of them in one message.
 """
 
 _NAME_SIZE = 20  # bytes, trackingdata.md and qtrackingdata.md

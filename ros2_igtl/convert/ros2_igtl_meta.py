@@ -185,7 +185,7 @@ def color_table_from_ros(message: ColorTable) -> Outbound:
         allowed = ', '.join(map(str, _ENTRIES))
         raise ConvertError('scalar_type', f'map type {message.map_type}: {allowed} are allowed')
     dtype, parts = _ENTRIES[message.map_type]
-    entries = np.array(message.entries, 'u2')
+    entries = np.frombuffer(message.entries, 'u2')
     if len(entries) not in (count * parts for count in _COUNTS):
         raise ConvertError(
             'size_mismatch',
