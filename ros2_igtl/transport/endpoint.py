@@ -8,6 +8,7 @@ import asyncio
 import logging
 import threading
 from abc import ABC, abstractmethod
+from collections.abc import Container
 
 from ros2_igtl import codec
 from ros2_igtl.transport.handler import ConnectionState, Handler
@@ -72,7 +73,7 @@ class Endpoint(ABC):
         message: codec.Message,
         *,
         traffic: Traffic,
-        to: Session | None = None,
+        to: Session | Container[Session] | None = None,
         exclude: Session | None = None,
     ) -> int:
         """
@@ -84,15 +85,16 @@ class Endpoint(ABC):
 
         :param traffic: 'state' if only the newest message of this type and device matters,
             'event' if none may be lost.
-        :param to: the only peer that gets it; None for all.
+        :param to: the only peer that gets it, or the only ones; None for all.
         :param exclude: a peer that does not get it, usually the one it came from.
         :returns: for how many peers it was queued.
         :raises EncodeError: the message cannot be packed.
         """
+        only = (to,) if isinstance(to, Session) else to
         targets = [
             session
             for session in self._sessions
-            if session is not exclude and (to is None or session is to)
+            if session is not exclude and (only is None or session in only)
         ]
         if not targets:
             self._count_refused('no_peer')

@@ -94,6 +94,7 @@ def test_a_message_goes_to_one_to_all_or_to_all_but_one(
 
         assert server.send(text('all'), traffic='event') == 3
         assert server.send(text('two'), traffic='event', to=two) == 1
+        assert server.send(text('some'), traffic='event', to=[one, two]) == 2
         assert server.send(text('not one'), traffic='event', exclude=one) == 2
         assert server.send(text('nobody'), traffic='event', to=two, exclude=two) == 0
         server.send(text('end'), traffic='event')
@@ -104,8 +105,8 @@ def test_a_message_goes_to_one_to_all_or_to_all_but_one(
                 texts.append(codec.unpack(peer.receive_message()).content.text)
             return texts
 
-        assert read(peers[0]) == ['all', 'end']
-        assert read(peers[1]) == ['all', 'two', 'not one', 'end']
+        assert read(peers[0]) == ['all', 'some', 'end']
+        assert read(peers[1]) == ['all', 'two', 'some', 'not one', 'end']
         assert read(peers[2]) == ['all', 'not one', 'end']
         three.close('of the test')
         wait_until(lambda: len(server.sessions) == 2)
