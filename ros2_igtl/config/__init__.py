@@ -7,13 +7,14 @@ The mapping file: which devices become which topics, and which topics are sent. 
 """
 
 from ros2_igtl.config.errors import ConfigError, Problem
-from ros2_igtl.config.load import ANY_OTHER_TYPE, Pairs, load_config, parse_config
+from ros2_igtl.config.load import ANY_OTHER_TYPE, Pairs, Requests, load_config, parse_config
 from ros2_igtl.config.schema import (
     Config,
     ConnectionConfig,
     Direction,
     MappingConfig,
     Mode,
+    Request,
     TfLookup,
     TfTool,
 )
@@ -28,6 +29,8 @@ __all__ = [
     'Mode',
     'Pairs',
     'Problem',
+    'Request',
+    'Requests',
     'TfLookup',
     'TfTool',
     'load_config',

@@ -25,6 +25,7 @@ Check = Callable[[yaml.Node], Any]
 MAX_DEVICE_NAME_BYTES = 20  # the field of the message header
 # Names inside contents end with a NUL: 19 of 20 bytes.
 MAX_TOOL_NAME_BYTES = 19
+MAX_COORDINATE_NAME_BYTES = 31
 # 255 bytes in DDS, less the prefix that ROS adds (RMW_TOPIC_MAX_NAME_LENGTH).
 MAX_TOPIC_NAME_LENGTH = 247
 MAX_TEXT_LENGTH = 255
@@ -163,6 +164,11 @@ def tool_name(node: yaml.Node) -> str:
     if not value:
         raise Refused('is empty; allowed: a name')
     return _limited(value, MAX_TOOL_NAME_BYTES)
+
+
+def coordinate_name(node: yaml.Node) -> str:
+    """Return the name of a coordinate system of at most 31 bytes of UTF-8; '' is no name."""
+    return _limited(text(node), MAX_COORDINATE_NAME_BYTES)
 
 
 def _limited(value: str, limit: int) -> str:

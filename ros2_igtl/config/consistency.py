@@ -16,7 +16,16 @@ from ros2_igtl.config.schema import MappingConfig
 from ros2_igtl.config.section import Section
 
 # What the rows of one device and type cannot say one this and one that: it is about the device.
-DEVICE_KEYS = ('frame_id', 'child_frame_id', 'publish_tf', 'stale_timeout', 'rate_limit')
+DEVICE_KEYS = (
+    'frame_id',
+    'child_frame_id',
+    'publish_tf',
+    'stale_timeout',
+    'rate_limit',
+    'request',
+    'resolution',
+    'coordinate_name',
+)
 
 
 class Consistency:

@@ -24,6 +24,9 @@ from ros2_igtl.config.section import Section
 
 # (OpenIGTLink type name, ROS type name) -> the directions it can be converted in.
 Pairs = Mapping[tuple[str, str], Set[str]]
+# OpenIGTLink type name -> of 'once', 'stream', 'resolution' and 'coordinate_name' those that a
+# peer can be asked for, and with.
+Requests = Mapping[str, Set[str]]
 
 # In such pairs: all type names that are in no other.
 ANY_OTHER_TYPE = '*'
@@ -120,10 +123,23 @@ MAPPING_KEYS: dict[str, checks.Check] = {
     'tf': _nested,
     'bind': checks.device_name,
     'skip': checks.truth,
+    'request': checks.word('once', 'stream'),
+    'resolution': _seconds,
+    'coordinate_name': checks.coordinate_name,
+    'on_request': checks.truth,
 }
 # What only a row of that direction may say.
-INBOUND_KEYS = ('igtl_device_regex', 'frame_id', 'child_frame_id', 'publish_tf', 'skip')
-OUTBOUND_KEYS = ('tf', 'bind')
+STREAM_KEYS = ('resolution', 'coordinate_name')
+INBOUND_KEYS = (
+    'igtl_device_regex',
+    'frame_id',
+    'child_frame_id',
+    'publish_tf',
+    'skip',
+    'request',
+    *STREAM_KEYS,
+)
+OUTBOUND_KEYS = ('tf', 'bind', 'on_request')
 # What a row with tf may not say: it has no topic, and tf.rate is its rate.
 TOPIC_KEYS = ('ros_topic_name', 'ros_type_name', 'qos', 'rate_limit')
 NO_TOOLS = f'is for {INBOUND}, and for tf with tools'
@@ -151,35 +167,39 @@ TF_TOOL_KEYS: dict[str, checks.Check] = {
 }
 
 
-def load_config(path: str, pairs: Pairs | None = None) -> Config:
+def load_config(path: str, pairs: Pairs | None = None, requests: Requests | None = None) -> Config:
     """
     Return what a mapping file says.
 
     :param path: a file of at most 1 MB, in UTF-8.
     :param pairs: the conversions there are; None: any pair of types is taken.
+    :param requests: what a peer can be asked for; None: anything.
     :raises ConfigError: with all that is wrong, a line each: `file:line: key: what, and what is
         allowed`. Nothing is skipped.
     """
     problems = Problems(path)
-    return _Reader(problems, pairs).read(compose(read_file(path, problems), problems))
+    return _Reader(problems, pairs, requests).read(compose(read_file(path, problems), problems))
 
 
-def parse_config(data: bytes, file: str, pairs: Pairs | None = None) -> Config:
+def parse_config(
+    data: bytes, file: str, pairs: Pairs | None = None, requests: Requests | None = None
+) -> Config:
     """
     Return what the bytes of a mapping file say; problems name it `file`.
 
     :raises ConfigError: as load_config.
     """
     problems = Problems(file)
-    return _Reader(problems, pairs).read(compose(data, problems))
+    return _Reader(problems, pairs, requests).read(compose(data, problems))
 
 
 class _Reader:
     """Reads the sections of one file, from the outermost in."""
 
-    def __init__(self, problems: Problems, pairs: Pairs | None) -> None:
+    def __init__(self, problems: Problems, pairs: Pairs | None, requests: Requests | None) -> None:
         self._problems = problems
         self._pairs = pairs
+        self._requests = requests
         self._consistency = Consistency()
 
     def read(self, root: yaml.Node) -> Config:
@@ -230,6 +250,8 @@ class _Reader:
             section.values['tf'] = _read_tf(section)
         if self._pairs is not None:
             _check_pair(section, self._pairs)
+        if self._requests is not None:
+            _check_request(section, self._requests)
         if len(self._problems) > problems_before:
             return None
         row = MappingConfig(line=section.line, **section.values)
@@ -271,8 +293,12 @@ def _check_inbound(section: Section) -> None:
         )
         text = 'is one frame, and igtl_device_regex many devices; allowed with igtl_device_name'
         section.forbid(['child_frame_id'], text)
+        text = 'is for one device; allowed with igtl_device_name, which may be empty for any'
+        section.forbid(['request'], text)
     else:
         section.require('igtl_device_name', hint='allowed: it or igtl_device_regex')
+    if section.values.get('request') != 'stream':
+        section.forbid(STREAM_KEYS, 'is about a stream; allowed with request: stream')
     frame = section.values.get('frame_id')
     if frame is not None and frame == section.values.get('child_frame_id'):
         section.refuse('child_frame_id', f'is {frame!r}, as frame_id is; allowed: another frame')
@@ -370,3 +396,35 @@ def _check_pair(section: Section, pairs: Pairs) -> None:
         near = checks.suggest(ros_type_name, allowed)
         text = f'{ros_type_name!r} has no {direction} conversion with {type_name}{near}; allowed: '
         section.refuse('ros_type_name', text + ', '.join(allowed))
+
+
+def _check_request(section: Section, requests: Requests) -> None:
+    """Refuse to ask, or to be asked, for what no message of the protocol asks for."""
+    values = section.values
+    type_name = values.get('igtl_type_name')
+    if type_name is None:
+        return
+    known = requests.get(type_name, frozenset())
+    request = values.get('request')
+    if request is not None and request not in known:
+        prefix = {'once': 'GET_', 'stream': 'STT_'}[request]
+        text = f'is {request}, and the protocol has no {prefix} of {type_name}; allowed: '
+        section.refuse('request', text + _allowed_request(type_name, request, requests))
+        return
+    for key in STREAM_KEYS:
+        if request == 'stream' and key in values and key not in known:
+            allowed = ', '.join(sorted(name for name, keys in requests.items() if key in keys))
+            text = f'has no place in the query for {type_name}; allowed with {allowed}'
+            section.refuse(key, text)
+    if values.get('on_request') and not known:
+        text = f'is true, and the protocol has no query for {type_name}; allowed: false'
+        section.refuse('on_request', text)
+
+
+def _allowed_request(type_name: str, request: str, requests: Requests) -> str:
+    """Return what else may be asked of the type, or of which types this may be asked."""
+    others = [word for word in ('once', 'stream') if word in requests.get(type_name, ())]
+    if others:
+        return ', '.join(others)
+    askable = sorted(name for name, keys in requests.items() if request in keys)
+    return f'it for {", ".join(askable)}'

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 Direction = Literal['IGTL_TO_ROS', 'ROS_TO_IGTL']
 Mode = Literal['client', 'server']
+Request = Literal['once', 'stream']
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,10 @@ class MappingConfig:
     tf: TfLookup | None = None
     bind: str | None = None  # device name of the BIND that it is sent in
     skip: bool = False
+    request: Request | None = None  # what the peer is asked for when a session opens
+    resolution: float | None = None  # seconds between two messages of a stream; 0: all there are
+    coordinate_name: str | None = None  # of a stream of tracking data; None: the peer's own
+    on_request: bool = False  # sent to peers that have asked only
 
 
 @dataclass(frozen=True)

@@ -26,10 +26,18 @@ PAIRS = {
     ('STATUS', 'diagnostic_msgs/msg/DiagnosticStatus'): {'IGTL_TO_ROS'},
     (config.ANY_OTHER_TYPE, 'ros2_igtl/msg/RawMessage'): BOTH,
 }
+REQUESTS = {
+    'TRANSFORM': {'once', 'stream'},
+    'TDATA': {'once', 'stream', 'resolution', 'coordinate_name'},
+    'IMAGE': {'stream'},
+    'STATUS': {'once'},
+}
 
 
-def read(text: str, pairs: load.Pairs | None = PAIRS) -> config.Config:
-    return config.parse_config(text.encode(), 'f', pairs)
+def read(
+    text: str, pairs: load.Pairs | None = PAIRS, requests: load.Requests | None = REQUESTS
+) -> config.Config:
+    return config.parse_config(text.encode(), 'f', pairs, requests)
 
 
 def problems_of(text: str) -> list[str]:
@@ -128,6 +136,7 @@ connections:
         igtl_type_name: TRANSFORM
         direction: ROS_TO_IGTL
         tf: {rate: 20, parent_frame_id: base, child_frame_id: tool}
+        on_request: true
       - igtl_device_name: Tools
         igtl_type_name: TDATA
         direction: ROS_TO_IGTL
@@ -137,6 +146,13 @@ connections:
           tools:
             - {name: a, parent_frame_id: base, child_frame_id: a}
             - {name: b, parent_frame_id: base, child_frame_id: b}
+      - igtl_device_name: ''
+        igtl_type_name: TDATA
+        direction: IGTL_TO_ROS
+        request: stream
+        resolution: 0.05
+        coordinate_name: Patient
+      - {igtl_device_name: State, igtl_type_name: STATUS, direction: IGTL_TO_ROS, request: once}
   - name: scanner
     mode: server
     address: 0.0.0.0
@@ -148,7 +164,7 @@ connections:
 
 def test_every_key_of_a_right_file_arrives() -> None:
     plus, scanner = read(EVERYTHING).connections
-    pose, images, skipped, robot, looked_up, tools = plus.mappings
+    pose, images, skipped, robot, looked_up, tools, stream, once = plus.mappings
     assert plus == config.ConnectionConfig(
         line=3,
         name='plus',
@@ -163,10 +179,10 @@ def test_every_key_of_a_right_file_arrives() -> None:
             'crc_policy': 'warn',
             'device_whitelist': ('Probe.*', 'Stylus'),
         },
-        mappings=(pose, images, skipped, robot, looked_up, tools),
+        mappings=plus.mappings,
     )
     assert scanner == config.ConnectionConfig(
-        line=46,
+        line=54,
         name='scanner',
         mode='server',
         address='0.0.0.0',
@@ -215,6 +231,13 @@ def test_every_key_of_a_right_file_arrives() -> None:
         qos={'history': 'keep_all'},
     )
     assert looked_up.tf == config.TfLookup(20.0, 'base', 'tool')
+    assert (looked_up.on_request, tools.on_request) == (True, False)
+    assert (stream.request, stream.resolution, stream.coordinate_name) == (
+        'stream',
+        0.05,
+        'Patient',
+    )
+    assert (once.request, once.resolution, once.coordinate_name) == ('once', None, None)
     assert tools.stale_timeout == 2.0
     assert tools.tf == config.TfLookup(
         0.5, tools=(config.TfTool('a', 'base', 'a'), config.TfTool('b', 'base', 'b'))
@@ -229,13 +252,13 @@ def test_what_is_not_said_is_left_to_the_node() -> None:
 
 def test_any_pair_of_types_is_taken_when_none_are_given() -> None:
     text = EVERYTHING.replace('igtl_type_name: TRANSFORM', 'igtl_type_name: NEW_TYPE')
-    assert read(text, None).connections[0].mappings[0].igtl_type_name == 'NEW_TYPE'
+    assert read(text, None, None).connections[0].mappings[0].igtl_type_name == 'NEW_TYPE'
 
 
 def test_a_file_is_read_from_its_path(tmp_path: Path) -> None:
     path = tmp_path / 'mapping.yaml'
     path.write_text(EVERYTHING)
-    assert config.load_config(str(path), PAIRS) == read(EVERYTHING)
+    assert config.load_config(str(path), PAIRS, REQUESTS) == read(EVERYTHING)
 
 
 def test_a_problem_names_the_file_it_was_read_from(tmp_path: Path) -> None:
@@ -276,7 +299,7 @@ def _mutated(base: str) -> st.SearchStrategy[str]:
 )
 def test_any_bytes_give_a_config_or_the_documented_error(data: bytes) -> None:
     try:
-        read_config = config.parse_config(data, 'f', PAIRS)
+        read_config = config.parse_config(data, 'f', PAIRS, REQUESTS)
     except config.ConfigError as error:
         lines = len(data.decode('utf-8', 'replace').splitlines())
         for problem in error.problems:
