@@ -35,6 +35,7 @@ __all__ = [
     'TF_SOURCES',
     'TF_TOOLS',
     'Mapping',
+    'canonical',
     'check_type',
     'find_mapping',
     'mappings_for',
@@ -463,14 +464,17 @@ def check_type(type_name: str, content: codec.Content) -> None:
     :param type_name: may be an alias, such as QTRANS.
     :raises ConvertError: ``type_name``.
     """
-    content_class = codec.MESSAGE_TYPES.get(type_name)
-    expected = type_name if content_class is None else content_class.type_name
-    if content.type_name != expected:
+    if content.type_name != canonical(type_name):
         raise ConvertError('type_name', f'a message of type {content.type_name} to {type_name}')
 
 
 def _row_type(type_name: str) -> str:
     """Return the type name under which the rows of a type stand."""
-    content_class = codec.MESSAGE_TYPES.get(type_name)
-    name = type_name if content_class is None else content_class.type_name
+    name = canonical(type_name)
     return name if name in _ROWS else ANY_OTHER_TYPE
+
+
+def canonical(type_name: str) -> str:
+    """Return the type name that an alias stands for, any other unchanged."""
+    content_class = codec.MESSAGE_TYPES.get(type_name)
+    return type_name if content_class is None else content_class.type_name

@@ -4,22 +4,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
 
 from ros2_igtl import codec
+from ros2_igtl.nodes.audience import Audience
 from ros2_igtl.nodes.counters import Outcomes, Rate
-
-Send = Callable[[codec.Message, str], int]
-"""Queues a message for every peer and returns for how many; raises ``codec.EncodeError``."""
+from ros2_igtl.transport import Traffic
 
 
 @dataclass(slots=True)
 class _Waiting:
     message: codec.Message
     stamp_ns: int
-    traffic: Literal['state', 'event']
+    traffic: Traffic
 
 
 class BindGroup:
@@ -31,16 +30,20 @@ class BindGroup:
 
     :param device_name: of the BIND.
     :param tolerance_ns: how far the stamps of the children may lie apart.
-    :param send: queues a message for every peer, and returns for how many.
+    :param audience: which peers get it, and how it is sent to them.
     :param outcomes: where each row's message is counted.
     """
 
+    type_name = codec.Bind.type_name
+
     def __init__(
-        self, device_name: str, tolerance_ns: int, send: Send, outcomes: Outcomes
+        self, device_name: str, tolerance_ns: int, audience: Audience, outcomes: Outcomes
     ) -> None:
-        self._device_name = device_name
+        self.device_name = device_name
+        self.audience = audience
+        self.traffic: Traffic = 'state'
         self._tolerance_ns = tolerance_ns
-        self._send = send
+        self._last: tuple[codec.Message, ...] = ()
         self._outcomes = outcomes
         self._rates: list[Rate] = []
         self._waiting: dict[int, _Waiting] = {}
@@ -55,9 +58,11 @@ class BindGroup:
         self._rates.append(rate)
         return len(self._rates) - 1
 
-    def put(
-        self, row: int, message: codec.Message, stamp_ns: int, traffic: Literal['state', 'event']
-    ) -> None:
+    def newest(self) -> Sequence[codec.Message]:
+        """Return the last BIND there was, for a peer that asks; on any thread."""
+        return self._last
+
+    def put(self, row: int, message: codec.Message, stamp_ns: int, traffic: Traffic) -> None:
         """
         Let a row's message wait for those of the others, or send them all.
 
@@ -72,14 +77,18 @@ class BindGroup:
             return
         children = [self._waiting[number] for number in range(len(self._rates))]
         self._waiting.clear()
+        message = self._message(children, min(stamps))
+        self._last, self.traffic = (message,), _traffic(children)
+        now = time.monotonic()
+        peers, nobody = self.audience.due(now)
         try:
-            peers = self._send(self._message(children, min(stamps)), _traffic(children))
+            queued = self.audience.send(message, self.traffic, peers, now)
         except codec.EncodeError:
             # the one that came last is its row's to count
             self._outcomes.rejected['encode'] += len(children) - 1
             raise
-        if not peers:
-            self._outcomes.skipped['no_peer'] += len(children)
+        if not queued:
+            self._outcomes.skipped[nobody or 'no_peer'] += len(children)
             return
         self._outcomes.done += len(children)
         for rate in self._rates:
@@ -94,7 +103,7 @@ class BindGroup:
     def _message(self, children: list[_Waiting], stamp_ns: int) -> codec.Message:
         messages = [_child(waiting.message) for waiting in children]
         timestamp = codec.timestamp.from_nanoseconds(stamp_ns)
-        return codec.Message(codec.Bind(messages), self._device_name, timestamp)
+        return codec.Message(codec.Bind(messages), self.device_name, timestamp)
 
 
 def _child(message: codec.Message) -> codec.Message:
@@ -102,6 +111,6 @@ def _child(message: codec.Message) -> codec.Message:
     return codec.Message(message.content, message.device_name, type_name=message.type_name)
 
 
-def _traffic(children: list[_Waiting]) -> Any:
+def _traffic(children: list[_Waiting]) -> Traffic:
     is_state = all(waiting.traffic == 'state' for waiting in children)
     return 'state' if is_state else 'event'

@@ -28,6 +28,7 @@ from ros2_igtl.nodes import diagnostics, log
 from ros2_igtl.nodes.connection import BridgeConnection
 from ros2_igtl.nodes.inbound import Tree
 from ros2_igtl.nodes.parameters import ACTUAL_PORT, declare_parameters, judge, parameter_values
+from ros2_igtl.nodes.query_service import QueryService
 from ros2_igtl.nodes.settings import Settings, SettingsError, load_settings
 from ros2_igtl.transport import IoThread
 
@@ -55,6 +56,7 @@ class BridgeNode(LifecycleNode):
         self._mode = mode
         self._settings: list[Settings] = []
         self._connections: list[BridgeConnection] = []
+        self._query_service: QueryService | None = None
         self._io_thread = IoThread()
         self._timer: Any = None
         self._tf_listener: Any = None
@@ -151,6 +153,7 @@ class BridgeNode(LifecycleNode):
             self._connections.append(connection)
             connection.start()
         self._set_actual_port(self._connections[0].actual_port)
+        self._query_service = QueryService(self, self._connections[0].queries)
         self._timer = self.create_timer(DIAGNOSTICS_PERIOD_S, self._on_timer)
 
     def _close(self) -> None:
@@ -159,6 +162,9 @@ class BridgeNode(LifecycleNode):
             self._timer = None
         for connection in self._connections:
             connection.stop()
+        if self._query_service is not None:
+            self._query_service.destroy()
+            self._query_service = None
         self._connections.clear()
         if self._tf_listener is not None:
             self._tf_listener.unregister()

@@ -4,14 +4,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rclpy.node import Node
 from tf2_ros import Buffer, TransformBroadcaster
 
 from ros2_igtl import codec
+from ros2_igtl.nodes.audience import Audience
 from ros2_igtl.nodes.binds import BindGroup
 from ros2_igtl.nodes.counters import Outcomes
 from ros2_igtl.nodes.inbound import Inbound, Tree
 from ros2_igtl.nodes.outbound import Sender, TfSender, TopicSender
+from ros2_igtl.nodes.queries import COMPANIONS, Queries
 from ros2_igtl.nodes.settings import Settings
 from ros2_igtl.transport import Client, ConnectionState, IoThread, Server, Session
 
@@ -68,31 +72,28 @@ class BridgeConnection:
             lambda delay_s, function: io_thread.loop.call_later(delay_s, function),
             subscribed,
         )
+        self.queries = Queries(
+            node, settings, io_thread, self._sessions, self._send, self.inbound.outcomes
+        )
 
     def start(self) -> None:
         """
-        Open the sockets and subscribe.
+        Subscribe and open the sockets.
 
         :raises OSError: the server cannot listen; the text names address and port.
         """
-        self._endpoint.start()
-        if isinstance(self._endpoint, Server):
-            self.actual_port = self._endpoint.actual_port
-        tolerance_ns = self.settings.bind_tolerance_ns
         for row in self._outbound_rows:
-            group = None
-            if row.bind is not None:
-                group = self._groups.setdefault(
-                    row.bind, BindGroup(row.bind, tolerance_ns, self._send, self.sent)
-                )
+            # what leaves in a BIND leaves alone only for those who ask
+            audience = self._audience(row.on_request or row.bind is not None)
+            group = None if row.bind is None else self._group(row.bind)
             if row.tf is None:
-                self.senders.append(TopicSender(self._node, row, self._send, self.sent, group))
+                self.senders.append(TopicSender(self._node, row, audience, self.sent, group))
             else:
                 self.senders.append(
                     TfSender(
                         self._node,
                         row,
-                        self._send,
+                        audience,
                         self.sent,
                         self._buffer,
                         self.settings.stale_timeout_s
@@ -101,12 +102,27 @@ class BridgeConnection:
                         group,
                     )
                 )
+        self.queries.givers = (*self.senders, *self._groups.values())
+        self._endpoint.start()
+        if isinstance(self._endpoint, Server):
+            self.actual_port = self._endpoint.actual_port
+
+    def _audience(self, on_request: bool) -> Audience:
+        return Audience(self._sessions, self._send, on_request=on_request)
+
+    def _group(self, device_name: str) -> BindGroup:
+        """Return the BIND of a device name, which is for those who ask if one of its rows is."""
+        rows = (row for row in self._outbound_rows if row.bind == device_name)
+        audience = self._audience(any(row.on_request for row in rows))
+        group = BindGroup(device_name, self.settings.bind_tolerance_ns, audience, self.sent)
+        return self._groups.setdefault(device_name, group)
 
     def stop(self) -> None:
         """Unsubscribe, close the sockets and destroy the publishers; may be called twice."""
         for sender in self.senders:
             sender.destroy()
         self.senders.clear()
+        self._io_thread.call(self.queries.stop)
         for group in self._groups.values():
             group.destroy()
         self._groups.clear()
@@ -124,24 +140,35 @@ class BridgeConnection:
         for sender in self.senders:
             sender.follow()
 
-    def _send(self, message: codec.Message, traffic: str) -> int:
+    def _sessions(self) -> Sequence[Session]:
+        return self._endpoint.sessions
+
+    def _send(
+        self, message: codec.Message, traffic: str, peers: Sequence[Session] | None = None
+    ) -> int:
         if not self._endpoint.sessions:
             return 0
-        return self._endpoint.send(message, traffic=traffic)  # type: ignore[arg-type]
+        return self._endpoint.send(message, traffic=traffic, to=peers)  # type: ignore[arg-type]
 
     def session_opened(self, session: Session) -> None:
-        """Get to know its clock."""
+        """Get to know its clock, and ask it for what the mapping file says."""
         self.inbound.add_peer(session.peer_name)
+        self.queries.session_opened(session)
 
     def session_closed(self, session: Session, reason: str) -> None:
         """Forget it; the transport has counted and logged it."""
         self.inbound.remove_peer(session.peer_name)
+        self.queries.session_closed(session)
 
     def message_received(
         self, session: Session, message: codec.Message, receive_time_ns: int
     ) -> None:
-        """Publish it."""
-        self.inbound.publish(session.peer_name, message, receive_time_ns)
+        """Publish it, or answer it if it is a query."""
+        if isinstance(message.content, COMPANIONS):
+            self.queries.receive(session, message)
+        else:
+            cause = self.inbound.publish(session.peer_name, message, receive_time_ns)
+            self.queries.published(session, message, cause)
 
     def message_rejected(self, session: Session, error: codec.DecodeError) -> None:
         """Do nothing: the transport has counted and logged it."""

@@ -17,7 +17,7 @@ class Outcomes:
     ``received`` + ``contained`` = ``done`` + ``replaced`` + the sums of ``rejected`` and
     ``skipped``.
 
-    :ivar done: published on ROS, or handed to the transport.
+    :ivar done: published on ROS, answered or noted; or handed to the transport.
     :ivar replaced: overtaken by newer ones before its subscribers were connected.
     :ivar rejected: refused, by cause.
     :ivar skipped: not ours, by cause.

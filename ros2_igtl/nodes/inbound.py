@@ -163,15 +163,15 @@ class Inbound:
             if route.source is not None and route.source.peer == peer:
                 route.source = None
 
-    def publish(self, peer: str, message: codec.Message, receive_time_ns: int) -> None:
+    def publish(self, peer: str, message: codec.Message, receive_time_ns: int) -> str:
         """
-        Publish a message, or count why not.
+        Publish a message, or count why not and return the cause.
 
         :param peer: whom it came from; was added.
         :param receive_time_ns: system clock at its last byte.
         """
         self.outcomes.received += 1
-        self._take(peer, message, receive_time_ns)
+        return self._take(peer, message, receive_time_ns)
 
     def _take(
         self,
@@ -179,9 +179,9 @@ class Inbound:
         message: codec.Message,
         receive_time_ns: int,
         stamp_ns: int | None = None,
-    ) -> None:
+    ) -> str:
         """
-        Publish a message, or count why not.
+        Publish a message, or count why not and return the cause.
 
         :param stamp_ns: of the message that it came in.
         """
@@ -194,8 +194,9 @@ class Inbound:
                 parts = take_apart(message)
                 cause = self._take_parts(peer, message, parts, receive_time_ns, stamp_ns)
         except ConvertError as error:
-            outcomes.rejected[error.cause] += 1
-            self._tell(message, error.cause, str(error))
+            cause = error.cause
+            outcomes.rejected[cause] += 1
+            self._tell(message, cause, str(error))
         except Exception:
             outcomes.rejected['internal_error'] += 1
             raise  # the transport logs it, and closes this session only
@@ -204,6 +205,7 @@ class Inbound:
                 outcomes.skipped[cause] += 1
             else:
                 outcomes.done += 1
+        return cause
 
     def release(self) -> None:
         """Publish what is held, now."""

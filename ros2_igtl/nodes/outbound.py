@@ -3,8 +3,8 @@
 """
 From ROS to OpenIGTLink: subscriptions and tf look-ups of one connection.
 
-Everything here runs in ROS callbacks, and nothing in it waits: a message is packed and left in
-the peers' outboxes.
+Everything here runs in ROS callbacks, unless it says otherwise, and nothing in it waits: a message
+is packed and left in the peers' outboxes.
 """
 
 from __future__ import annotations
@@ -28,12 +28,17 @@ from ros2_igtl.convert import mappings
 from ros2_igtl.convert.context import Outbound as Converted
 from ros2_igtl.convert.errors import ConvertError
 from ros2_igtl.convert.mappings import find_mapping, ros_type
-from ros2_igtl.nodes.binds import BindGroup, Send
+from ros2_igtl.nodes.audience import Audience
+from ros2_igtl.nodes.binds import BindGroup
 from ros2_igtl.nodes.counters import Outcomes, Rate
 from ros2_igtl.nodes.qos import subscription_overriding, subscription_qos
+from ros2_igtl.transport import Traffic
 from ros2_igtl.transport.log import Throttle
 
 TF_TYPE = 'geometry_msgs/msg/TransformStamped'
+
+Convert = Callable[[], Sequence[Converted]]
+"""Makes what is to be sent; nothing where that has been sent before."""
 
 
 class Sender(ABC):
@@ -42,28 +47,32 @@ class Sender(ABC):
 
     :param node: for its logger.
     :param row: of the mapping file.
-    :param send: the transport's.
+    :param audience: which peers get it, and how it is sent to them.
     :param outcomes: of the connection, in the direction of the peers.
     :param group: the BIND that the row's messages leave in; None: they leave alone.
     """
+
+    traffic: Traffic = 'state'
 
     def __init__(
         self,
         node: Node,
         row: MappingConfig,
-        send: Send,
+        audience: Audience,
         outcomes: Outcomes,
         group: BindGroup | None = None,
     ) -> None:
         self.row = row
         self.rate = Rate()
+        self.audience = audience
         self._group = group
         self._place = 0 if group is None else group.add_row(self.rate)
         self._node = node
-        self._send = send
         self._outcomes = outcomes
         self._interval_s = 1.0 / row.rate_limit if row.rate_limit else 0.0
         self._next_s = 0.0
+        self.type_name = row.igtl_type_name
+        self.device_name = row.igtl_device_name or ''
         self._name = f"{self.source} -> {row.igtl_type_name} '{row.igtl_device_name}'"
         self._throttle = Throttle()
 
@@ -79,7 +88,21 @@ class Sender(ABC):
     def destroy(self) -> None:
         """Stop."""
 
-    def _submit(self, convert: Callable[[], Sequence[Converted]], traffic: str) -> None:
+    @abstractmethod
+    def _newest(self) -> Sequence[Converted]:
+        """Return what there is now, for peers that ask; on any thread."""
+
+    def newest(self) -> Sequence[codec.Message]:
+        """Return what a peer that asks gets now, nothing if there is nothing; on any thread."""
+        try:
+            return [self._message(converted) for converted in self._newest()]
+        except (ConvertError, TransformException) as error:
+            self._warn(_cause(error), str(error))
+        except Exception:
+            self._log_fault()
+        return ()
+
+    def _submit(self, convert: Convert) -> None:
         """Convert, pack and queue; count what becomes of it."""
         outcomes = self._outcomes
         outcomes.received += 1
@@ -87,56 +110,65 @@ class Sender(ABC):
         if now < self._next_s:
             outcomes.skipped['rate_limit'] += 1
             return
+        peers, nobody = self.audience.due(now)
+        if nobody and self._group is None:
+            outcomes.skipped[nobody] += 1
+            return
         try:
-            peers = 0
+            queued = 0
             ready = convert()
             if not ready:
                 outcomes.skipped['not_newer'] += 1
                 return
+            for converted in ready:
+                message = self._message(converted)
+                queued += self.audience.send(message, self.traffic, peers, now)
             if self._group is not None:
-                self._put(self._group, ready[-1], traffic)
+                self._put(self._group, ready[-1])
                 self._next_s = now + self._interval_s
                 return
-            for converted in ready:
-                peers += self._send(self._message(converted), traffic)
         except (ConvertError, codec.EncodeError, TransformException) as error:
             cause = _cause(error)
             outcomes.rejected[cause] += 1
             self._warn(cause, str(error))
             return
         except Exception:  # a fault of ours, or of a user's conversion: this message only
-            self._node.get_logger().error(
-                f'{self._name}: internal_error:\n{traceback.format_exc()}',
-                throttle_duration_sec=5.0,
-            )
+            self._log_fault()
             outcomes.rejected['internal_error'] += 1
             return
-        if peers:
+        if queued:
             outcomes.done += 1
             self.rate.tick()
             self._next_s = now + self._interval_s
         else:
             outcomes.skipped['no_peer'] += 1
 
-    def _put(self, group: BindGroup, converted: Converted, traffic: Any) -> None:
+    def _put(self, group: BindGroup, converted: Converted) -> None:
         """Leave a message to the BIND; where ROS gives it no stamp, it is of now."""
         stamp_ns = converted.stamp_ns or self._node.get_clock().now().nanoseconds
-        group.put(self._place, self._message(converted), stamp_ns, traffic)
+        group.put(self._place, self._message(converted), stamp_ns, self.traffic)
+
+    def _log_fault(self) -> None:
+        """Log the exception that is being handled."""
+        self._node.get_logger().error(
+            f'{self._name}: internal_error:\n{traceback.format_exc()}',
+            throttle_duration_sec=5.0,
+        )
 
     def _warn(self, cause: str, text: str) -> None:
         """Log a line, unless one of this row and cause was logged a short time ago."""
         self._throttle.log(logging.WARNING, cause, f'{self._name}: {cause}: {text}')
 
     def _message(self, converted: Converted) -> codec.Message:
-        mappings.check_type(self.row.igtl_type_name, converted.content)
+        mappings.check_type(self.type_name, converted.content)
         return codec.Message(
             converted.content,
-            self.row.igtl_device_name or '',
+            self.device_name,
             codec.timestamp.from_nanoseconds(converted.stamp_ns),
             2 if converted.message_id or converted.metadata else 1,  # a peer gets what it can read
             converted.message_id,
             converted.metadata,
-            type_name=self.row.igtl_type_name,
+            type_name=self.type_name,
         )
 
 
@@ -212,14 +244,16 @@ class TopicSender(Sender):
         self,
         node: Node,
         row: MappingConfig,
-        send: Send,
+        audience: Audience,
         outcomes: Outcomes,
         group: BindGroup | None = None,
     ) -> None:
-        super().__init__(node, row, send, outcomes, group)
+        super().__init__(node, row, audience, outcomes, group)
         assert row.ros_topic_name is not None
         assert row.ros_type_name is not None
         self._mapping = find_mapping(row.igtl_type_name, row.ros_type_name)
+        self.traffic = self._mapping.traffic
+        self._last: tuple[Any, ...] = ()  # newest message, and its companion if any
         topic = node.resolve_topic_name(row.ros_topic_name)
         self._subscriptions = [
             FollowingSubscription(node, topic, self._mapping, row.qos, self._received)
@@ -258,7 +292,7 @@ class TopicSender(Sender):
             self._waiting = ros_message
             self._send_pair()
         else:
-            self._submit(lambda: self._convert(ros_message), self._mapping.traffic)
+            self._take(ros_message)
 
     def _companion_received(self, ros_message: Any) -> None:
         self._companion = ros_message
@@ -281,7 +315,17 @@ class TopicSender(Sender):
             return
         if message.header.stamp == companion.header.stamp:
             self._waiting = None
-            self._submit(lambda: self._convert(message, companion), self._mapping.traffic)
+            self._take(message, companion)
+
+    def _take(self, *ros_messages: Any) -> None:
+        """Send what has come, and keep it for peers that will ask."""
+        self._last = ros_messages
+        self._submit(lambda: self._convert(*ros_messages))
+
+    def _newest(self) -> Sequence[Converted]:
+        """Return what came last."""
+        last = self._last
+        return self._convert(*last) if last else ()
 
     def _convert(self, *ros_messages: Any) -> Sequence[Converted]:
         assert self._mapping.from_ros is not None  # the mapping file was checked against the table
@@ -302,43 +346,52 @@ class TfSender(Sender):
         self,
         node: Node,
         row: MappingConfig,
-        send: Send,
+        audience: Audience,
         outcomes: Outcomes,
         buffer: Buffer,
         stale_timeout_s: float,
         group: BindGroup | None = None,
     ) -> None:
-        super().__init__(node, row, send, outcomes, group)
+        super().__init__(node, row, audience, outcomes, group)
         assert row.tf is not None
         self._tf = row.tf
         self._buffer = buffer
         self._stale_timeout_ns = round(1e9 * stale_timeout_s)
         self._sent: dict[str, int] = {}  # stamp of each tool in the last message, nanoseconds
-        convert = self._tools if self._tf.tools else self._pair
-        self._timer = node.create_timer(1.0 / row.tf.rate, lambda: self._submit(convert, 'state'))
+        self._convert = self._tools if self._tf.tools else self._pair
+        self._timer = node.create_timer(1.0 / row.tf.rate, lambda: self._submit(self._convert))
 
     def destroy(self) -> None:
         """Stop the timer."""
         self._node.destroy_timer(self._timer)
 
+    def _newest(self) -> Sequence[Converted]:
+        """Return the poses of now, sent before or not."""
+        return self._convert(repeats=True)
+
     def _look_up(self, parent: str, child: str) -> tuple[Any, int]:
         transform = self._buffer.lookup_transform(parent, child, Time())
         return transform, Time.from_msg(transform.header.stamp).nanoseconds
 
-    def _pair(self) -> Sequence[Converted]:
-        """Return the pose of a pair of frames, nothing if it was sent before."""
+    def _pair(self, *, repeats: bool = False) -> Sequence[Converted]:
+        """Return the pose of a pair of frames, sent before only if it repeats."""
         assert self._tf.parent_frame_id is not None
         assert self._tf.child_frame_id is not None
         transform, stamp_ns = self._look_up(self._tf.parent_frame_id, self._tf.child_frame_id)
-        if stamp_ns and self._sent.get('') == stamp_ns:
-            return ()
-        self._sent[''] = stamp_ns
+        if not repeats:
+            if stamp_ns and self._sent.get('') == stamp_ns:
+                return ()
+            self._sent[''] = stamp_ns
         from_ros = find_mapping(self.row.igtl_type_name, TF_TYPE).from_ros
         assert from_ros is not None
         return from_ros(transform)
 
-    def _tools(self) -> Sequence[Converted]:
-        """Return one message of the tools that are not stale, nothing if it says nothing new."""
+    def _tools(self, *, repeats: bool = False) -> Sequence[Converted]:
+        """
+        Return one message of the tools that are not stale, nothing if it says nothing new.
+
+        :param repeats: to a peer that asks: what was sent before too, but no empty one.
+        """
         now_ns = self._node.get_clock().now().nanoseconds
         seen: dict[str, int] = {}
         transforms = []
@@ -354,7 +407,10 @@ class TfSender(Sender):
             seen[tool.name] = stamp_ns
             transforms.append((tool.name, transform))
         is_static = bool(seen) and not any(seen.values())
-        if seen == self._sent and not is_static:
+        if repeats and not seen:
             return ()
-        self._sent = seen
-        return (mappings.TF_TOOLS[self.row.igtl_type_name](transforms),)
+        if not repeats:
+            if seen == self._sent and not is_static:
+                return ()
+            self._sent = seen
+        return (mappings.TF_TOOLS[self.type_name](transforms),)

@@ -15,6 +15,7 @@ from helpers.bridge_peer import serve
 from helpers.ros_graph import Graph
 from helpers.waiting import wait_until
 from ros2_igtl import codec
+from ros2_igtl.nodes.audience import Audience
 from ros2_igtl.nodes.binds import BindGroup
 from ros2_igtl.nodes.counters import Outcomes, Rate
 
@@ -29,10 +30,12 @@ class Peers:
         self.sent: list[tuple[codec.Message, str]] = []
         self.outcomes = Outcomes()
         self.rates = [Rate(), Rate()]
-        self.group = BindGroup('Frame', 20 * MS, self.send, self.outcomes)
+        audience = Audience(lambda: (), self.send)
+        self.group = BindGroup('Frame', 20 * MS, audience, self.outcomes)
         assert [self.group.add_row(rate) for rate in self.rates] == [0, 1]
 
-    def send(self, message: codec.Message, traffic: str) -> int:
+    def send(self, message: codec.Message, traffic: str, to: object) -> int:
+        assert to is None  # every peer
         codec.pack(message)
         self.sent.append((message, traffic))
         return self.count

@@ -33,6 +33,7 @@ def make_connection(**fields: Any) -> Any:
         state=fields.pop('state', 'listening'),
         detail='127.0.0.1:18944',
         inbound=inbound,
+        queries=SimpleNamespace(counts=Counter(), handled=0),
         sent=Outcomes(),
         senders=fields.pop('senders', []),
         transport=SimpleNamespace(statistics=Statistics(), sessions=()),
@@ -66,14 +67,15 @@ def test_a_connection_that_does_not_work_is_no_ok(state: str, level: bytes) -> N
 def test_every_counter_is_told_and_each_cause() -> None:
     connection = make_connection()
     connection.transport.statistics = Statistics(
-        received=9, rejected=Counter(crc=2), send_rejected=Counter(closed=1), sent=4, replaced=3
+        received=11, rejected=Counter(crc=2), send_rejected=Counter(closed=1), sent=4, replaced=3
     )
-    connection.inbound.outcomes = Outcomes(7, 3, 1, Counter(non_rigid=1), Counter(echo=2))
+    connection.queries = SimpleNamespace(counts=Counter(answered=2), handled=2)
+    connection.inbound.outcomes = Outcomes(9, 5, 1, Counter(non_rigid=1), Counter(echo=2))
     connection.inbound.tf_withheld = 5
     connection.sent = Outcomes(6, 4, 0, Counter(encode=1), Counter(no_peer=1))
     items = values(told(connection)['node: plus'])
     expected = {
-        'received': 9,
+        'received': 11,
         'published': 3,
         'published_replaced': 1,
         'rejected': 3,
@@ -82,6 +84,7 @@ def test_every_counter_is_told_and_each_cause() -> None:
         'skipped': 2,
         'skipped echo': 2,
         'tf_withheld': 5,
+        'query answered': 2,
         'outbound_received': 6,
         'outbound_queued': 4,
         'outbound_rejected encode': 1,
