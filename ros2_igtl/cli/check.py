@@ -25,7 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print what is wrong, or what the file has."""
     try:
-        config = load_config(arguments.file, load_table().pairs())
+        config = load_config(
+            arguments.file, load_table().pairs(), load_table('companions').requests()
+        )
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 1

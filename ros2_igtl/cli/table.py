@@ -10,14 +10,14 @@ from typing import Any
 from ros2_igtl.cli.errors import UsageError
 
 
-def load_table() -> Any:
+def load_table(module: str = 'mappings') -> Any:
     """
-    Return the module ``convert.mappings``.
+    Return a module of ``convert`` that is about the table.
 
     :raises UsageError: the ROS messages that it is about are not there.
     """
     try:
-        return importlib.import_module('ros2_igtl.convert.mappings')
+        return importlib.import_module(f'ros2_igtl.convert.{module}')
     except ImportError as error:
         raise UsageError(
             f'allowed where ROS 2 is sourced and ros2_igtl is built in it: {error}'

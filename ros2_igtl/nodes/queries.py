@@ -22,11 +22,10 @@ from rclpy.node import Node
 
 from ros2_igtl import codec
 from ros2_igtl.codec.messages.companions import Companion
-from ros2_igtl.convert import mappings, naming
+from ros2_igtl.convert import companions, mappings, naming
+from ros2_igtl.convert.companions import find_companion
 from ros2_igtl.convert.mappings import canonical
-from ros2_igtl.nodes import companions
 from ros2_igtl.nodes.audience import Giver, Send
-from ros2_igtl.nodes.companions import find_companion
 from ros2_igtl.nodes.counters import Outcomes
 from ros2_igtl.nodes.settings import Settings
 from ros2_igtl.transport import IoThread, Session

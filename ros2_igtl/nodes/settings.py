@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -18,8 +18,7 @@ from ros2_igtl.config import (
 )
 from ros2_igtl.config.device_regex import compile_device_regex
 from ros2_igtl.config.errors import Refused
-from ros2_igtl.convert import mappings, naming
-from ros2_igtl.nodes import companions
+from ros2_igtl.convert import companions, mappings, naming
 from ros2_igtl.transport import Options
 
 
@@ -114,8 +113,7 @@ def load_settings(
 
 def _the_connection(path: str, mode: str) -> ConnectionConfig:
     try:
-        pairs = mappings.pairs()
-        config = load_config(path, pairs, _requests(pairs))
+        config = load_config(path, mappings.pairs(), companions.requests())
     except ConfigError as error:
         raise SettingsError(str(error)) from None
     if len(config.connections) != 1:
@@ -129,12 +127,6 @@ def _the_connection(path: str, mode: str) -> ConnectionConfig:
             f'{path}:{connection.line}: mode: {connection.mode}; igtl_{mode} takes {mode} or none'
         )
     return connection
-
-
-def _requests(pairs: Mapping[tuple[str, str], Set[str]]) -> dict[str, set[str]]:
-    """Return what can be asked of each type that the table knows."""
-    known = {type_name for type_name, _ in pairs}
-    return {name: keys for name, keys in companions.requests().items() if name in known}
 
 
 def _check_topics(

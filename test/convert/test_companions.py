@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ros2_igtl import codec
-from ros2_igtl.nodes.companions import (
+from ros2_igtl.convert.companions import (
     find_companion,
     interval_of,
     names_of,
