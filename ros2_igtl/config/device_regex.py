@@ -1,11 +1,11 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Regular expressions for device names: compiled, and refused where a match could take long.
+Regular expressions for names: compiled, and refused where a match could take long.
 
-A device name comes from the peer, so that a peer could stall the node through an expression that
-backtracks. Here the number of ways in which a name can be tried is bounded from above by reading
-the expression: choices in a row multiply, alternatives add up.
+A name of a device or a command comes from the peer, so that a peer could stall the node through an
+expression that backtracks. Here the number of ways in which a name can be tried is bounded from
+above by reading the expression: choices in a row multiply, alternatives add up.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from ros2_igtl.config.errors import Refused
 MAX_REGEX_LENGTH = 200
 # Four times `.*` in one expression; what is allowed takes some 30 ms at worst on 20 characters.
 MAX_WAYS = 300_000
-# A device name has 20 bytes; what repeats more often never matches.
-_MAX_REPEATS = 21
+DEVICE_NAME_LENGTH = 20
+COMMAND_NAME_LENGTH = 127
 
 _TOKEN = re.compile(
     r'(?P<open>\((?:\?(?P<extension>.))?)'
@@ -36,6 +36,25 @@ def compile_device_regex(pattern: str) -> re.Pattern[str]:
 
     :raises Refused: it is too long, does not compile, or can take too long on 20 characters.
     """
+    return _compile(pattern, DEVICE_NAME_LENGTH, 4)
+
+
+def compile_command_regex(pattern: str) -> re.Pattern[str]:
+    """
+    Return the compiled expression, which the name of a command is to match in full.
+
+    :raises Refused: it is too long, does not compile, or can take too long on 127 characters.
+    """
+    return _compile(pattern, COMMAND_NAME_LENGTH, 2)
+
+
+def _compile(pattern: str, length: int, repetitions: int) -> re.Pattern[str]:
+    """
+    Compile an expression for names.
+
+    :param length: of the longest name.
+    :param repetitions: how many in a row are allowed, for the message.
+    """
     if len(pattern) > MAX_REGEX_LENGTH:
         raise Refused(f'the expression has {len(pattern)} characters; allowed: {MAX_REGEX_LENGTH}')
     try:
@@ -45,23 +64,27 @@ def compile_device_regex(pattern: str) -> re.Pattern[str]:
             compiled = re.compile(pattern)
     except (re.error, OverflowError, Warning) as error:
         raise Refused(f'{pattern!r} is not a regular expression: {error}') from None
-    if _count_ways(pattern.removeprefix('(?i)')) > MAX_WAYS:
+    if _count_ways(pattern.removeprefix('(?i)'), length + 1) > MAX_WAYS:
         raise Refused(
-            f'{pattern!r} can take too long on a name made for it; allowed: at most 4 repetitions '
-            'in a row, and none of what has a choice inside, as (a+)* and (a|b)* have'
+            f'{pattern!r} can take too long on a name made for it; allowed: at most {repetitions} '
+            'repetitions in a row, and none of what has a choice inside, as (a+)* and (a|b)* have'
         )
     return compiled
 
 
-def _count_ways(pattern: str) -> int:
-    """Return an upper bound, itself cut off, of the ways to try a pattern that compiles."""
+def _count_ways(pattern: str, most: int) -> int:
+    """
+    Return an upper bound, itself cut off, of the ways to try a pattern that compiles.
+
+    :param most: what repeats more often never matches.
+    """
     # One entry a group that is open: the ways of its branches before the last `|`, of the last
     # branch without its last item, and of that item, to which a repetition applies.
     alternatives, branch, item = 0, 1, 1
     outer: list[tuple[int, int]] = []
     for token in _TOKEN.finditer(pattern):
         if token['repeat']:
-            item = _repeat(item, *_repeats(token))
+            item = _repeat(item, *_repeats(token, most), most)
             continue
         branch = min(branch * item, MAX_WAYS + 1)
         item = 1
@@ -81,19 +104,19 @@ def _count_ways(pattern: str) -> int:
     return alternatives + branch * item
 
 
-def _repeats(token: re.Match[str]) -> tuple[int, int]:
+def _repeats(token: re.Match[str], most: int) -> tuple[int, int]:
     """Return how often the last item is repeated at least and at most."""
     if token['low'] is None:
-        return {'*': (0, _MAX_REPEATS), '+': (1, _MAX_REPEATS), '?': (0, 1)}[token['repeat'][0]]
+        return {'*': (0, most), '+': (1, most), '?': (0, 1)}[token['repeat'][0]]
     low = int(token['low'] or 0)
     if not token['comma']:
         return low, low
-    return low, int(token['high'] or max(low, _MAX_REPEATS))
+    return low, int(token['high'] or max(low, most))
 
 
-def _repeat(ways: int, low: int, high: int) -> int:
-    if low > _MAX_REPEATS:  # an empty group would be tried so many times
+def _repeat(ways: int, low: int, high: int, most: int) -> int:
+    if low > most:  # an empty group would be tried so many times
         return MAX_WAYS + 1
-    high = min(high, _MAX_REPEATS)
+    high = min(high, most)
     ways_of_each_count: list[int] = [ways**count for count in range(low, high + 1)]
     return max(low, sum(ways_of_each_count))

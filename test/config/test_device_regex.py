@@ -10,7 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ros2_igtl.config.device_regex import MAX_REGEX_LENGTH, compile_device_regex
+from ros2_igtl.config.device_regex import (
+    MAX_REGEX_LENGTH,
+    compile_command_regex,
+    compile_device_regex,
+)
 from ros2_igtl.config.errors import Refused
 
 
@@ -57,6 +61,22 @@ def test_what_people_write_is_taken(pattern: str, match: str, no_match: str) -> 
 def test_what_can_take_too_long_is_refused(pattern: str) -> None:
     with pytest.raises(Refused, match='can take too long on a name made for it'):
         compile_device_regex(pattern)
+
+
+@pytest.mark.parametrize(
+    'pattern', ['Start', '.*', 'Move.*Arm[0-9]+', '(?i)x{100}', '(Get|Set).*']
+)
+def test_what_people_write_for_commands_is_taken_and_quick(pattern: str) -> None:
+    regex = compile_command_regex(pattern)
+    begin = time.process_time()
+    regex.fullmatch('x' * 100 + '1' * 26 + '\n')
+    assert time.process_time() - begin < 0.1
+
+
+def test_names_of_commands_are_longer_and_their_expressions_simpler() -> None:
+    compile_device_regex('.*a.*b.*')
+    with pytest.raises(Refused, match='at most 2 repetitions'):
+        compile_command_regex('.*a.*b.*')
 
 
 @pytest.mark.parametrize('start', ['(?=', '(?!', '(?<=', '(?P<n>', '(?x:', '(?#', '(?-i:'])
