@@ -9,6 +9,8 @@ The mapping file: which devices become which topics, and which topics are sent. 
 from ros2_igtl.config.errors import ConfigError, Problem
 from ros2_igtl.config.load import ANY_OTHER_TYPE, Pairs, Requests, load_config, parse_config
 from ros2_igtl.config.schema import (
+    CommandConfig,
+    CommandDialect,
     Config,
     ConnectionConfig,
     Direction,
@@ -21,6 +23,8 @@ from ros2_igtl.config.schema import (
 
 __all__ = [
     'ANY_OTHER_TYPE',
+    'CommandConfig',
+    'CommandDialect',
     'Config',
     'ConfigError',
     'ConnectionConfig',

@@ -26,6 +26,7 @@ MAX_DEVICE_NAME_BYTES = 20  # the field of the message header
 # Names inside contents end with a NUL: 19 of 20 bytes.
 MAX_TOOL_NAME_BYTES = 19
 MAX_COORDINATE_NAME_BYTES = 31
+MAX_COMMAND_NAME_BYTES = 127  # as well, of 128
 # 255 bytes in DDS, less the prefix that ROS adds (RMW_TOPIC_MAX_NAME_LENGTH).
 MAX_TOPIC_NAME_LENGTH = 247
 MAX_TEXT_LENGTH = 255
@@ -160,10 +161,19 @@ def device_name(node: yaml.Node) -> str:
 
 def tool_name(node: yaml.Node) -> str:
     """Return a tool's name of 1 to 19 bytes of UTF-8."""
+    return _limited(_name(node), MAX_TOOL_NAME_BYTES)
+
+
+def command_name(node: yaml.Node) -> str:
+    """Return a command's name of 1 to 127 bytes of UTF-8."""
+    return _limited(_name(node), MAX_COMMAND_NAME_BYTES)
+
+
+def _name(node: yaml.Node) -> str:
     value = text(node)
     if not value:
         raise Refused('is empty; allowed: a name')
-    return _limited(value, MAX_TOOL_NAME_BYTES)
+    return value
 
 
 def coordinate_name(node: yaml.Node) -> str:

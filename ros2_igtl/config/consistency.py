@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any
 
-from ros2_igtl.config.schema import MappingConfig
+from ros2_igtl.config.schema import CommandConfig, MappingConfig
 from ros2_igtl.config.section import Section
 
 # What the rows of one device and type cannot say one this and one that: it is about the device.
@@ -72,6 +72,13 @@ class Consistency:
         # tf can be turned off for all of a connection, and no row turns it on again.
         said = {'tf': (options.get('publish_tf', True), section)}
         self._add_to_device(section, self._devices.setdefault(device, said))
+
+    def add_command(self, section: Section, row: CommandConfig, connection: int) -> None:
+        """Refuse a command that another row gives to a service already."""
+        regex = row.igtl_command_regex
+        key = 'igtl_command_name' if regex is None else 'igtl_command_regex'
+        name = row.igtl_command_name if regex is None else regex.pattern
+        self._claim(section, key, f'runs command {name!r}', 'command', connection, key, name)
 
     def check_tree(self) -> None:
         """Keep tf a tree: one device for each child frame, and no circle."""

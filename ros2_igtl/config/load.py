@@ -16,10 +16,17 @@ import yaml
 
 from ros2_igtl.config import checks
 from ros2_igtl.config.consistency import Consistency
-from ros2_igtl.config.device_regex import compile_device_regex
+from ros2_igtl.config.device_regex import compile_command_regex, compile_device_regex
 from ros2_igtl.config.document import compose, read_file
 from ros2_igtl.config.errors import Problems, Refused
-from ros2_igtl.config.schema import Config, ConnectionConfig, MappingConfig, TfLookup, TfTool
+from ros2_igtl.config.schema import (
+    CommandConfig,
+    Config,
+    ConnectionConfig,
+    MappingConfig,
+    TfLookup,
+    TfTool,
+)
 from ros2_igtl.config.section import Section
 
 # (OpenIGTLink type name, ROS type name) -> the directions it can be converted in.
@@ -50,6 +57,10 @@ def _device_regex(node: yaml.Node) -> re.Pattern[str]:
 
 def _device_regex_text(node: yaml.Node) -> str:
     return _device_regex(node).pattern
+
+
+def _command_regex(node: yaml.Node) -> re.Pattern[str]:
+    return compile_command_regex(checks.text(node))
 
 
 # More than a day is a mistake of units.
@@ -103,6 +114,8 @@ CONNECTION_KEYS: dict[str, checks.Check] = {
     'auto_inbound': checks.truth,
     'bind_tolerance': _seconds,
     'mappings': _nested,
+    'command_dialect': checks.word('command', 'string'),
+    'commands': _nested,
     **OPTION_KEYS,
     **dict.fromkeys(OPTION_LISTS, _nested),
 }
@@ -145,6 +158,13 @@ TOPIC_KEYS = ('ros_topic_name', 'ros_type_name', 'qos', 'rate_limit')
 NO_TOOLS = f'is for {INBOUND}, and for tf with tools'
 # What a row with `skip: true` may say.
 SKIP_KEYS = ('igtl_device_name', 'igtl_device_regex', 'igtl_type_name', 'direction', 'skip')
+
+COMMAND_KEYS: dict[str, checks.Check] = {
+    'igtl_command_name': checks.command_name,
+    'igtl_command_regex': _command_regex,
+    'ros_service_name': checks.topic_name,
+    'timeout': _timeout,
+}
 
 QOS_KEYS: dict[str, checks.Check] = {
     'reliability': checks.word('reliable', 'best_effort'),
@@ -231,7 +251,28 @@ class _Reader:
             for at, row in enumerate(nodes)
         )
         values['mappings'] = tuple(row for row in rows if row is not None)
+        if 'commands' in values:
+            values['commands'] = self._read_commands(section, index)
         return ConnectionConfig(line=section.line, options=options, **values)
+
+    def _read_commands(self, section: Section, connection: int) -> tuple[CommandConfig, ...]:
+        """Return the commands that are right."""
+        rows = []
+        for at, node in enumerate(section.items('commands')):
+            problems_before = len(self._problems)
+            command = Section(node, section.key(f'commands[{at}]'), COMMAND_KEYS, self._problems)
+            command.require('ros_service_name')
+            if command.has('igtl_command_regex'):
+                text = 'stands beside igtl_command_regex; allowed: one of them'
+                command.forbid(['igtl_command_name'], text)
+            else:
+                hint = 'allowed: it or igtl_command_regex'
+                command.require('igtl_command_name', hint=hint)
+            if len(self._problems) == problems_before:
+                row = CommandConfig(line=command.line, **command.values)
+                self._consistency.add_command(command, row, connection)
+                rows.append(row)
+        return tuple(rows)
 
     def _read_row(
         self, node: yaml.Node, key: str, connection: int, options: dict[str, Any]

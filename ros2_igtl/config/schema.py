@@ -11,6 +11,7 @@ from typing import Any, Literal
 Direction = Literal['IGTL_TO_ROS', 'ROS_TO_IGTL']
 Mode = Literal['client', 'server']
 Request = Literal['once', 'stream']
+CommandDialect = Literal['command', 'string']
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,17 @@ class MappingConfig:
 
 
 @dataclass(frozen=True)
+class CommandConfig:
+    """Which ROS service runs a command of a peer."""
+
+    ros_service_name: str
+    line: int
+    igtl_command_name: str | None = None  # at most 127 bytes
+    igtl_command_regex: re.Pattern[str] | None = None  # to be used with fullmatch
+    timeout: float = 5.0  # seconds
+
+
+@dataclass(frozen=True)
 class ConnectionConfig:
     """One connection; what is None or not in `options` comes from the node's parameters."""
 
@@ -76,6 +88,8 @@ class ConnectionConfig:
     bind_tolerance: float = 0.02  # seconds between the stamps of what is sent in one BIND
     options: dict[str, Any] = field(default_factory=dict)  # node parameters, by their names
     mappings: tuple[MappingConfig, ...] = ()
+    command_dialect: CommandDialect = 'command'
+    commands: tuple[CommandConfig, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -159,6 +159,11 @@ connections:
     port: 0
     allowed_peers: [192.168.0.0/24, fe80::/10]
     max_clients: 2
+    command_dialect: string
+    commands:
+      - {igtl_command_name: Start, ros_service_name: ~/start, timeout: 30}
+      - igtl_command_regex: 'Needle.*'
+        ros_service_name: /needle
 """
 
 
@@ -188,6 +193,11 @@ def test_every_key_of_a_right_file_arrives() -> None:
         address='0.0.0.0',
         port=0,
         options={'allowed_peers': ('192.168.0.0/24', 'fe80::/10'), 'max_clients': 2},
+        command_dialect='string',
+        commands=(
+            config.CommandConfig('~/start', 54, igtl_command_name='Start', timeout=30.0),
+            config.CommandConfig('/needle', 55, igtl_command_regex=re.compile('Needle.*')),
+        ),
     )
     assert pose == config.MappingConfig(
         igtl_type_name='TRANSFORM',
@@ -321,6 +331,7 @@ def test_every_key_stands_in_the_reference() -> None:
         load.FILE_KEYS,
         load.CONNECTION_KEYS,
         load.MAPPING_KEYS,
+        load.COMMAND_KEYS,
         load.QOS_KEYS,
         load.TF_KEYS,
         load.TF_TOOL_KEYS,
