@@ -12,6 +12,7 @@ from tf2_ros import Buffer, TransformBroadcaster
 from ros2_igtl import codec
 from ros2_igtl.nodes.audience import Audience
 from ros2_igtl.nodes.binds import BindGroup
+from ros2_igtl.nodes.commands import Commands
 from ros2_igtl.nodes.counters import Outcomes
 from ros2_igtl.nodes.inbound import Inbound, Tree
 from ros2_igtl.nodes.outbound import Sender, TfSender, TopicSender
@@ -75,6 +76,9 @@ class BridgeConnection:
         self.queries = Queries(
             node, settings, io_thread, self._sessions, self._send, self.inbound.outcomes
         )
+        self.commands = Commands(
+            node, settings, io_thread, self._endpoint, self.inbound.outcomes, self.sent
+        )
 
     def start(self) -> None:
         """
@@ -82,6 +86,7 @@ class BridgeConnection:
 
         :raises OSError: the server cannot listen; the text names address and port.
         """
+        self.commands.start()
         for row in self._outbound_rows:
             # what leaves in a BIND leaves alone only for those who ask
             audience = self._audience(row.on_request or row.bind is not None)
@@ -127,6 +132,7 @@ class BridgeConnection:
             group.destroy()
         self._groups.clear()
         self._endpoint.stop()
+        self.commands.destroy()
         self._io_thread.call(self.inbound.release)
         self.inbound.destroy()
 
@@ -159,14 +165,15 @@ class BridgeConnection:
         """Forget it; the transport has counted and logged it."""
         self.inbound.remove_peer(session.peer_name)
         self.queries.session_closed(session)
+        self.commands.session_closed(session)
 
     def message_received(
         self, session: Session, message: codec.Message, receive_time_ns: int
     ) -> None:
-        """Publish it, or answer it if it is a query."""
+        """Publish it, or answer it if it is a query or a command."""
         if isinstance(message.content, COMPANIONS):
             self.queries.receive(session, message)
-        else:
+        elif not self.commands.receive(session, message):
             cause = self.inbound.publish(session.peer_name, message, receive_time_ns)
             self.queries.published(session, message, cause)
 

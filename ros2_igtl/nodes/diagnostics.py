@@ -12,6 +12,7 @@ from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
 from ros2_igtl.convert import naming
 from ros2_igtl.convert.time import StampEstimator
+from ros2_igtl.nodes.commands import Commands
 from ros2_igtl.nodes.connection import BridgeConnection
 from ros2_igtl.nodes.counters import Outcomes, Rate
 
@@ -57,7 +58,7 @@ def _connection_status(name: str, connection: BridgeConnection) -> DiagnosticSta
         'peers': ' '.join(session.peer_name for session in sessions),
         'received': statistics.received,
         'received_bytes': statistics.received_bytes,
-        'published': inbound.outcomes.done - connection.queries.handled,
+        'published': inbound.outcomes.done - _handled(connection),
         'published_replaced': inbound.outcomes.replaced,
         'rejected': _total(statistics.rejected) + _total(rejected),
         'skipped': _total(inbound.outcomes.skipped),
@@ -65,6 +66,7 @@ def _connection_status(name: str, connection: BridgeConnection) -> DiagnosticSta
         **_by_cause('skipped', inbound.outcomes.skipped),
         'tf_withheld': inbound.tf_withheld,
         **_by_cause('query', dict(connection.queries.counts)),
+        **_commands(connection.commands),
         **_outbound(connection.sent),
         'sent': statistics.sent,
         'sent_bytes': statistics.sent_bytes,
@@ -76,6 +78,11 @@ def _connection_status(name: str, connection: BridgeConnection) -> DiagnosticSta
     return DiagnosticStatus(
         level=_LEVELS[connection.state], name=name, message=message, values=_values(values)
     )
+
+
+def _handled(connection: BridgeConnection) -> int:
+    """Return how many messages are done that went nowhere on ROS by themselves."""
+    return connection.queries.handled + connection.commands.handled
 
 
 def _clock_status(name: str, peer: str, clock: StampEstimator, is_auto: bool) -> DiagnosticStatus:
@@ -95,6 +102,15 @@ def _clock_status(name: str, peer: str, clock: StampEstimator, is_auto: bool) ->
             }
         ),
     )
+
+
+def _commands(commands: Commands) -> dict[str, Any]:
+    return {
+        **_by_cause('command_received', dict(commands.received)),
+        **_by_cause('command_sent', dict(commands.sent)),
+        'command_late_responses': commands.late_responses,
+        'command_late_replies': commands.late_replies,
+    }
 
 
 def _outbound(outcomes: Outcomes) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from ros2_igtl.config import (
+    CommandConfig,
+    CommandDialect,
     ConfigError,
     ConnectionConfig,
     MappingConfig,
@@ -37,6 +39,8 @@ class Settings:
     options: Options
     rows: tuple[MappingConfig, ...]
     auto_inbound: bool
+    command_dialect: CommandDialect
+    commands: tuple[CommandConfig, ...]
     device_whitelist: tuple[re.Pattern[str], ...]
     device_blacklist: tuple[re.Pattern[str], ...]
     timestamp_mode: str
@@ -99,6 +103,8 @@ def load_settings(
         options=options,
         rows=connection.mappings,
         auto_inbound=connection.auto_inbound,
+        command_dialect=connection.command_dialect,
+        commands=connection.commands,
         device_whitelist=_patterns(where, 'device_whitelist', merged),
         device_blacklist=_patterns(where, 'device_blacklist', merged),
         timestamp_mode=merged['timestamp_mode'],

@@ -35,6 +35,9 @@ def make_connection(**fields: Any) -> Any:
         inbound=inbound,
         queries=SimpleNamespace(counts=Counter(), handled=0),
         sent=Outcomes(),
+        commands=SimpleNamespace(
+            received=Counter(), sent=Counter(), late_responses=0, late_replies=0, handled=0
+        ),
         senders=fields.pop('senders', []),
         transport=SimpleNamespace(statistics=Statistics(), sessions=()),
     )
@@ -72,12 +75,24 @@ def test_every_counter_is_told_and_each_cause() -> None:
     connection.queries = SimpleNamespace(counts=Counter(answered=2), handled=2)
     connection.inbound.outcomes = Outcomes(9, 5, 1, Counter(non_rigid=1), Counter(echo=2))
     connection.inbound.tf_withheld = 5
+    connection.commands = SimpleNamespace(
+        received=Counter(succeeded=2, unknown=1),
+        sent=Counter(timed_out=3),
+        late_responses=8,
+        late_replies=9,
+        handled=1,
+    )
     connection.sent = Outcomes(6, 4, 0, Counter(encode=1), Counter(no_peer=1))
     items = values(told(connection)['node: plus'])
     expected = {
         'received': 11,
-        'published': 3,
+        'published': 2,
         'published_replaced': 1,
+        'command_received succeeded': 2,
+        'command_received unknown': 1,
+        'command_sent timed_out': 3,
+        'command_late_responses': 8,
+        'command_late_replies': 9,
         'rejected': 3,
         'rejected crc': 2,
         'rejected non_rigid': 1,
