@@ -195,8 +195,8 @@ def test_every_key_of_a_right_file_arrives() -> None:
         options={'allowed_peers': ('192.168.0.0/24', 'fe80::/10'), 'max_clients': 2},
         command_dialect='string',
         commands=(
-            config.CommandConfig('~/start', 54, igtl_command_name='Start', timeout=30.0),
-            config.CommandConfig('/needle', 55, igtl_command_regex=re.compile('Needle.*')),
+            config.CommandConfig('~/start', 62, igtl_command_name='Start', timeout=30.0),
+            config.CommandConfig('/needle', 63, igtl_command_regex=re.compile('Needle.*')),
         ),
     )
     assert pose == config.MappingConfig(
