@@ -272,7 +272,7 @@ def test_the_children_of_a_bind_are_published_with_one_stamp(graph: Graph) -> No
         codec.Message(codec.Transform(*IDENTITY, 1.0, 2.0, 3.0), 'Probe'),
         codec.Message(codec.Image.from_pixels(np.zeros((1, 2, 2), np.uint8)), 'MRI'),
         codec.Message(codec.Bind((codec.Message(codec.String('odd'), 'Note'),)), 'Inner'),
-        codec.Message(codec.GetImage(), 'New'),
+        codec.Message(codec.Unknown('NEWTYPE', b'12345'), 'New'),
     )
     for second in (1000, 1001):
         peer.send(pack(codec.Bind(children), 'Frame', timestamp=second << 32))
