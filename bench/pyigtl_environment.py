@@ -9,26 +9,16 @@ an environment of its own and is never imported by the project.
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
-from reference_programs import locked
+from own_environment import EnvironmentUnavailableError, environment, find_python
+
+__all__ = ['FOLDER', 'VERSION', 'PyigtlUnavailableError', 'environment', 'find_pyigtl_python']
 
 VERSION = '0.3.4'
 FOLDER = Path(__file__).resolve().parents[1] / '.build' / 'pyigtl-venv'
 
-
-class PyigtlUnavailableError(RuntimeError):
-    """pyigtl cannot be installed on this machine; the text says why."""
-
-
-def environment() -> dict[str, str]:
-    """Return the variables for that interpreter, without what an underlay says of paths."""
-    of_the_underlay = ('PYTHONPATH', 'LD_LIBRARY_PATH')
-    return {name: text for name, text in os.environ.items() if name not in of_the_underlay}
+PyigtlUnavailableError = EnvironmentUnavailableError
 
 
 def find_pyigtl_python(folder: Path = FOLDER) -> Path:
@@ -37,23 +27,4 @@ def find_pyigtl_python(folder: Path = FOLDER) -> Path:
 
     :raises PyigtlUnavailableError: it cannot be installed.
     """
-    python = folder / 'bin' / 'python'
-    stamp = folder / f'pyigtl-{VERSION}'
-    install = ['pip', 'install', '-q', '--only-binary', 'pyigtl', f'pyigtl=={VERSION}']
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with locked(folder.with_suffix('.lock')):
-        if not stamp.exists():
-            shutil.rmtree(folder, ignore_errors=True)  # what an interrupted run left
-            for command in (
-                [sys.executable, '-m', 'venv', str(folder)],
-                [str(python), '-m', *install],
-            ):
-                run = subprocess.run(
-                    command, capture_output=True, text=True, env=environment(), timeout=300
-                )
-                if run.returncode != 0:
-                    raise PyigtlUnavailableError(
-                        f'{" ".join(command)}: {run.stderr.strip()[-500:]}'
-                    )
-            stamp.touch()
-    return python
+    return find_python(folder, '--only-binary', 'pyigtl', f'pyigtl=={VERSION}')

@@ -1,0 +1,53 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Python environments for packages that the project never imports itself, one for each purpose."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from reference_programs import locked
+
+
+class EnvironmentUnavailableError(RuntimeError):
+    """The packages cannot be installed on this machine; the text says why."""
+
+
+def environment() -> dict[str, str]:
+    """Return the variables for such an interpreter, without what an underlay says of paths."""
+    of_the_underlay = ('PYTHONPATH', 'LD_LIBRARY_PATH')
+    return {name: text for name, text in os.environ.items() if name not in of_the_underlay}
+
+
+def find_python(folder: Path, *wanted: str) -> Path:
+    """
+    Return the interpreter of an environment, made if need be.
+
+    :param folder: where it is.
+    :param wanted: what pip is told to install: requirements, and options for them.
+    :raises EnvironmentUnavailableError: it cannot be installed.
+    """
+    python = folder / 'bin' / 'python'
+    stamp = folder / 'installed.txt'
+    what = '\n'.join(wanted)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with locked(folder.with_suffix('.lock')):
+        if not stamp.exists() or stamp.read_text() != what:
+            shutil.rmtree(folder, ignore_errors=True)  # an older one, or an interrupted run's
+            for command in (
+                [sys.executable, '-m', 'venv', str(folder)],
+                [str(python), '-m', 'pip', 'install', '-q', *wanted],
+            ):
+                run = subprocess.run(
+                    command, capture_output=True, text=True, env=environment(), timeout=300
+                )
+                if run.returncode != 0:
+                    raise EnvironmentUnavailableError(
+                        f'{" ".join(command)}: {run.stderr.strip()[-500:]}'
+                    )
+            stamp.write_text(what)
+    return python
