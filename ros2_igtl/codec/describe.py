@@ -164,7 +164,8 @@ class _Speaker:
         """Return an array whose type is not known from where it stands, or a long one."""
         said: dict[str, Any] = {'shape': list(array.shape), 'dtype': array.dtype.str}
         if array.size <= LONGEST_ARRAY:
-            return {**said, 'values': self.value(array.tolist())}
+            # of no numbers there are still as many lists as the sizes before the 0 announce
+            return {**said, 'values': self.value(array.tolist()) if array.size else []}
         return {**said, **self.bulk(np.ascontiguousarray(array).reshape(-1).view(np.uint8))}
 
     def bulk(self, data: Any) -> dict[str, Any]:

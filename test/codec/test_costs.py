@@ -136,6 +136,10 @@ CASES: dict[str, tuple[Callable[[], bytes], int]] = {
         ),
         0,
     ),
+    'an array that a size of 0 makes empty': (
+        lambda: message(b'NDARRAY', b'\3\4' + b'\xff\xff' * 3 + bytes(2)),
+        0,
+    ),
     'a body of unknown type': (lambda: message(b'NEW', bytes(SIZE)), 0),
 }
 

@@ -80,6 +80,10 @@ SMALL = [
     ),
     (codec.NDArray(np.array(7, 'u1')), {'array': {'shape': [], 'dtype': '|u1', 'values': 7}}),
     (
+        codec.NDArray(np.zeros((65535, 65535, 0), 'u1')),
+        {'array': {'shape': [65535, 65535, 0], 'dtype': '|u1', 'values': []}},
+    ),
+    (
         codec.ColorTable(np.zeros(256, 'u1')),
         {'table': {'shape': [256], 'dtype': '|u1', 'values': [0] * 256}},
     ),
