@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from helpers.annotated_bytes import parse_bytes, parse_head
+from helpers.vectors import FOLDER
 from ros2_igtl import codec
 
-FOLDER = Path(__file__).parents[1] / 'vectors'
 _ROW = re.compile(r'([BF]\d+): .+')
 _ERROR = re.compile(r'(unpack: )?(\w+Error): (.+)')
 _STREAM = re.compile('the stream (goes on|is lost|waits)')

@@ -1,16 +1,14 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Messages with faults made at random, from the messages of ``vectors`` and one of each type."""
+"""Messages with faults made at random, from those of ``vectors``."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
 
-import numpy as np
-
-from helpers.annotated_bytes import parse_bytes
-from helpers.corpus import FOLDER
+from helpers.corpus import ODD, REFUSED
+from helpers.vectors import GOLDEN, HAND, REFERENCE
 from helpers.wire_bytes import extended_body
 from ros2_igtl import codec
 from ros2_igtl.codec.crc import crc64
@@ -29,67 +27,15 @@ NUMBERS = tuple(
 
 
 def seeds() -> list[bytes]:
-    """Return the messages to begin with."""
-    found = [path.read_bytes() for path in sorted(FOLDER.glob('*/*.bin'))]
-    for path in sorted(FOLDER.glob('*/*.txt')):
-        # what a message means may stand behind its bytes, as JSON
-        found.append(parse_bytes(path.read_text(encoding='utf-8').partition('\n{')[0]))
-    return [data for data in found if len(data) >= HEADER_SIZE] + [*_one_of_each_type()]
-
-
-def _one_of_each_type() -> list[bytes]:
-    contents: list[codec.Content] = [
-        codec.Transform.from_matrix(np.eye(4)),
-        codec.Position(1.0, 2.0, 3.0),
-        codec.Image(bytes(12), (2, 2, 1), components=3),
-        codec.Status(message='ready'),
-        codec.Capability(('IMAGE', 'GET_POLYDATA')),
-        codec.ColorTable(np.zeros(256, 'u1')),
-        codec.ImageMeta.from_images([{'name': 'Liver', 'size': (2, 2, 1)}]),
-        codec.LabelMeta.from_labels([{'name': 'Tumour', 'label': 1}]),
-        codec.NDArray(np.zeros((2, 2), '>f4')),
-        codec.Point.from_points([{'name': 'Target'}]),
-        codec.PolyData(
-            np.zeros((3, 3)),
-            vertices=[[0], [1, 2]],
-            polygons=[[0, 1, 2]],
-            attributes=[codec.Attribute(codec.AttributeType.POINT_SCALARS, 'a', [1, 2, 3])],
-        ),
-        codec.TrackingData.from_tools([('Probe', 2, np.eye(4))]),
-        codec.QuaternionTrackingData.from_tools([('Probe', 2, (1, 2, 3), (0, 0, 0, 1))]),
-        codec.Sensor([1.0], 'N*m'),
-        codec.String('hello'),
-        codec.Trajectory.from_trajectories([{'name': 'Path', 'trajectory_type': 3}]),
-        codec.Command(1, 'Get', '<a/>'),
-        codec.CommandReply(1, '', '<a/>'),
-        codec.Video(bytes(6), (2, 2, 1), 'I420', codec.FrameType.KEY),
-        codec.VideoMeta.from_videos([{'name': 'Endoscope'}]),
-        codec.Query(1, 'IMAGE', 'Scanner'),
-        codec.GetBind((('IMAGE', 'Scanner'), ('STRING', ''))),
-        codec.StartBind(1000, (('IMAGE', 'Scanner'),)),
-        codec.Bind((codec.Message(codec.String('a'), 'A'), codec.Message(codec.Bind(), 'B'))),
-    ]
-    known = {content.type_name for content in contents}
-    # a companion needs no fields; there are two contents to an alias, or more
-    for kind in codec.MESSAGE_TYPES.values():
-        if kind.type_name not in known:
-            contents.append(kind())
-    by_type = {content.type_name: content for content in contents}
-    packed = []
-    for name, kind in codec.MESSAGE_TYPES.items():
-        message = codec.Message(by_type[kind.type_name], 'Seed', type_name=name)
-        packed.append(codec.pack(message))
-        message.header_version = 2
-        message.metadata = {'Patient age': '22', 'Text': codec.EncodedText(b'\xff\0', 1015)}
-        packed.append(codec.pack(message))
-    # too large to be gathered where small ones are
-    large = codec.Message(codec.Image(bytes(40_000), (200, 200, 1)), 'Seed')
-    packed.append(codec.pack(large))
-    large.header_version = 2
-    large.metadata = {'a': 'b' * 100}
-    packed.append(codec.pack(large))
-    packed.append(codec.pack(codec.Message(codec.Unknown('NEW_TYPE', bytes(40_000)))))
-    return packed
+    """Return the messages to begin with: those of ``vectors``, and two larger ones."""
+    found = [vector.data for vector in (*GOLDEN, *REFERENCE, *HAND)]
+    found += [case.data for case in REFUSED if len(case.data) >= HEADER_SIZE]
+    found += [case.data for case in ODD]
+    # a connection gives an image of this size buffers of its own
+    large = codec.Message(codec.Image(bytes(40_000), (200, 200, 1)), 'Large')
+    found.append(codec.pack(large))
+    large.header_version, large.metadata = 2, {'key': 'value'}
+    return [*found, codec.pack(large)]
 
 
 def repaired(data: bytes | bytearray) -> bytes:

@@ -8,6 +8,8 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from helpers.annotated_bytes import parse_bytes
+
 FOLDER = Path(__file__).parents[1] / 'vectors'
 
 
@@ -48,7 +50,7 @@ def split_hand(text: str) -> tuple[list[str], str]:
 def read_hand(path: Path) -> Vector:
     """Return a vector made by hand: hex bytes, # and their field in each line, then JSON."""
     lines, text = split_hand(path.read_text(encoding='utf-8'))
-    data = bytes.fromhex(''.join(line.partition('#')[0] for line in lines))
+    data = parse_bytes('\n'.join(lines))
     facts = json.loads(text)
     return Vector(path.stem, data, facts, facts.pop('packs_to', path.stem))
 
