@@ -28,6 +28,11 @@ test: setup ## run all tests; TESTS=test/codec runs some
 coverage: setup ## hold every module of the codec to its own tests, all lines and branches
 	@$(python) test/coverage_by_file.py
 
+.PHONY: fuzz
+fuzz: SECONDS ?= 300
+fuzz: setup ## look for bytes that the codec does not stand, with atheris; SECONDS=60 for a minute
+	@$(python) test/fuzz/start.py $(SECONDS)
+
 .PHONY: bench
 bench: setup ## compare the speed with the reference library of C++ and with pyigtl
 	@$(python) bench/bench.py
