@@ -134,6 +134,7 @@ MAPPING_KEYS: dict[str, checks.Check] = {
     'rate_limit': _rate,
     'qos': _nested,
     'tf': _nested,
+    'metadata': _nested,
     'bind': checks.device_name,
     'skip': checks.truth,
     'request': checks.word('once', 'stream'),
@@ -152,7 +153,7 @@ INBOUND_KEYS = (
     'request',
     *STREAM_KEYS,
 )
-OUTBOUND_KEYS = ('tf', 'bind', 'on_request')
+OUTBOUND_KEYS = ('tf', 'metadata', 'bind', 'on_request')
 # What a row with tf may not say: it has no topic, and tf.rate is its rate.
 TOPIC_KEYS = ('ros_topic_name', 'ros_type_name', 'qos', 'rate_limit')
 NO_TOOLS = f'is for {INBOUND}, and for tf with tools'
@@ -287,6 +288,8 @@ class _Reader:
             _check_outbound(section)
         if 'qos' in section.values:
             section.values['qos'] = _read_qos(section)
+        if 'metadata' in section.values:
+            section.values['metadata'] = _read_metadata(section)
         if 'tf' in section.values:
             section.values['tf'] = _read_tf(section)
         if self._pairs is not None:
@@ -364,6 +367,17 @@ def _read_qos(section: Section) -> dict[str, Any]:
     if qos.values.get('history') == 'keep_all':
         qos.forbid(['depth'], 'means nothing with keep_all; allowed with keep_last')
     return qos.values
+
+
+def _read_metadata(section: Section) -> dict[str, str]:
+    """Return texts by the keys that the file gives them."""
+    node = section.values['metadata']
+    if not isinstance(node, yaml.MappingNode):
+        section.refuse('metadata', f'is {checks.show(node)}; allowed: a text by each key')
+        return {}
+    scalars = (key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
+    keys = dict.fromkeys(scalars, checks.text)
+    return Section(node, section.key('metadata'), keys, section.problems).values
 
 
 def _read_tf(section: Section) -> TfLookup | None:

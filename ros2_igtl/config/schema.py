@@ -56,6 +56,7 @@ class MappingConfig:
     rate_limit: float | None = None  # Hz
     qos: dict[str, Any] = field(default_factory=dict)  # reliability durability history depth
     tf: TfLookup | None = None
+    metadata: dict[str, str] = field(default_factory=dict)  # of each message that is sent
     bind: str | None = None  # device name of the BIND that it is sent in
     skip: bool = False
     request: Request | None = None  # what the peer is asked for when a session opens

@@ -32,6 +32,7 @@ __all__ = [
     'ANY_OTHER_TYPE',
     'CONTAINERS',
     'MAPPINGS',
+    'METADATA',
     'TF_SOURCES',
     'TF_TOOLS',
     'Mapping',
@@ -362,6 +363,9 @@ MAPPINGS: tuple[Mapping, ...] = (
     ),
 )
 """Every pair of types; of one type the first row is the one a user would expect."""
+
+METADATA = Mapping(ANY_OTHER_TYPE, 'ros2_igtl/msg/Metadata', None, None, topic_suffix='metadata')
+"""What is published beside a message of any type that has metadata, on ``<topic>/metadata``."""
 
 TF_SOURCES: dict[str, ToRos] = {
     'TRANSFORM': _TRANSFORM_TO_TF,

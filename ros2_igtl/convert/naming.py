@@ -10,6 +10,8 @@ from zlib import crc32
 from ros2_igtl.convert.errors import ConvertError
 
 DEVICE_NAME_SIZE = 20  # bytes, header.md
+MAX_FULL_NAME_LENGTH = 255
+"""Of a device name in metadata: a longer one would not fit a topic either."""
 
 # "To" before a lower-case letter is part of a word: the first "To" of TestToolToTracker.
 _TO = re.compile(r'To(?=[^a-z])')
@@ -57,6 +59,22 @@ def fit_device_name(name: str) -> str:
     tail = f'~{crc32(raw) & 0xFFFF:04x}'
     # A character that the cut would halve is left out.
     return raw[: DEVICE_NAME_SIZE - len(tail)].decode('utf-8', 'ignore') + tail
+
+
+def full_device_name(name: str, full_name: str | None) -> str:
+    """
+    Return the whole of a device name that did not fit its field.
+
+    :param name: as the header has it.
+    :param full_name: what the metadata ``IGTL_DEVICE_NAME`` says; None if they do not.
+    :returns: the full name if the other is what is left of it, cut as :func:`fit_device_name` or
+        as the reference library cuts it, else the other.
+    """
+    if full_name is None or len(full_name) > MAX_FULL_NAME_LENGTH:
+        return name
+    raw = full_name.encode('utf-8', 'surrogateescape')[:DEVICE_NAME_SIZE]
+    is_cut = raw.decode('utf-8', 'surrogateescape') == name or fit_device_name(full_name) == name
+    return full_name if is_cut else name
 
 
 def frames_of(name: str, default_parent: str) -> tuple[str, str]:

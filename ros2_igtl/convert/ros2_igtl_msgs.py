@@ -38,6 +38,7 @@ from ros2_igtl.msg import (
     Capability,
     ImageGeometry,
     LabeledPoint,
+    Metadata,
     PointArray,
     RawMessage,
     Sensor,
@@ -339,6 +340,24 @@ def capability_from_ros(message: Capability) -> Outbound:
     for name in message.type_names:
         naming.content_name(name, codec.TYPE_NAME_SIZE + 1, 'type name')
     return outbound(codec.Capability(tuple(message.type_names)), message.header)
+
+
+def metadata_to_ros(type_name: str, context: Context) -> Metadata:
+    """
+    Return the metadata of a message, for beside what the message becomes.
+
+    Lost: what is no UTF-8 in the name of the device and in keys.
+
+    :param type_name: of the message.
+    """
+    return Metadata(
+        header=Header(stamp=context.stamp, frame_id=context.frame_id),
+        type_name=type_name,
+        device_name=naming.ros_text(context.device_name),
+        header_version=context.header_version,
+        message_id=context.message_id,
+        entries=metadata.metadata_to_ros(context.metadata),
+    )
 
 
 def unknown_to_raw_message(content: codec.Unknown, context: Context) -> RawMessage:

@@ -24,6 +24,7 @@ from ros2_igtl.config import MappingConfig
 from ros2_igtl.convert import mappings, naming
 from ros2_igtl.convert.context import Context
 from ros2_igtl.convert.errors import ConvertError
+from ros2_igtl.convert.ros2_igtl_msgs import metadata_to_ros
 from ros2_igtl.convert.time import StampEstimator, split_stamp
 from ros2_igtl.nodes.counters import Outcomes, Rate
 from ros2_igtl.nodes.qos import held_limit, publisher_overriding, publisher_qos
@@ -96,6 +97,9 @@ class Route:
     frames: tuple[str, str] = ('', '')  # child, parent
     rate: Rate = field(default_factory=Rate)
     topics: tuple[str, ...] = ()
+    topic: str = ''  # that the others are beside of
+    metadata: Publisher | None = None  # made when the first metadata come
+    is_without_metadata: bool = False  # their topic is refused
     max_held: int = 0
     held: deque[Batch] | None = None  # None: publish at once
     last_stamp_ns: int = -1
@@ -186,6 +190,10 @@ class Inbound:
         :param stamp_ns: of the message that it came in.
         """
         outcomes = self.outcomes
+        if message.metadata:
+            message.device_name = naming.full_device_name(
+                message.device_name, message.metadata.get('IGTL_DEVICE_NAME')
+            )
         try:
             take_apart = mappings.CONTAINERS.get(message.type_name)
             if take_apart is None:
@@ -251,18 +259,9 @@ class Inbound:
     ) -> str:
         """Publish a message; return the cause if it is skipped."""
         route = self._route(message)
-        if route.skip:
-            return route.skip
-        if route.source is None:
-            route.source = Source(peer, message.type_name, message.device_name)
-        elif route.is_exclusive and route.source.peer != peer:
-            self._tell(message, 'second_source', f'{peer} sends it, and {route.source} does')
-            return 'second_source'
-        if route.interval_s:
-            now = time.monotonic()
-            if now < route.next_s:
-                return 'rate_limit'
-            route.next_s = now + route.interval_s
+        cause = route.skip or self._hindrance(peer, message, route)
+        if cause:
+            return cause
         if message.metadata:
             _check_transform_status(message)
         if stamp_ns is None:
@@ -294,12 +293,48 @@ class Inbound:
             for publisher, ros_messages in ready
             for ros_message in ros_messages
         ]
+        if message.metadata:
+            batch += self._metadata(route, message, context)
         if route.held is None:
             _publish_all(batch)
         else:
             self._hold(route, batch)
         route.rate.tick()
         return ''
+
+    def _hindrance(self, peer: str, message: codec.Message, route: Route) -> str:
+        """Return why a message that has a route is skipped all the same."""
+        if route.source is None:
+            route.source = Source(peer, message.type_name, message.device_name)
+        elif route.is_exclusive and route.source.peer != peer:
+            self._tell(message, 'second_source', f'{peer} sends it, and {route.source} does')
+            return 'second_source'
+        if route.interval_s:
+            now = time.monotonic()
+            if now < route.next_s:
+                return 'rate_limit'
+            route.next_s = now + route.interval_s
+        return ''
+
+    def _metadata(self, route: Route, message: codec.Message, context: Context) -> Batch:
+        """Return what is published of a message's metadata."""
+        if route.metadata is None and not route.is_without_metadata:
+            row = mappings.METADATA
+            topic = f'{route.topic}/{row.topic_suffix}'
+            try:
+                if not self._claim(message, [(row, None)], [topic]):
+                    # as late joiners get the message, so do they its metadata
+                    qos = publisher_qos(route.outputs[0][0], {})
+                    route.metadata = self._node.create_publisher(
+                        mappings.ros_type(row.ros_type_name), topic, qos
+                    )
+                    self._publishers.append(route.metadata)
+            except Exception as error:  # a name too long
+                self._tell(message, 'topic_refused', f'ROS refuses {topic}: {error}')
+            route.is_without_metadata = route.metadata is None
+        if route.metadata is None:
+            return []
+        return [(route.metadata, metadata_to_ros(message.type_name, context))]
 
     def _stamp_ns(
         self,
@@ -383,6 +418,7 @@ class Inbound:
         except Exception as error:  # a name too long, a qos_overrides parameter that is wrong ...
             self._tell(message, 'topic_refused', f'ROS refuses {", ".join(topics)}: {error}')
             return Route(skip='topic_refused')
+        route.topic = topics[0].removesuffix(f'/{outputs[0][0].topic_suffix}')
         route.topics = tuple(publisher.topic_name for _, publisher in route.outputs)
         self._begin_holding(route)
         return route

@@ -161,13 +161,14 @@ class Sender(ABC):
 
     def _message(self, converted: Converted) -> codec.Message:
         mappings.check_type(self.type_name, converted.content)
+        metadata = {**self.row.metadata, **converted.metadata}
         return codec.Message(
             converted.content,
             self.device_name,
             codec.timestamp.from_nanoseconds(converted.stamp_ns),
-            2 if converted.message_id or converted.metadata else 1,  # a peer gets what it can read
+            2 if converted.message_id or metadata else 1,  # a peer gets what it can read
             converted.message_id,
-            converted.metadata,
+            metadata,
             type_name=self.type_name,
         )
 

@@ -231,6 +231,24 @@ def test_a_name_leaves_one_byte_of_its_field() -> None:
     assert refusal.value.cause == 'name_too_long'
 
 
+@pytest.mark.parametrize(
+    ('name', 'full_name', 'expected'),
+    [
+        ('Probe', None, 'Probe'),
+        ('Probe', 'Probe', 'Probe'),
+        ('ABCDEFGHIJKLMNOPQRST', 'ABCDEFGHIJKLMNOPQRSTUVW', 'ABCDEFGHIJKLMNOPQRSTUVW'),
+        (naming.fit_device_name('x' * 30), 'x' * 30, 'x' * 30),
+        ('Probe', 'ProbeToTracker', 'Probe'),
+        ('x' * 20, 'x' * 300, 'x' * 20),
+        ('é' * 10, 'é' * 11, 'é' * 11),
+    ],
+)
+def test_a_full_name_counts_where_the_other_is_what_is_left_of_it(
+    name: str, full_name: str | None, expected: str
+) -> None:
+    assert naming.full_device_name(name, full_name) == expected
+
+
 def test_a_topic_is_named_after_connection_type_and_device() -> None:
     assert naming.default_topic('plus', 'TRANSFORM', 'Probe Tip') == 'plus/transform/Probe_Tip'
     assert naming.default_topic('plus', 'NEW-TYPE', '1', 'geometry') == (

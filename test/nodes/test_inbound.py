@@ -363,6 +363,69 @@ def test_tools_with_quaternions_go_to_tf_too(graph: Graph) -> None:
     assert transform.transform.rotation.z == 1.0
 
 
+def test_metadata_are_published_beside_what_a_message_becomes(graph: Graph) -> None:
+    _, peer = serve(graph, timestamp_mode='device')
+    geometries = graph.subscribe('ros2_igtl/msg/ImageGeometry', '/bridge/image/MRI/geometry')
+    found = graph.subscribe('ros2_igtl/msg/Metadata', '/bridge/image/MRI/metadata')
+    content = codec.Image.from_pixels(np.zeros((1, 2, 2), np.uint8))
+    metadata = {'age': '22', 'who': codec.EncodedText(b'\xe9', 4)}
+    peer.send(pack(content, 'MRI', timestamp=1000 << 32))
+    for number in (7, 8):
+        fields = {'header_version': 2, 'message_id': number, 'metadata': metadata}
+        peer.send(pack(content, 'MRI', timestamp=(1000 + number) << 32, **fields))
+    wait_until(lambda: len(geometries) == 3 and len(found) == 2, what='images and metadata')
+    assert [message.header.stamp for message in found] == [
+        geometry.header.stamp for geometry in geometries[1:]
+    ]
+    (first, _) = found
+    assert (first.type_name, first.device_name, first.message_id) == ('IMAGE', 'MRI', 7)
+    assert {entry.key: entry.value for entry in first.entries} == {'age': '22', 'who': 'é'}
+
+
+def test_the_topic_of_metadata_is_beside_that_of_the_mapping_file(
+    graph: Graph, tmp_path: Path
+) -> None:
+    path = tmp_path / 'mapping.yaml'
+    path.write_text(
+        'version: 1\nconnections:\n  - mappings:\n'
+        '      - {igtl_device_name: Note, igtl_type_name: STRING, direction: IGTL_TO_ROS,\n'
+        '         ros_topic_name: /note}\n'
+    )
+    _, peer = serve(graph, config_file=str(path))
+    found = graph.subscribe('ros2_igtl/msg/Metadata', '/note/metadata')
+    peer.send(pack(codec.String('x'), 'Note', header_version=2, metadata={'a': 'b'}))
+    wait_until(lambda: found, what='the metadata')
+
+
+def test_a_topic_that_is_taken_costs_the_metadata_and_not_the_message(graph: Graph) -> None:
+    bridge, peer = serve(graph)
+    texts = graph.subscribe('std_msgs/msg/String', '/bridge/string/A')
+    path = '/bridge/string/A/metadata'
+    inbound = bridge.connections[0].inbound
+    inbound._owners[path] = ('STRING', 'another', 'std_msgs/msg/String')
+    peer.send(2 * pack(codec.String('x'), 'A', header_version=2, metadata={'a': 'b'}))
+    wait_until(lambda: len(texts) == 2, what='both texts')
+    await_accounted(bridge, 2)
+    assert inbound.outcomes.done == 2
+
+
+@pytest.mark.parametrize(
+    ('name', 'full_name', 'topic'),
+    [
+        ('NeedleGuideOfTheBiop', 'NeedleGuideOfTheBiopsyRobot', 'NeedleGuideOfTheBiopsyRobot'),
+        ('Probe', 'Tracker', 'Probe'),  # it is not what is left of it
+    ],
+)
+def test_a_device_name_that_was_cut_is_whole_again(
+    graph: Graph, name: str, full_name: str, topic: str
+) -> None:
+    _, peer = serve(graph)
+    texts = graph.subscribe('std_msgs/msg/String', f'/bridge/string/{topic}')
+    metadata = {'IGTL_DEVICE_NAME': full_name}
+    peer.send(pack(codec.String('x'), name, header_version=2, metadata=metadata))
+    wait_until(lambda: texts, what='the text')
+
+
 def test_publish_tf_false_keeps_everything_from_tf(graph: Graph) -> None:
     _, peer = serve(graph, publish_tf=False)
     poses = graph.subscribe('geometry_msgs/msg/TransformStamped', '/bridge/transform/Probe')

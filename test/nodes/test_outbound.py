@@ -82,6 +82,17 @@ def test_a_transform_in_metres_is_sent_in_millimetres(graph: Graph, tmp_path: Pa
     assert message.content[9:] == (100.0, 0.0, 0.0)
 
 
+def test_metadata_of_the_mapping_file_go_with_every_message(graph: Graph, tmp_path: Path) -> None:
+    more = '        metadata: {Modality: US, Depth: "50"}\n'
+    rows = row('Tip', 'TRANSFORM', '/tip', TRANSFORM_STAMPED, more)
+    bridge, peer = sending(graph, tmp_path, rows, header_version=2)
+    graph.publisher(TRANSFORM_STAMPED, '/tip').publish(transform('base', 'tip', 0.1))
+    message = codec.unpack(peer.receive_message())
+    assert message.header_version == 2
+    assert message.metadata == {'Modality': 'US', 'Depth': '50'}
+    assert bridge.connections[0].sent.done == 1
+
+
 def test_every_other_pair_of_this_table_is_sent(graph: Graph, tmp_path: Path) -> None:
     rows = (
         row('Pose', 'TRANSFORM', '/pose', 'geometry_msgs/msg/PoseStamped')
