@@ -255,8 +255,8 @@ def test_devices_can_be_chosen(graph: Graph) -> None:
 
 def test_a_type_without_a_row_is_skipped_and_counted(graph: Graph) -> None:
     bridge, peer = serve(graph)
-    peer.send(pack(codec.GetImage()))
-    peer.send(pack(codec.ImageReply()))
+    peer.send(pack(codec.Query(1, 'IMAGE')))
+    peer.send(pack(codec.Query(2, 'IMAGE')))
     await_accounted(bridge, 2)
     assert bridge.connections[0].inbound.outcomes.skipped == {'no_mapping': 2}
 
