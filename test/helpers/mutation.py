@@ -181,8 +181,9 @@ class Mutator:
     def _mutated(self, seed: bytes) -> bytes:
         rng = self.rng
         header, body = bytearray(seed[:HEADER_SIZE]), bytearray(seed[HEADER_SIZE:])
+        other = self._seed()[HEADER_SIZE:]
         for _ in range(rng.choice((1, 1, 1, 2, 3))):
-            rng.choice(_MUTATIONS)(rng, body, self._seed()[HEADER_SIZE:])
+            rng.choice(_MUTATIONS)(rng, body, other)
         if rng.random() < 0.1:
             if header[1] == 1:
                 _wrap(rng, body, seed)
