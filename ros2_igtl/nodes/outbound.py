@@ -388,11 +388,7 @@ class TfSender(Sender):
         return from_ros(transform)
 
     def _tools(self, *, repeats: bool = False) -> Sequence[Converted]:
-        """
-        Return one message of the tools that are not stale, nothing if it says nothing new.
-
-        :param repeats: to a peer that asks: what was sent before too, but no empty one.
-        """
+        """Return one message of the tools that are not stale, nothing new only if it repeats."""
         now_ns = self._node.get_clock().now().nanoseconds
         seen: dict[str, int] = {}
         transforms = []
@@ -408,8 +404,6 @@ class TfSender(Sender):
             seen[tool.name] = stamp_ns
             transforms.append((tool.name, transform))
         is_static = bool(seen) and not any(seen.values())
-        if repeats and not seen:
-            return ()
         if not repeats:
             if seen == self._sent and not is_static:
                 return ()

@@ -409,6 +409,29 @@ def test_a_row_on_request_is_sent_between_start_and_stop_only(
     assert (outcomes.received, outcomes.done) == (4, 2)
 
 
+def test_a_start_without_a_name_starts_every_device_of_its_type(
+    graph: Graph, tmp_path: Path
+) -> None:
+    names = ('a', 'b')
+    rows = [
+        sent(name, 'TRANSFORM', f'/{name}', TRANSFORM_STAMPED, ', on_request: true')
+        for name in names
+    ]
+    bridge = serving(graph, tmp_path, *rows)
+    peer = dial(graph, bridge)
+    publishers = [graph.publisher(TRANSFORM_STAMPED, f'/{name}') for name in names]
+    reply = ask(peer, codec.StartTransform(), '')
+    assert (reply.device_name, reply.content) == ('', codec.TransformReply(0))
+    for name, publisher in zip(names, publishers, strict=True):
+        publisher.publish(transform(0.1))
+        assert codec.unpack(peer.receive_message()).device_name == name
+    ask(peer, codec.StopTransform(), '')
+    for publisher in publishers:
+        publisher.publish(transform(0.1))
+    has_sent(bridge, 4)
+    assert bridge.connections[0].sent.skipped == {'not_asked_for': 2}
+
+
 def test_a_row_on_request_that_nobody_wants_is_not_even_converted(
     graph: Graph, tmp_path: Path
 ) -> None:

@@ -116,9 +116,14 @@ def test_a_stream_is_started_and_stopped(graph: Graph) -> None:
 
 def test_a_stream_that_a_user_has_started_is_stopped_at_deactivation(graph: Graph) -> None:
     bridge, peer = serve(graph)
-    call = Asker(graph).ask(START, 'TRANSFORM', '')
+    asker = Asker(graph)
+    call = asker.ask(START, 'TRANSFORM', '')
     assert query_at(peer).type_name == 'STT_TRANS'
     peer.send(pose())  # a server may do without RTS_
+    assert result(call) == (Response.SUCCEEDED, '')
+    call = asker.ask(GET, 'TRANSFORM', '')  # the stream goes on
+    assert query_at(peer).type_name == 'GET_TRANS'
+    peer.send(pose())
     assert result(call) == (Response.SUCCEEDED, '')
     graph.call(bridge.trigger_deactivate)
     assert query_at(peer).type_name == 'STP_TRANS'
