@@ -222,6 +222,8 @@ class Queries:
                 if row.direction == 'IGTL_TO_ROS' and not row.skip
             }
         taken |= mappings.CONTAINERS.keys()
+        if settings.commands:
+            taken.add(codec.Command.type_name)
         names = {name for name, c in codec.MESSAGE_TYPES.items() if c.type_name in taken}
         sent = {canonical(giver.type_name) for giver in self.givers}
         names |= companions.names_of((codec.Get, codec.Start, codec.Stop), sent)

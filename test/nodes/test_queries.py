@@ -327,11 +327,12 @@ def test_the_capability_of_a_connection_that_takes_what_is_named_only(
         asked('Arm', 'QTRANS', ''),
         asked('Noise', 'POINT', ', skip: true'),
     )
-    config_file = mapping(tmp_path, *rows, more='    auto_inbound: false\n')
+    commands = '    commands: [{igtl_command_name: Start, ros_service_name: start}]\n'
+    config_file = mapping(tmp_path, *rows, more=f'    auto_inbound: false\n{commands}')
     bridge = graph.add_bridge('server', {'port': 0, 'config_file': config_file})
     answer = ask(dial(graph, bridge), codec.GetCapability(), '')
     assert answer.content.type_names == (
-        'BIND', 'GET_CAPABIL', 'GET_STATUS', 'POSITION', 'QTRANS', 'STRING'
+        'BIND', 'COMMAND', 'GET_CAPABIL', 'GET_STATUS', 'POSITION', 'QTRANS', 'STRING'
     )  # fmt: skip
 
 
