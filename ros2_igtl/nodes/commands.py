@@ -105,7 +105,7 @@ class Commands:
         self.late_replies = 0
         """Replies of peers that came after the outcome, or that nobody asked for."""
         self.handled = 0
-        """How many of the messages that ``received`` has as done are commands and replies."""
+        """How many messages that the connection has as done are commands and replies."""
         self._node = node
         self._is_string = settings.command_dialect == 'string'
         self._rows: Sequence[CommandConfig] = settings.commands
