@@ -55,6 +55,15 @@ def test_a_registered_type_is_read_and_written_like_any_other() -> None:
     assert codec.pack(message) == data
 
 
+def test_a_registered_type_may_be_a_child_and_needs_no_count_of_its_items() -> None:
+    codec.register(Temperature)
+    assert Temperature(5).item_count == 0
+    bind = codec.Bind((codec.Message(Temperature(5), 'A'), codec.Message(Temperature(6), 'B')))
+    received = codec.unpack(codec.pack(codec.Message(bind))).content
+    assert [child.content.kelvin for child in received.children] == [5, 6]
+    assert received.item_count == 2
+
+
 def test_an_alias_a_message_came_under_is_kept() -> None:
     codec.register(Temperature)
     data = message_bytes(b'TEMP', b'\x64')

@@ -263,6 +263,15 @@ def test_b27_more_attributes_than_any_mesh_has_are_refused() -> None:
     )
 
 
+def test_b28_the_attributes_of_meshes_in_a_bind_are_bounded_together() -> None:
+    attribute = codec.Attribute(AttributeType.POINT_SCALARS, '', np.zeros((0, 1)))
+    half = codec.Message(codec.PolyData(attributes=[attribute] * 32766), 'A')
+    assert half.content.item_count == 32766
+    assert len(codec.pack(codec.Message(codec.Bind((half, half))))) > 2 * 32766
+    more = codec.Message(codec.PolyData(attributes=[attribute] * 32768), 'B')
+    assert_not_packed(codec.Bind((half, more)), codec.ValueRangeError, 'BIND has 65536 children')
+
+
 def test_b27_nothing_is_set_aside_for_cells_that_are_only_announced() -> None:
     data = codec.pack(
         codec.Message(codec.Unknown('POLYDATA', header(polygons=(10**8, 400_000_000))))
