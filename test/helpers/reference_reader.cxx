@@ -145,7 +145,7 @@ std::string array(const void* data, Shape shape, const std::string& dtype) {
   if (is_short) {
     return object({{"shape", said_shape},
                    {"dtype", text(dtype)},
-                   {"values", nested(values, shape)}});
+                   {"values", count ? nested(values, shape) : "[]"}});
   }
   std::string bytes;
   for (std::size_t i = 0; i < count; ++i) {

@@ -150,7 +150,7 @@ def array(shape: list[int], dtype: str, data: bytes, values: list[Any]) -> dict[
     """Return an array: its numbers if they are 256 or fewer, row by row, else its bytes."""
     if len(values) > 256:
         return {'shape': shape, 'dtype': dtype, **bulk(data)}
-    for size in shape[:0:-1]:  # innermost lists first
+    for size in shape[:0:-1] if values else ():  # innermost lists first
         values = [values[first : first + size] for first in range(0, len(values), size)]
     return {'shape': shape, 'dtype': dtype, 'values': values}
 
