@@ -164,6 +164,16 @@ def test_no_command_is_run_unless_a_row_says_so(graph: Graph, tmp_path: Path) ->
     assert server.requests == []
 
 
+@pytest.mark.parametrize('row', ['', ALL])
+def test_a_peer_that_asks_is_told_whether_commands_are_run(
+    graph: Graph, tmp_path: Path, row: str
+) -> None:
+    CommandServer(graph)
+    peer = dial(graph, add_bridge(graph, tmp_path, row))
+    peer.send(pack(codec.GetCapability()))
+    assert ('COMMAND' in receive(peer).content.type_names) == bool(row)
+
+
 def test_a_service_that_is_not_there_is_said_at_once(graph: Graph, tmp_path: Path) -> None:
     path = tmp_path / 'commands.yaml'
     path.write_text(f'version: 1\nconnections:\n  - commands: [{ALL}]\n')
