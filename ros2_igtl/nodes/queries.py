@@ -228,8 +228,6 @@ class Queries:
         sent = {canonical(giver.type_name) for giver in self.givers}
         names |= companions.names_of((codec.Get, codec.Start, codec.Stop), sent)
         names |= companions.names_of((codec.Get,), set(self._own))
-        if settings.commands:
-            names.add('COMMAND')
         return codec.Capability(tuple(sorted(names)))
 
     # What is asked of peers.
