@@ -116,6 +116,11 @@ class StampEstimator:
         return self._offset_ns
 
     @property
+    def has_observed(self) -> bool:
+        """Whether a time stamp has come yet; before it, nothing is known of the clock."""
+        return bool(self._parts)
+
+    @property
     def jitter_ns(self) -> int:
         """How much later than the quickest the slowest message of the window came."""
         return (

@@ -22,6 +22,7 @@ from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedE
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.signals import SignalHandlerOptions
+from sensor_msgs.msg import TimeReference
 from tf2_ros import Buffer, TransformBroadcaster, TransformListener
 
 from ros2_igtl.nodes import diagnostics, log
@@ -66,6 +67,7 @@ class BridgeNode(LifecycleNode):
         # tf2_ros cannot take its publisher back, so there is one for the node's life.
         self._broadcaster = TransformBroadcaster(self)
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
+        self._time_references = self.create_publisher(TimeReference, '~/time_reference', 10)
         self._log_handler = log.attach(self)
 
     @property
@@ -178,10 +180,13 @@ class BridgeNode(LifecycleNode):
 
     def _on_timer(self) -> None:
         array = DiagnosticArray()
-        array.header.stamp = self.get_clock().now().to_msg()
+        now = self.get_clock().now()
+        array.header.stamp = now.to_msg()
         for connection in self._connections:
             connection.follow_publishers()
             array.status += diagnostics.statuses(self.get_name(), connection)
+            for reference in diagnostics.time_references(connection, now.nanoseconds):
+                self._time_references.publish(reference)
         self._diagnostics.publish(array)
 
     def _on_set_parameters(self, parameters: list[Parameter]) -> Any:

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
+from sensor_msgs.msg import TimeReference
 
 from ros2_igtl.convert import naming
-from ros2_igtl.convert.time import StampEstimator
+from ros2_igtl.convert.time import MAX_STAMP_NS, StampEstimator, split_stamp
 from ros2_igtl.nodes.commands import Commands
 from ros2_igtl.nodes.connection import BridgeConnection
 from ros2_igtl.nodes.counters import Outcomes, Rate
@@ -78,6 +79,23 @@ def _connection_status(name: str, connection: BridgeConnection) -> DiagnosticSta
     return DiagnosticStatus(
         level=_LEVELS[connection.state], name=name, message=message, values=_values(values)
     )
+
+
+def time_references(connection: BridgeConnection, now_ns: int) -> list[TimeReference]:
+    """
+    Return what the clock of each peer shows when ours shows ``now_ns``, as far as it is known.
+
+    :param now_ns: since the epoch.
+    """
+    references = []
+    for peer, clock in list(connection.inbound.clocks.items()):
+        theirs_ns = now_ns - clock.offset_ns
+        if clock.has_observed and 0 <= theirs_ns <= MAX_STAMP_NS:
+            reference = TimeReference(source=f'{connection.settings.name}: {peer}')
+            reference.header.stamp.sec, reference.header.stamp.nanosec = split_stamp(now_ns)
+            reference.time_ref.sec, reference.time_ref.nanosec = split_stamp(theirs_ns)
+            references.append(reference)
+    return references
 
 
 def _handled(connection: BridgeConnection) -> int:

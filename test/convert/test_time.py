@@ -184,3 +184,11 @@ def test_a_mode_nobody_knows_is_refused() -> None:
 def test_a_window_without_length_is_refused() -> None:
     with pytest.raises(ValueError, match='window of 0 ns'):
         StampEstimator(window_ns=0)
+
+
+def test_nothing_is_known_of_a_clock_before_its_first_stamp() -> None:
+    estimator = StampEstimator()
+    estimator.stamp(0, 10**18)
+    assert not estimator.has_observed
+    estimator.stamp(codec_timestamp.from_nanoseconds(10**18), 10**18 + 5)
+    assert estimator.has_observed

@@ -189,6 +189,22 @@ def test_the_node_says_what_it_did_on_diagnostics(graph: Graph) -> None:
     assert (values['received'], values['published'], values['rejected crc']) == ('2', '1', '1')
 
 
+def test_the_clock_of_a_peer_is_told_once_it_has_sent_a_time_stamp(graph: Graph) -> None:
+    _, peer = serve(graph)
+    references = graph.subscribe('sensor_msgs/msg/TimeReference', '/bridge/time_reference')
+    peer.send(POSE)  # without a time stamp nothing is known of its clock
+    assert not references
+    behind_ns = 3 * 10**9
+    timestamp = codec.timestamp.from_nanoseconds(time.time_ns() - behind_ns)
+    content = codec.Transform(1, 0, 0, 0, 1, 0, 0, 0, 1, 1.0, 2.0, 3.0)
+    peer.send(codec.pack(codec.Message(content, 'Probe', timestamp)))
+    reference = wait_until(lambda: references, 10.0, 'the time reference')[0]
+    ours, theirs = reference.header.stamp, reference.time_ref
+    offset_ns = (ours.sec - theirs.sec) * 10**9 + ours.nanosec - theirs.nanosec
+    assert behind_ns <= offset_ns < behind_ns + 2 * 10**9  # and what the message took
+    assert reference.source == f'bridge: {peer.name}'
+
+
 def test_stale_is_not_said_of_a_device_that_goes_on(graph: Graph) -> None:
     bridge = graph.add_bridge('server', {'port': 0})
     with ScriptedPeer.dial(port_of(bridge)) as peer:
