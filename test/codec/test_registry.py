@@ -45,6 +45,10 @@ def restore_registry() -> Iterator[None]:
     ORIGINS.clear()
 
 
+def test_a_content_has_no_items_that_are_counted_unless_it_says_so() -> None:
+    assert Temperature(1).item_count == 0
+
+
 def test_a_registered_type_is_read_and_written_like_any_other() -> None:
     assert codec.register(Temperature) is Temperature
     assert codec.MESSAGE_TYPES['TEMPERATURE'] is Temperature

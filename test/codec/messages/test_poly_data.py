@@ -258,6 +258,7 @@ def test_b27_more_attributes_than_any_mesh_has_are_refused() -> None:
     with pytest.raises(codec.ContentValueError, match='65536 attributes, 65535 are allowed'):
         codec.unpack(data)
     attribute = codec.Attribute(AttributeType.POINT_SCALARS, '', [])
+    assert codec.PolyData(attributes=[attribute] * 3).item_count == 3
     assert_not_packed(
         codec.PolyData(attributes=[attribute] * 65536), codec.ValueRangeError, '65535 are allowed'
     )
