@@ -111,7 +111,8 @@ class Attribute:
         kind = AttributeType(self.attribute_type)
         components = self.components
         unreadable = components == 9 and kind in _MEANT_BY_NINE
-        if components != _COMPONENTS.get(kind & 15, components) or unreadable:
+        meant = _COMPONENTS.get(kind & 15, components)
+        if not components or components != meant or unreadable:
             raise ValueRangeError(
                 f'attribute {self.name!r}: {kind.name} has not {components} components'
             )

@@ -177,6 +177,7 @@ def test_nine_components_are_nine_where_the_reference_knows_the_type(kind: Attri
 @pytest.mark.parametrize(
     ('kind', 'components'),
     [
+        (AttributeType.POINT_SCALARS, 0),  # which cannot be read
         (AttributeType.POINT_VECTORS, 2),
         (AttributeType.CELL_TENSORS, 3),
         (AttributeType.POINT_RGBA, 3),
