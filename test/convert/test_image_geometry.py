@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""ros2_igtl.convert.image_geometry against plain matrix products."""
+"""ros2_igtl.convert.image_geometry against plain matrix products, and against NIfTI's affines."""
 
 import math
 import struct
@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from ros2_igtl import codec
 from ros2_igtl.convert import image_geometry
 from ros2_igtl.convert.errors import ConvertError
 
@@ -168,3 +169,51 @@ def test_in_plane_axes_at_an_angle_are_refused_beyond_the_tolerance() -> None:
     with pytest.raises(ConvertError) as refusal:
         image_geometry.plane_pose((2, 2, 1), axes, (0.0, 0.0, 0.0))
     assert refusal.value.cause == 'non_rigid'
+
+
+@pytest.fixture(scope='module')
+def nibabel() -> Any:
+    return pytest.importorskip('nibabel', reason='needs nibabel, which reads NIfTI')
+
+
+def nifti_affine(nibabel: Any, size: Any, affine: Any) -> Any:
+    """Return the affine of a NIfTI image that was written and read: RAS, millimetres, float32."""
+    image = nibabel.Nifti1Image(np.zeros(size, np.uint8), affine)
+    return nibabel.Nifti1Image.from_bytes(image.to_bytes()).affine
+
+
+@given(st.tuples(*[st.integers(1, 4)] * 3), spacing_axes, st.tuples(*[millimetres32] * 3))
+def test_an_image_lies_where_nifti_says(
+    nibabel: Any, size: tuple[int, int, int], axes: Any, origin: Any
+) -> None:
+    given_affine = np.eye(4)
+    given_affine[:3, :3] = np.reshape(axes, (3, 3)).T
+    given_affine[:3, 3] = origin
+    affine = nifti_affine(nibabel, size, given_affine)
+    apply_affine = nibabel.affines.apply_affine
+    centre = apply_affine(affine, (np.array(size) - 1) / 2)
+    matrix = matrix_of(image_geometry.ijk_to_frame(size, affine[:3, :3].T.ravel(), centre))
+    assert matrix * 1000 == pytest.approx(affine[:3], rel=1e-12, abs=1e-8)
+    for index in np.ndindex(*size):
+        assert matrix @ [*index, 1] * 1000 == pytest.approx(apply_affine(affine, index), abs=1e-8)
+    axes_back, position_back = image_geometry.axes_and_position(size, affine[:3].ravel() / 1000)
+    assert axes_back == pytest.approx(affine[:3, :3].T.ravel(), rel=1e-12)
+    assert position_back == pytest.approx(centre, rel=1e-12, abs=1e-8)
+
+
+@pytest.mark.parametrize(
+    ('axes', 'lps', 'codes'),
+    [
+        ((1, 0, 0, 0, 1, 0, 0, 0, 1), False, 'RAS'),
+        ((1, 0, 0, 0, 1, 0, 0, 0, 1), True, 'LPS'),
+        ((0, 0, -2, 3, 0, 0, 0, 0.5, 0), False, 'IRA'),
+        ((0, 0, -2, 3, 0, 0, 0, 0.5, 0), True, 'ILP'),
+        ((-1, 0, 0, 0, -1, 0, 0, 0, 1), True, 'RAS'),
+    ],
+)
+def test_the_axes_point_where_nibabel_says(nibabel: Any, axes: Any, lps: bool, codes: str) -> None:
+    matrix = matrix_of(image_geometry.ijk_to_frame((3, 4, 5), axes, (7.0, 8.0, 9.0), lps=lps))
+    affine = np.vstack([matrix * 1000, [0, 0, 0, 1]])
+    assert ''.join(nibabel.orientations.aff2axcodes(affine)) == codes
+    spacing = codec.Image(b'', (3, 4, 5), axes=axes).spacing
+    assert nibabel.affines.voxel_sizes(affine) == pytest.approx(spacing)
