@@ -26,6 +26,7 @@ class ConvertError(ValueError):
     name_too_long        a name that does not fit its field
     timestamp_range      a time that the other side cannot say
     sub_volume           a part of an image, where only a whole one can be told
+    volume_too_large     an image in parts that takes more memory than it may
     image_size           an image of no pixels, or of more than 65535 in a row
     size_mismatch        bytes, sizes or strides that contradict one another
     encoding             a pixel encoding that OpenIGTLink does not have

@@ -35,6 +35,7 @@ __all__ = [
     'METADATA',
     'TF_SOURCES',
     'TF_TOOLS',
+    'TYPES_IN_PARTS',
     'Mapping',
     'canonical',
     'check_type',
@@ -402,6 +403,9 @@ TF_TOOLS: dict[str, Callable[[Any], Outbound]] = {
     'QTDATA': geometry_msgs.quaternion_tracking_data_from_transform_stamped,
 }
 """What becomes one message of several look-ups in tf, each a tool's name and TransformStamped."""
+
+TYPES_IN_PARTS = frozenset({'IMAGE'})
+"""Of which a message may be a part: :class:`~.sub_volumes.Assembler` makes wholes of them."""
 
 _ROWS = {
     type_name: tuple(row for row in MAPPINGS if row.type_name == type_name)

@@ -25,6 +25,7 @@ from ros2_igtl.convert import mappings, naming
 from ros2_igtl.convert.context import Context
 from ros2_igtl.convert.errors import ConvertError
 from ros2_igtl.convert.ros2_igtl_msgs import metadata_to_ros
+from ros2_igtl.convert.sub_volumes import Assembler
 from ros2_igtl.convert.time import StampEstimator, split_stamp
 from ros2_igtl.nodes.counters import Outcomes, Rate
 from ros2_igtl.nodes.qos import held_limit, publisher_overriding, publisher_qos
@@ -103,6 +104,7 @@ class Route:
     max_held: int = 0
     held: deque[Batch] | None = None  # None: publish at once
     last_stamp_ns: int = -1
+    is_in_parts: bool = False  # what comes may be a part
     is_exclusive: bool = False  # a pose, which only one peer may send at a time
     source: Source | None = None  # who does
     stale_timeout_s: float = 0.0  # 0: never stale
@@ -149,6 +151,7 @@ class Inbound:
         self._rows = tuple(row for row in settings.rows if row.direction == 'IGTL_TO_ROS')
         self.clocks: dict[str, StampEstimator] = {}
         """The clock of each peer that is connected, by its name."""
+        self._assemblers: dict[str, Assembler] = {}  # of each peer
 
     def add_peer(self, peer: str) -> None:
         """Get to know a peer, whose clock is like no other's."""
@@ -158,10 +161,13 @@ class Inbound:
             settings.time_offset_ns,
             settings.max_clock_skew_ns,
         )
+        # what may come in one message may come in parts, and a byte is kept for each voxel
+        self._assemblers[peer] = Assembler(2 * settings.options.max_message_bytes)
 
     def remove_peer(self, peer: str) -> None:
         """Forget a peer that has gone: others may send its devices now."""
         self.clocks.pop(peer, None)
+        self._assemblers.pop(peer, None)
         self._tree.release(peer)
         for route in self.routes.values():
             if route.source is not None and route.source.peer == peer:
@@ -264,6 +270,13 @@ class Inbound:
             return cause
         if message.metadata:
             _check_transform_status(message)
+        content: Any = message.content
+        if route.is_in_parts:
+            content = self._assemblers[peer].add(message.device_name, content)
+            if content is None:
+                return 'part_of_volume'
+        if route.interval_s and not _is_time(route):
+            return 'rate_limit'
         if stamp_ns is None:
             stamp_ns = self._stamp_ns(self.clocks[peer], message, (route,), receive_time_ns)
         sec, nanosec = split_stamp(stamp_ns)
@@ -278,7 +291,7 @@ class Inbound:
             message.metadata,
         )
         # All is converted before anything is published: a message is refused as a whole.
-        content, tf = message.content, route.tf
+        tf = route.tf
         poses = tf(content, context) if tf is not None else ()
         ready = [
             # what is on tf too is made once
@@ -309,11 +322,6 @@ class Inbound:
         elif route.is_exclusive and route.source.peer != peer:
             self._tell(message, 'second_source', f'{peer} sends it, and {route.source} does')
             return 'second_source'
-        if route.interval_s:
-            now = time.monotonic()
-            if now < route.next_s:
-                return 'rate_limit'
-            route.next_s = now + route.interval_s
         return ''
 
     def _metadata(self, route: Route, message: codec.Message, context: Context) -> Batch:
@@ -398,6 +406,7 @@ class Inbound:
             self._tell(message, 'no_mapping', 'no row of the table takes it')
             return Route(skip='no_mapping')
         route = Route(frames=self._frames(message.device_name, rows))
+        route.is_in_parts = message.type_name in mappings.TYPES_IN_PARTS
         if self._settings.publish_tf and all(row.publish_tf is not False for row in rows):
             route.tf = mappings.TF_SOURCES.get(message.type_name)
         is_state = all(mapping.traffic == 'state' for mapping, _ in outputs)
@@ -560,6 +569,15 @@ class Inbound:
                 f'{self._settings.name}: {message.type_name} '
                 f"'{naming.escape(message.device_name)}': {cause}: {text}"
             )
+
+
+def _is_time(route: Route) -> bool:
+    """Return whether the interval of a route is over; if so the next one begins."""
+    now = time.monotonic()
+    if now < route.next_s:
+        return False
+    route.next_s = now + route.interval_s
+    return True
 
 
 def _publish_all(batch: Batch) -> None:

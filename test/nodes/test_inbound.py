@@ -15,7 +15,7 @@ import pytest
 from builtin_interfaces.msg import Time
 from rosgraph_msgs.msg import Clock
 
-from helpers.bridge_peer import IDENTITY, await_accounted, pack, pose, serve
+from helpers.bridge_peer import IDENTITY, await_accounted, dial, pack, pose, serve
 from helpers.ros_graph import Graph
 from helpers.scripted_peer import ScriptedPeer
 from helpers.waiting import wait_for_count, wait_until, watch_for
@@ -805,3 +805,101 @@ def test_a_blocked_executor_does_not_stop_what_comes_in(graph: Graph) -> None:
     finally:
         go_on.set()
         caller.join()
+
+
+# Sub-volumes
+
+
+VOXELS = np.arange(24, dtype='>i2').reshape(4, 3, 2)
+
+
+def part(k: int, voxels: Any = VOXELS, **fields: Any) -> bytes:
+    """Return the bytes of slice k of a volume, sent as a part of it."""
+    data = voxels[k].astype('>i2').tobytes()
+    fields = {'offset': (0, 0, k), 'sub_size': (2, 3, 1), **fields}
+    content = codec.Image(
+        data, (2, 3, 4), codec.ScalarType.INT16, endian=codec.Endian.BIG, **fields
+    )
+    return pack(content, 'MRI')
+
+
+def test_b22_parts_become_a_volume_with_the_last_of_them_and_none_before(graph: Graph) -> None:
+    bridge, peer = serve(graph)
+    volumes = graph.subscribe('ros2_igtl/msg/Volume', '/bridge/image/MRI', latched=True)
+    outcomes = bridge.connections[0].inbound.outcomes
+    for k in (2, 0, 3):
+        peer.send(part(k))
+    await_accounted(bridge, 3)
+    assert (outcomes.done, outcomes.skipped) == (0, {'part_of_volume': 3})
+    peer.send(part(1))
+    (volume,) = wait_until(lambda: volumes, what='the volume')
+    await_accounted(bridge, 4)
+    assert (outcomes.done, outcomes.skipped) == (1, {'part_of_volume': 3})
+    assert list(volume.size) == [2, 3, 4]
+    assert bytes(volume.data) == VOXELS.tobytes()
+
+
+def test_b22_a_scanner_that_streams_parts_gives_a_volume_a_round(graph: Graph) -> None:
+    bridge, peer = serve(graph)
+    volumes = graph.subscribe('ros2_igtl/msg/Volume', '/bridge/image/MRI', latched=True)
+    peer.send(b''.join(part(k) for k in (0, 1, 2, 3)))
+    wait_for_count(volumes, 1)
+    # of the second round slice 2 is lost
+    for number, slices in ((1, (0, 1, 3)), (2, (0, 1, 2, 3))):
+        peer.send(b''.join(part(k, VOXELS + number) for k in slices))
+    wait_for_count(volumes, 2)
+    await_accounted(bridge, 11)
+    assert bridge.connections[0].inbound.outcomes.skipped == {'part_of_volume': 9}
+    assert [np.frombuffer(volume.data, '>i2')[0] for volume in volumes] == [0, 2]
+
+
+@pytest.mark.parametrize(
+    'bad',
+    [
+        {'offset': (0, 0, 4)},
+        {'offset': (1, 0, 1)},
+        {'sub_size': (2, 3, 0)},
+        {'offset': (65535, 0, 0)},
+    ],
+)
+def test_b22_a_part_outside_its_volume_is_rejected_and_the_others_go_on(
+    graph: Graph, bad: dict[str, Any]
+) -> None:
+    bridge, peer = serve(graph)
+    volumes = graph.subscribe('ros2_igtl/msg/Volume', '/bridge/image/MRI', latched=True)
+    body = bytearray(part(1)[58:])
+    place = {'offset': (0, 0, 1), 'sub_size': (2, 3, 1), **bad}
+    body[60:72] = np.array([*place['offset'], *place['sub_size']], '>u2').tobytes()
+    peer.send(part(0) + part(1) + part(2))
+    peer.send(pack(codec.Unknown('IMAGE', bytes(body)), 'MRI') + part(3))
+    wait_until(lambda: volumes, what='the volume')
+    await_accounted(bridge, 5)
+    assert bridge.connections[0].transport.statistics.rejected == {'content_value': 1}
+    assert bytes(volumes[0].data) == VOXELS.tobytes()
+
+
+def test_b22_parts_of_two_peers_do_not_mix_and_go_with_their_peer(graph: Graph) -> None:
+    bridge, first = serve(graph)
+    second = dial(graph, bridge)
+    volumes = graph.subscribe('ros2_igtl/msg/Volume', '/bridge/image/MRI', latched=True)
+    first.send(part(0) + part(1))
+    await_accounted(bridge, 2)
+    second.send(part(2) + part(3))
+    await_accounted(bridge, 4)
+    first.close()
+    wait_until(lambda: len(bridge.connections[0].transport.sessions) == 1, what='the first to go')
+    third = dial(graph, bridge)
+    third.send(part(2) + part(3))
+    await_accounted(bridge, 6)
+    assert bridge.connections[0].inbound.outcomes.done == 0
+    second.send(part(0) + part(1))
+    wait_until(lambda: volumes, what='the volume')
+    await_accounted(bridge, 8)
+
+
+def test_b22_a_volume_in_parts_is_no_larger_than_one_in_a_message_may_be(graph: Graph) -> None:
+    bridge, peer = serve(graph, max_message_bytes=500)
+    content = codec.Image(bytes(10), (10, 10, 20), sub_size=(10, 1, 1))
+    peer.send(pack(content, 'MRI'))
+    await_accounted(bridge, 1)
+    assert bridge.connections[0].inbound.outcomes.rejected == {'volume_too_large': 1}

@@ -1,0 +1,142 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Parts of an IMAGE (sub-volumes) pasted together into whole ones; no ROS message is made here.
+
+The protocol has no word for "complete" (``image.md``): an image is so when each of its voxels has
+come. A scanner that streams sends the same parts again for the next image, so a part that comes a
+second time begins a new round, and what was there of the last one is given up.
+"""
+
+from __future__ import annotations
+
+import math
+from mmap import mmap
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ros2_igtl import codec
+from ros2_igtl.convert.errors import ConvertError
+
+_PART_SIZE = 400  # bytes that it takes to remember that a part has come
+
+Box: TypeAlias = tuple[tuple[int, int, int], tuple[int, int, int]]  # offset, size
+
+
+class Assembler:
+    """
+    Pastes the parts of the images of one peer together.
+
+    :param max_bytes: what all incomplete images may take together: their voxels, a byte more for
+        each of them, and 400 for each part. The one that has waited longest for a part gives way.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self.max_bytes = max_bytes
+        self._incomplete: dict[str, _Incomplete] = {}  # by device name, the latest fed last
+
+    @property
+    def size(self) -> int:
+        """Bytes of all that is kept now."""
+        return sum(image.size for image in self._incomplete.values())
+
+    def add(self, device_name: str, part: codec.Image) -> codec.Image | None:
+        """
+        Paste a part into the image of a device; return the image if that completes it.
+
+        An image that is whole already is returned as it is, and what was there is given up. So it
+        is if the part is of another image, in any field but offset, size and voxels, and if the
+        part has come before. Where parts overlap the later one holds.
+
+        :param part: within its image, as the codec gives it.
+        :returns: whole, with the fields of its parts, in a buffer of its own.
+        :raises ConvertError: ``volume_too_large``: the image alone is over the limit.
+        """
+        image = self._incomplete.pop(device_name, None)
+        if part.is_whole:
+            return part
+        if image is None or not image.takes(part):
+            image = _Incomplete(part)
+        self._make_room(image.size + _PART_SIZE)
+        self._incomplete[device_name] = image
+        if not image.paste(part):
+            return None
+        del self._incomplete[device_name]
+        return image.whole()
+
+    def _make_room(self, size: int) -> None:
+        if size > self.max_bytes:
+            raise ConvertError(
+                'volume_too_large',
+                f'a volume that comes in parts takes {size} bytes, {self.max_bytes} are allowed',
+            )
+        while self.size + size > self.max_bytes:
+            del self._incomplete[next(iter(self._incomplete))]
+
+
+class _Incomplete:
+    """An image some of whose voxels have come."""
+
+    def __init__(self, part: codec.Image) -> None:
+        """Begin the image that a part is of; the part itself is not pasted."""
+        self._header = _header(part)
+        self._parts: set[Box] = set()
+        self._missing = math.prod(part.size)
+        voxel_size = part.components * part.dtype.itemsize
+        i, j, k = part.size
+        self._pixels = _zeros(self._missing * voxel_size).reshape(k, j, i, voxel_size)
+        self._has_come = _zeros(self._missing).view(bool).reshape(k, j, i)
+
+    @property
+    def size(self) -> int:
+        """Bytes of what is kept."""
+        return self._pixels.size + self._has_come.size + len(self._parts) * _PART_SIZE
+
+    def takes(self, part: codec.Image) -> bool:
+        """Return whether a part is of this image, and of this round."""
+        return _header(part) == self._header and _box(part) not in self._parts
+
+    def paste(self, part: codec.Image) -> bool:
+        """Paste a part; return whether the image is complete."""
+        i, j, k = part.offset
+        di, dj, dk = part.sub_size
+        box = (slice(k, k + dk), slice(j, j + dj), slice(i, i + di))
+        pixels = np.frombuffer(part.data, np.uint8)
+        self._pixels[box] = pixels.reshape(dk, dj, di, -1)
+        has_come = self._has_come[box]
+        self._missing -= has_come.size - np.count_nonzero(has_come)
+        has_come[...] = True
+        self._parts.add(_box(part))
+        return self._missing == 0
+
+    def whole(self) -> codec.Image:
+        """Return the image."""
+        return codec.Image(self._pixels.reshape(-1), *self._header)
+
+
+def _zeros(size: int) -> NDArray[np.uint8]:
+    """
+    Return bytes that take no memory and no time before they are written to.
+
+    A part may announce a huge image. What malloc gives is cleared at once if it was used before.
+    """
+    return np.frombuffer(mmap(-1, size), np.uint8)
+
+
+def _box(part: codec.Image) -> Box:
+    return part.offset, part.sub_size
+
+
+def _header(image: codec.Image) -> tuple[Any, ...]:
+    """Return what the parts of one image share, in the order of the image's own fields."""
+    return (
+        image.size,
+        image.scalar_type,
+        image.components,
+        image.endian,
+        image.coordinate,
+        image.axes,
+        image.position,
+    )
