@@ -47,6 +47,16 @@ def check_size(size: Sequence[int]) -> None:
             )
 
 
+def check_whole(sub_size: Sequence[int], size: Sequence[int]) -> None:
+    """
+    Hold an image to one that is no part of another.
+
+    :raises ConvertError: ``sub_volume``.
+    """
+    if sub_size != size:
+        raise ConvertError('sub_volume', f'part {sub_size} of an image {size}')
+
+
 def check_axes(axes: Sequence[float], position: Sequence[float]) -> None:
     """
     Hold the numbers of a wire image's geometry to what lies somewhere.

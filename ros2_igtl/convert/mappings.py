@@ -94,6 +94,7 @@ class Mapping:
     latched: bool = False
     traffic: Literal['state', 'event'] = 'state'  # newest wins, or nothing is lost
     accepts: Callable[[Any], bool] = always
+    is_for: Callable[[Any], bool] = always  # of what it accepts: what others do not show better
     companion: str = ''  # 'geometry': from_ros also takes the row's of that suffix, same stamp
 
 
@@ -173,20 +174,20 @@ MAPPINGS: tuple[Mapping, ...] = (
     Mapping(
         'IMAGE',
         'sensor_msgs/msg/Image',
-        _one(sensor_msgs.image_to_ros),
+        sensor_msgs.image_to_slices,
         _one(sensor_msgs.image_from_ros),
         default=True,
-        accepts=is_slice,
+        is_for=is_slice,
         companion='geometry',
     ),
     Mapping(
         'IMAGE',
         'ros2_igtl/msg/ImageGeometry',
-        _one(ros2_igtl_msgs.image_to_image_geometry),
+        ros2_igtl_msgs.image_to_slice_geometries,
         None,  # it says where an image lies: sensor_msgs.image_from_ros takes it beside one
         default=True,
         topic_suffix='geometry',
-        accepts=is_slice,
+        is_for=is_slice,
     ),
     Mapping(
         'IMAGE',
@@ -196,7 +197,7 @@ MAPPINGS: tuple[Mapping, ...] = (
         default=True,
         latched=True,
         traffic='event',
-        accepts=is_volume,
+        is_for=is_volume,
     ),
     Mapping(
         'POINT',
@@ -443,7 +444,8 @@ def mappings_for(type_name: str, content: codec.Content) -> tuple[Mapping, ...]:
     :returns: empty if no row takes it.
     """
     rows = _DEFAULTS[_row_type(type_name)]
-    return tuple([row for row in rows if row.accepts(content)])  # faster than of a generator
+    # faster than of a generator
+    return tuple([row for row in rows if row.accepts(content) and row.is_for(content)])
 
 
 def find_mapping(type_name: str, ros_type_name: str) -> Mapping:

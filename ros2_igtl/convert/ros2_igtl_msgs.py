@@ -34,6 +34,7 @@ from ros2_igtl.convert.interfaces import (
     message_with_data,
     number_array,
 )
+from ros2_igtl.convert.slices import slices_of
 from ros2_igtl.msg import (
     Capability,
     ImageGeometry,
@@ -52,9 +53,9 @@ from ros2_igtl.msg import (
 _NAME_SIZE, _GROUP_SIZE, _OWNER_SIZE = 64, 32, 20  # bytes, point.md
 
 
-def image_to_image_geometry(content: codec.Image, context: Context) -> ImageGeometry:
+def image_to_image_geometry(content: codec.Image | codec.Video, context: Context) -> ImageGeometry:
     """
-    Return where an image lies, in the parent frame.
+    Return where an image or a frame of a video lies, in the parent frame.
 
     A part of an image has the geometry of the whole.
 
@@ -69,6 +70,19 @@ def image_to_image_geometry(content: codec.Image, context: Context) -> ImageGeom
     )
 
 
+def image_to_slice_geometries(content: codec.Image, context: Context) -> list[ImageGeometry]:
+    """
+    Return where each slice of an image lies, with the stamps of :func:`~.slices.slices_of`.
+
+    Lost: the pixels.
+
+    :raises ConvertError: those of :func:`~.slices.slices_of` and :func:`image_to_image_geometry`.
+    """
+    if content.size[2] == 1:
+        return [image_to_image_geometry(content, context)]
+    return [image_to_image_geometry(*one) for one in slices_of(content, context)]
+
+
 def image_to_volume(content: codec.Image, context: Context) -> Volume:
     """
     Return the voxels and where they lie, in the parent frame, metres, RAS.
@@ -79,8 +93,7 @@ def image_to_volume(content: codec.Image, context: Context) -> Volume:
 
     :raises ConvertError: ``sub_volume``; those of :func:`~.image_geometry.ijk_to_frame`.
     """
-    if not content.is_whole:
-        raise ConvertError('sub_volume', f'part {content.sub_size} of an image {content.size}')
+    image_geometry.check_whole(content.sub_size, content.size)
     return message_with_data(
         Volume,
         content.data,
@@ -403,7 +416,7 @@ def _tools(message: TrackingData) -> Iterator[tuple[str, int, Pose]]:
         yield tool.name, tool.tool_type, tool.pose
 
 
-def _ijk_to_frame(content: codec.Image) -> list[float]:
+def _ijk_to_frame(content: codec.Image | codec.Video) -> list[float]:
     lps = content.coordinate == codec.CoordinateSystem.LPS
     return image_geometry.ijk_to_frame(content.size, content.axes, content.position, lps=lps)
 

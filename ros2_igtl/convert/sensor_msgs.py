@@ -1,7 +1,7 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-IMAGE of one slice <-> sensor_msgs/Image, and SENSOR <-> the messages for what sensors measure.
+IMAGE <-> sensor_msgs/Image, and SENSOR <-> the messages for what sensors measure.
 
 Pixels are the same bytes on both sides: rows of i, without padding, in the byte order that the
 message tells. They are passed on by reference wherever the two formats allow it. Where the slice
@@ -36,6 +36,7 @@ from ros2_igtl.convert.context import (
 from ros2_igtl.convert.errors import ConvertError
 from ros2_igtl.convert.geometry import MM_PER_M
 from ros2_igtl.convert.interfaces import message_with_data
+from ros2_igtl.convert.slices import slices_of
 
 _NAMES = {
     (ScalarType.UINT8, 1): 'mono8',
@@ -92,8 +93,7 @@ def image_to_ros(content: codec.Image, context: Context) -> Image:
     """
     if content.size[2] != 1:
         raise ConvertError('image_size', f'{content.size[2]} slices, 1 makes an image')
-    if not content.is_whole:
-        raise ConvertError('sub_volume', f'part {content.sub_size} of an image {content.size}')
+    image_geometry.check_whole(content.sub_size, content.size)
     image_geometry.check_axes(content.axes, content.position)
     scalar_type, components = content.scalar_type, content.components
     data = content.data
@@ -112,6 +112,20 @@ def image_to_ros(content: codec.Image, context: Context) -> Image:
         is_bigendian=int(content.endian == codec.Endian.BIG),
         step=width * components * _ITEM_SIZES[scalar_type],
     )
+
+
+def image_to_slices(content: codec.Image, context: Context) -> list[Image]:
+    """
+    Return one image a slice, from the first k on; a slice alone as :func:`image_to_ros` does.
+
+    Lost: the anatomical directions LPS, which become RAS; the place, where ImageGeometry is not
+    taken beside it; and of a volume that its slices are one.
+
+    :raises ConvertError: those of :func:`~.slices.slices_of` and :func:`image_to_ros`.
+    """
+    if content.size[2] == 1:
+        return [image_to_ros(content, context)]
+    return [image_to_ros(*one) for one in slices_of(content, context)]
 
 
 def image_from_ros(message: Image, geometry: Any | None = None) -> Outbound:

@@ -474,7 +474,12 @@ class Inbound:
         rows: Sequence[MappingConfig],
         defaults: Sequence[mappings.Mapping],
     ) -> list[tuple[mappings.Mapping, MappingConfig | None]]:
-        """Return the rows of the table to publish by, and what the mapping file says to each."""
+        """
+        Return the rows of the table to publish by, and what the mapping file says to each.
+
+        A row that is made for other contents gives way to one that is made for this: a volume
+        becomes slices where an Image is asked for and no Volume.
+        """
         if not rows:
             return [(default, None) for default in defaults]
         outputs: list[tuple[mappings.Mapping, MappingConfig | None]] = []
@@ -485,7 +490,7 @@ class Inbound:
                 mapping = mappings.find_mapping(message.type_name, row.ros_type_name)
                 if mapping.accepts(message.content):
                     outputs.append((mapping, row))
-        return outputs
+        return [output for output in outputs if output[0].is_for(message.content)] or outputs
 
     def _wanted(self, device: str) -> bool:
         settings = self._settings

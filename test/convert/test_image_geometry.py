@@ -171,6 +171,13 @@ def test_in_plane_axes_at_an_angle_are_refused_beyond_the_tolerance() -> None:
     assert refusal.value.cause == 'non_rigid'
 
 
+def test_b22_a_part_of_an_image_is_told_from_a_whole_one() -> None:
+    image_geometry.check_whole((2, 3, 4), (2, 3, 4))
+    with pytest.raises(ConvertError, match=r'part \(2, 3, 1\) of an image \(2, 3, 4\)') as refusal:
+        image_geometry.check_whole((2, 3, 1), (2, 3, 4))
+    assert refusal.value.cause == 'sub_volume'
+
+
 @pytest.fixture(scope='module')
 def nibabel() -> Any:
     return pytest.importorskip('nibabel', reason='needs nibabel, which reads NIfTI')

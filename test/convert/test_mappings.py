@@ -873,8 +873,9 @@ def test_images_are_told_apart_by_their_slices() -> None:
     image, volume = by_name['sensor_msgs/msg/Image'], by_name['ros2_igtl/msg/Volume']
     assert (image.traffic, image.latched) == ('state', False)
     assert (volume.traffic, volume.latched) == ('event', True)
-    assert (image.accepts(SLICE), image.accepts(VOLUME)) == (True, False)
-    assert (volume.accepts(SLICE), volume.accepts(VOLUME)) == (False, True)
+    assert (image.is_for(SLICE), image.is_for(VOLUME)) == (True, False)
+    assert (volume.is_for(SLICE), volume.is_for(VOLUME)) == (False, True)
+    assert all(row.accepts(content) for row in (image, volume) for content in (SLICE, VOLUME))
 
 
 def test_a_companion_is_a_row_of_the_same_type_and_is_taken_beside_the_message() -> None:

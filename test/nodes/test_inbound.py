@@ -903,3 +903,50 @@ def test_b22_a_volume_in_parts_is_no_larger_than_one_in_a_message_may_be(graph: 
     peer.send(pack(content, 'MRI'))
     await_accounted(bridge, 1)
     assert bridge.connections[0].inbound.outcomes.rejected == {'volume_too_large': 1}
+
+
+# Slices
+
+
+def slices_config(tmp_path: Path, *ros_types: str) -> str:
+    rows = ''.join(
+        row(
+            'igtl_device_name: CT',
+            'IMAGE',
+            f', ros_type_name: {ros_type}, ros_topic_name: ct/{ros_type.rpartition("/")[2]}'
+            ', qos: {depth: 100}',
+        )
+        for ros_type in ros_types
+    )
+    return config(tmp_path, 'mappings:\n' + rows)
+
+
+def test_a_volume_is_slices_where_an_image_is_asked_for(graph: Graph, tmp_path: Path) -> None:
+    path = slices_config(tmp_path, 'sensor_msgs/msg/Image', 'ros2_igtl/msg/ImageGeometry')
+    _, peer = serve(graph, config_file=path)
+    images = graph.subscribe('sensor_msgs/msg/Image', '/ct/Image')
+    geometries = graph.subscribe('ros2_igtl/msg/ImageGeometry', '/ct/ImageGeometry')
+    peer.send(pack(codec.Image.from_pixels(VOXELS, position=(0.0, 0.0, 1.5)), 'CT'))
+    wait_for_count(images, 4)
+    wait_for_count(geometries, 4)
+    assert [bytes(image.data) for image in images] == [plane.tobytes() for plane in VOXELS]
+    stamps = [image.header.stamp for image in images]
+    assert stamps == [geometry.header.stamp for geometry in geometries]
+    assert len({stamp.nanosec for stamp in stamps}) == 4
+    heights = [geometry.ijk_to_frame[11] for geometry in geometries]
+    assert heights == pytest.approx([0.0, 0.001, 0.002, 0.003])
+
+
+def test_a_volume_is_no_slices_where_a_volume_is_asked_for_too(
+    graph: Graph, tmp_path: Path
+) -> None:
+    path = slices_config(tmp_path, 'sensor_msgs/msg/Image', 'ros2_igtl/msg/Volume')
+    bridge, peer = serve(graph, config_file=path)
+    images = graph.subscribe('sensor_msgs/msg/Image', '/ct/Image')
+    volumes = graph.subscribe('ros2_igtl/msg/Volume', '/ct/Volume', latched=True)
+    peer.send(pack(codec.Image.from_pixels(VOXELS), 'CT'))
+    peer.send(pack(codec.Image.from_pixels(VOXELS[:1]), 'CT'))
+    wait_until(lambda: volumes and images, what='both')
+    await_accounted(bridge, 2)
+    assert (len(images), len(volumes)) == (1, 1)
+    assert list(volumes[0].size) == [2, 3, 4]
