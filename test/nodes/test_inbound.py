@@ -950,3 +950,12 @@ def test_a_volume_is_no_slices_where_a_volume_is_asked_for_too(
     await_accounted(bridge, 2)
     assert (len(images), len(volumes)) == (1, 1)
     assert list(volumes[0].size) == [2, 3, 4]
+
+
+def test_a_volume_is_a_cloud_where_one_is_asked_for(graph: Graph, tmp_path: Path) -> None:
+    path = slices_config(tmp_path, 'sensor_msgs/msg/PointCloud2')
+    _, peer = serve(graph, config_file=path)
+    clouds = graph.subscribe('sensor_msgs/msg/PointCloud2', '/ct/PointCloud2')
+    peer.send(pack(codec.Image.from_pixels(VOXELS), 'CT'))
+    (cloud,) = wait_until(lambda: clouds, what='the cloud')
+    assert (cloud.width, cloud.header.frame_id) == (23, 'igtl_ras')

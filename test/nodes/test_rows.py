@@ -39,6 +39,12 @@ def case_of(row: Mapping) -> Any:
     return CASES[row.type_name, row.ros_type_name]
 
 
+def companion_of(row: Mapping) -> Mapping:
+    """Return the row of what a row takes beside its messages."""
+    of_type = (other for other in MAPPINGS if other.type_name == row.type_name)
+    return next(other for other in of_type if other.topic_suffix == row.companion)
+
+
 def type_name(row: Mapping) -> str:
     return 'NEWTYPE' if row.type_name == ANY_OTHER_TYPE else row.type_name
 
@@ -81,9 +87,13 @@ def test_every_row_is_sent_as_it_is_converted(graph: Graph, tmp_path: Path) -> N
     path = mapping_file(tmp_path, rows, 'ROS_TO_IGTL')
     bridge, peer = serve(graph, config_file=path, header_version=2)
     for index, row in enumerate(rows):
-        ros_message = case_of(row).messages[0]
+        case = case_of(row)
+        ros_message = case.messages[0]
         assert row.from_ros is not None
-        (converted,) = row.from_ros(ros_message)
+        (converted,) = row.from_ros(ros_message, *case.beside)
+        for companion in case.beside:
+            ros_type_name = companion_of(row).ros_type_name
+            graph.publisher(ros_type_name, f'/t{index}/{row.companion}').publish(companion)
         graph.publisher(row.ros_type_name, f'/t{index}').publish(ros_message)
         expected = codec.Message(
             converted.content,

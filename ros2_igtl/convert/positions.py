@@ -1,0 +1,56 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Millimetres and metres of many positions at a time; no message of either side is known here.
+
+For a single position see :mod:`~.geometry`: numpy is slower on three numbers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from geometry_msgs.msg import Point
+from numpy.typing import NDArray
+
+from ros2_igtl.convert.errors import ConvertError
+from ros2_igtl.convert.geometry import MAX_DISTANCE_MM, MM_PER_M
+
+
+def metres(positions: NDArray[Any]) -> NDArray[np.float64]:
+    """
+    Return positions in metres of those in millimetres, in the same shape.
+
+    Exact in the sense of :func:`.geometry.metres`.
+
+    :raises ConvertError: ``not_finite``; ``out_of_range``: a single bad position refuses all.
+    """
+    _check(positions, 1.0)
+    return positions.astype(np.float64) / MM_PER_M
+
+
+def millimetres(positions: NDArray[Any]) -> NDArray[np.float64]:
+    """
+    Return positions in millimetres of those in metres, in the same shape.
+
+    :raises ConvertError: as :func:`metres`.
+    """
+    _check(positions, MM_PER_M)
+    return positions.astype(np.float64) * MM_PER_M
+
+
+def points_of(positions: NDArray[np.float64]) -> list[Point]:
+    """Return a message for each row of positions, shape (n, 3), as they are."""
+    return [Point(x=x, y=y, z=z) for x, y, z in positions.tolist()]
+
+
+def _check(positions: NDArray[Any], unit_mm: float) -> None:
+    with np.errstate(invalid='ignore'):  # some NaN have numpy warn of them
+        largest = float(np.abs(positions).max(initial=0.0))  # NaN if there is one
+    if not largest * unit_mm <= MAX_DISTANCE_MM:
+        if not np.isfinite(largest):
+            raise ConvertError('not_finite', f'{largest} among positions: finite ones are needed')
+        raise ConvertError(
+            'out_of_range', f'{largest * unit_mm:g} mm is farther than {MAX_DISTANCE_MM:g} mm'
+        )
