@@ -27,7 +27,7 @@ from ros2_igtl import codec
 SEED = 18944
 MESSAGES = 200_000  # half of them one by one, half in streams of STREAM_LENGTH
 STREAM_LENGTH = 8
-DEADLINE_S = 60.0
+DEADLINE_S = 60.0  # of the processor: what else runs on the machine does not count
 
 # Seconds for one message, most of at most a kilobyte, with all that is asked of it.
 LONGEST_S = 0.25
@@ -142,16 +142,16 @@ def give_a_stream(mutator: Mutator, tally: Tally) -> None:
         tally.add(error)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_200000_mutated_messages_give_messages_or_decode_errors(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     mutator = Mutator(random.Random(SEED))
     tally = Tally()
-    end = time.monotonic() + DEADLINE_S
+    end = time.process_time() + DEADLINE_S
     # most of the time would be numpy's, to print many numbers
     with np.printoptions(threshold=0, edgeitems=1, formatter={'all': str}):
-        while tally.given < MESSAGES and time.monotonic() < end:
+        while tally.given < MESSAGES and time.process_time() < end:
             for _ in range(STREAM_LENGTH):
                 give_one_by_one(mutator, tally)
             give_a_stream(mutator, tally)
