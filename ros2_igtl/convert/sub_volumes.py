@@ -57,9 +57,11 @@ class Assembler:
         image = self._incomplete.pop(device_name, None)
         if part.is_whole:
             return part
-        if image is None or not image.takes(part):
+        if image is not None and not image.takes(part):
+            image = None
+        self._make_room((_size_of(part) if image is None else image.size) + _PART_SIZE)
+        if image is None:
             image = _Incomplete(part)
-        self._make_room(image.size + _PART_SIZE)
         self._incomplete[device_name] = image
         if not image.paste(part):
             return None
@@ -83,16 +85,16 @@ class _Incomplete:
         """Begin the image that a part is of; the part itself is not pasted."""
         self._header = _header(part)
         self._parts: set[Box] = set()
+        self._size = _size_of(part)
         self._missing = math.prod(part.size)
-        voxel_size = part.components * part.dtype.itemsize
         i, j, k = part.size
-        self._pixels = _zeros(self._missing * voxel_size).reshape(k, j, i, voxel_size)
+        self._pixels = _zeros(self._size - self._missing).reshape(k, j, i, -1)
         self._has_come = _zeros(self._missing).view(bool).reshape(k, j, i)
 
     @property
     def size(self) -> int:
         """Bytes of what is kept."""
-        return self._pixels.size + self._has_come.size + len(self._parts) * _PART_SIZE
+        return self._size + len(self._parts) * _PART_SIZE
 
     def takes(self, part: codec.Image) -> bool:
         """Return whether a part is of this image, and of this round."""
@@ -114,6 +116,11 @@ class _Incomplete:
     def whole(self) -> codec.Image:
         """Return the image."""
         return codec.Image(self._pixels.reshape(-1), *self._header)
+
+
+def _size_of(part: codec.Image) -> int:
+    """Return the bytes of the voxels of the whole image, and of one more for each."""
+    return math.prod(part.size) * (part.components * part.dtype.itemsize + 1)
 
 
 def _zeros(size: int) -> NDArray[np.uint8]:

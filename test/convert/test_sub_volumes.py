@@ -220,6 +220,16 @@ def test_a_volume_larger_than_allowed_is_refused_and_others_go_on() -> None:
     assert parts.add('MRI', HALVES[1]) == WHOLE
 
 
+def test_b22_the_largest_volume_that_can_be_announced_is_refused_like_any_other() -> None:
+    size = (65535, 65535, 65535)
+    part = codec.Image(
+        bytes(255 * 8), size, ScalarType.FLOAT64, 255, offset=(1, 2, 3), sub_size=(1, 1, 1)
+    )
+    with pytest.raises(ConvertError) as refusal:
+        assembler().add('MRI', part)
+    assert refusal.value.cause == 'volume_too_large'
+
+
 def test_what_is_remembered_of_parts_counts_too() -> None:
     parts = assembler(48 * 2 + 24 + 3 * 400)
     boxes = WAYS['rows']
