@@ -54,15 +54,16 @@ def image_to_point_cloud(
     lps = content.coordinate == codec.CoordinateSystem.LPS
     numbers = image_geometry.ijk_to_frame(content.size, content.axes, content.position, lps=lps)
     pixels = content.pixels
-    with np.errstate(over='ignore', invalid='ignore'):  # voxels may be NaN, or infinite as float32
+    with np.errstate(invalid='ignore'):  # some NaN have numpy warn of them
         is_above = pixels > threshold
-        intensities = pixels[is_above].astype('<f4')
-    count = len(intensities)
+    count = np.count_nonzero(is_above)
     if count > MAX_POINTS:
         raise ConvertError(
             'too_many_elements',
             f'{count} voxels are above {threshold:g}, {MAX_POINTS} are allowed',
         )
+    with np.errstate(over='ignore'):  # infinite as float32
+        intensities = pixels[is_above].astype('<f4')
     matrix = np.array(numbers).reshape(3, 4)
     indices = np.stack(np.nonzero(is_above)[::-1], axis=1)
     return point_cloud.make_cloud(
