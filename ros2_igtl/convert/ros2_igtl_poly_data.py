@@ -24,6 +24,8 @@ def poly_data_to_poly_data(content: codec.PolyData, context: Context) -> PolyDat
     """
     Return the points in the parent frame, metres, with all cells and attributes.
 
+    Lost: what is no UTF-8 in the names of attributes.
+
     :raises ConvertError: ``not_finite``; ``out_of_range``: a single bad point refuses all.
     """
     return message_with_arrays(

@@ -75,6 +75,8 @@ def video_from_compressed_image(message: CompressedImage, geometry: Any | None =
     Formats: those of :func:`video_to_compressed_image`, and h265; what follows a semicolon is
     passed over. A frame of i420 is a key frame, of others it is not known whether they are.
 
+    Lost: what the format says after a semicolon.
+
     :param geometry: the ros2_igtl/ImageGeometry with the same stamp: a CompressedImage does not
         say how large it is.
     :returns: the child frame is the image's frame.
