@@ -352,7 +352,7 @@ def test_a_client_that_cannot_be_served_is_closed_and_named_in_the_log(
     with ScriptedPeer.dial(server.actual_port) as peer:
         assert peer.receive_until_closed() == b''
     monkeypatch.undo()
-    assert 'cannot serve a client: OSError' in caplog.text
+    wait_until(lambda: 'cannot serve a client: OSError' in caplog.text, what='the log')
     with ScriptedPeer.dial(server.actual_port) as peer:
         peer.send(DATA)
         wait_until(lambda: handler.messages)
