@@ -100,6 +100,5 @@ def requests() -> dict[str, set[str]]:
             keys |= {'stream'} | names & {_COORDINATE_NAME}
             if names & _INTERVALS.keys():
                 keys.add('resolution')
-        if keys:
-            found[type_name] = keys
+        found[type_name] = keys
     return found

@@ -1267,3 +1267,14 @@ def test_several_look_ups_in_tf_make_one_message_of_each_type_that_can_have_them
         result = mappings.TF_TOOLS[type_name]([('Stylus', TRANSFORM_MESSAGE)])
         assert result.stamp_ns == STAMP_NS
         assert_same(result.content, content)
+
+
+def test_the_children_of_a_bind_have_its_stamp_and_metadata() -> None:
+    children = [
+        codec.Message(codec.String('x'), 'Note'),
+        codec.Message(codec.Position(1, 2, 3), 'Tip', type_name='QTRANS'),
+    ]
+    bind = codec.Message(codec.Bind(children), 'Frame', 77, 2, 5, {'a': 'b'})
+    note, tip = mappings.CONTAINERS['BIND'](bind)
+    assert note == codec.Message(codec.String('x'), 'Note', 77, 2, 5, {'a': 'b'})
+    assert (tip.type_name, tip.device_name, tip.content) == ('QTRANS', 'Tip', children[1].content)

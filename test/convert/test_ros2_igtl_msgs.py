@@ -466,3 +466,14 @@ def test_metadata_that_are_none_are_refused() -> None:
     entries = [MetadataEntry(key='A'), MetadataEntry(key='A')]
     message = RawMessage(type_name='NEW', metadata=entries)
     assert cause(ros2_igtl_msgs.unknown_from_raw_message, message) == 'metadata'
+
+
+def test_metadata_say_whose_they_are_and_come_with_the_stamp_of_the_message() -> None:
+    metadata = {'age': codec.EncodedText(b'22', 3), 'who': codec.EncodedText(b'\xe9', 4)}
+    context = Context('CT', Time(sec=5), 'igtl_ras', 'CT', 2, 7, metadata)
+    message = ros2_igtl_msgs.metadata_to_ros('IMAGE', context)
+    assert (message.header.stamp, message.header.frame_id) == (Time(sec=5), 'igtl_ras')
+    assert (message.type_name, message.device_name) == ('IMAGE', 'CT')
+    assert (message.header_version, message.message_id) == (2, 7)
+    entries = [(entry.key, entry.value, entry.encoding) for entry in message.entries]
+    assert entries == [('age', '22', 3), ('who', 'é', 4)]
