@@ -20,6 +20,7 @@ DEVICE_KEYS = (
     'frame_id',
     'child_frame_id',
     'publish_tf',
+    'lazy',
     'stale_timeout',
     'rate_limit',
     'request',

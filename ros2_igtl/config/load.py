@@ -92,6 +92,7 @@ OPTION_KEYS: dict[str, checks.Check] = {
     'max_clock_skew': _seconds,
     'stale_timeout': _seconds,
     'publish_tf': checks.truth,
+    'lazy': checks.truth,
     'default_frame_id': checks.frame_id,
 }
 
@@ -130,6 +131,7 @@ MAPPING_KEYS: dict[str, checks.Check] = {
     'frame_id': checks.frame_id,
     'child_frame_id': checks.frame_id,
     'publish_tf': checks.truth,
+    'lazy': checks.truth,
     'stale_timeout': _seconds,
     'rate_limit': _rate,
     'qos': _nested,
@@ -149,6 +151,7 @@ INBOUND_KEYS = (
     'frame_id',
     'child_frame_id',
     'publish_tf',
+    'lazy',
     'skip',
     'request',
     *STREAM_KEYS,

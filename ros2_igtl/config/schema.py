@@ -52,6 +52,7 @@ class MappingConfig:
     frame_id: str | None = None  # parent frame
     child_frame_id: str | None = None
     publish_tf: bool | None = None
+    lazy: bool | None = None  # converted only for those who subscribe
     stale_timeout: float | None = None  # seconds; 0: the device is never stale
     rate_limit: float | None = None  # Hz
     qos: dict[str, Any] = field(default_factory=dict)  # reliability durability history depth

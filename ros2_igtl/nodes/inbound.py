@@ -105,6 +105,7 @@ class Route:
     held: deque[Batch] | None = None  # None: publish at once
     last_stamp_ns: int = -1
     is_in_parts: bool = False  # what comes may be a part
+    is_lazy: bool = False  # converted only for those who subscribe
     is_exclusive: bool = False  # a pose, which only one peer may send at a time
     source: Source | None = None  # who does
     stale_timeout_s: float = 0.0  # 0: never stale
@@ -268,13 +269,14 @@ class Inbound:
         cause = route.skip or self._hindrance(peer, message, route)
         if cause:
             return cause
+        outputs = self._wanted_outputs(route)
+        if not outputs and route.tf is None:
+            return 'no_subscriber'
         if message.metadata:
             _check_transform_status(message)
-        content: Any = message.content
-        if route.is_in_parts:
-            content = self._assemblers[peer].add(message.device_name, content)
-            if content is None:
-                return 'part_of_volume'
+        content = self._whole(peer, message, route)
+        if content is None:
+            return 'part_of_volume'
         if route.interval_s and not _is_time(route):
             return 'rate_limit'
         if stamp_ns is None:
@@ -296,7 +298,7 @@ class Inbound:
         ready = [
             # what is on tf too is made once
             (publisher, poses if row.to_ros is tf else row.to_ros(content, context))  # type: ignore[misc]
-            for row, publisher in route.outputs
+            for row, publisher in outputs
         ]
         transforms = self._transforms(message, route, poses, stamp_ns)
         if transforms:
@@ -323,6 +325,25 @@ class Inbound:
             self._tell(message, 'second_source', f'{peer} sends it, and {route.source} does')
             return 'second_source'
         return ''
+
+    def _whole(self, peer: str, message: codec.Message, route: Route) -> Any:
+        """Return the content, None if it is a part of a volume whose others have not come."""
+        if not route.is_in_parts:
+            return message.content
+        return self._assemblers[peer].add(message.device_name, message.content)
+
+    def _wanted_outputs(self, route: Route) -> list[tuple[mappings.Mapping, Publisher]]:
+        """Return those to which somebody listens, or may come later for what is kept."""
+        if not route.is_lazy:
+            return route.outputs
+        return [
+            (row, publisher)
+            for row, publisher in route.outputs
+            if row.latched
+            or publisher.get_subscription_count()
+            # the graph knows of subscribers before they are connected
+            or self._node.count_subscribers(publisher.topic_name)
+        ]
 
     def _metadata(self, route: Route, message: codec.Message, context: Context) -> Batch:
         """Return what is published of a message's metadata."""
@@ -409,6 +430,8 @@ class Inbound:
         route.is_in_parts = message.type_name in mappings.TYPES_IN_PARTS
         if self._settings.publish_tf and all(row.publish_tf is not False for row in rows):
             route.tf = mappings.TF_SOURCES.get(message.type_name)
+        said = (row.lazy for row in rows if row.lazy is not None)  # all say the same
+        route.is_lazy = next(said, self._settings.lazy)
         is_state = all(mapping.traffic == 'state' for mapping, _ in outputs)
         route.is_exclusive = is_state and message.type_name in mappings.TF_SOURCES
         if is_state and route.tf is not None:

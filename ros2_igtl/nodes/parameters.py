@@ -110,6 +110,7 @@ PARAMETERS = (
         (0.0, _DAY_S),
     ),
     Declaration('publish_tf', True, 'Publish poses on /tf too.'),
+    Declaration('lazy', False, 'Convert only what somebody subscribes to, and what goes to /tf.'),
     Declaration(
         'default_frame_id', 'igtl_ras', 'Parent frame of devices whose name does not say theirs.'
     ),

@@ -49,6 +49,7 @@ class Settings:
     bind_tolerance_ns: int
     stale_timeout_s: float
     publish_tf: bool
+    lazy: bool
     default_frame_id: str
 
 
@@ -113,6 +114,7 @@ def load_settings(
         bind_tolerance_ns=round(connection.bind_tolerance * 1e9),
         stale_timeout_s=merged['stale_timeout'],
         publish_tf=merged['publish_tf'],
+        lazy=merged['lazy'],
         default_frame_id=frame,
     )
 

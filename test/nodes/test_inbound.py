@@ -426,6 +426,39 @@ def test_a_device_name_that_was_cut_is_whole_again(
     wait_until(lambda: texts, what='the text')
 
 
+def test_what_is_lazy_is_converted_only_for_those_who_subscribe(graph: Graph) -> None:
+    bridge, peer = serve(graph, lazy=True)
+    pixels = codec.Image.from_pixels(np.zeros((2, 2, 2), np.uint8))
+    sent = [(codec.String('x'), 'Note'), (codec.Transform.from_matrix(np.eye(4)), 'Probe')]
+    peer.send(b''.join(pack(*each) for each in [*sent, (pixels, 'Volume')]))
+    await_accounted(bridge, 3)
+    outcomes = bridge.connections[0].inbound.outcomes
+    # the pose goes to tf, and the volume is kept for who comes later
+    assert (outcomes.done, outcomes.skipped) == (2, {'no_subscriber': 1})
+    volumes = graph.subscribe('ros2_igtl/msg/Volume', '/bridge/image/Volume', latched=True)
+    texts = graph.subscribe('std_msgs/msg/String', '/bridge/string/Note')
+    wait_until(lambda: volumes, what='the volume')
+    peer.send(pack(codec.String('wanted'), 'Note'))
+    wait_until(lambda: texts, what='the text')
+    assert [text.data for text in texts] == ['wanted']
+
+
+@pytest.mark.parametrize('is_lazy', [True, False])
+def test_a_row_says_whether_its_device_is_lazy(
+    graph: Graph, tmp_path: Path, is_lazy: bool
+) -> None:
+    path = tmp_path / 'mapping.yaml'
+    path.write_text(
+        f'version: 1\nconnections:\n  - lazy: {str(not is_lazy).lower()}\n    mappings:\n'
+        '      - {igtl_device_name: Note, igtl_type_name: STRING, direction: IGTL_TO_ROS,\n'
+        f'         lazy: {str(is_lazy).lower()}}}\n'
+    )
+    bridge, peer = serve(graph, config_file=str(path))
+    peer.send(pack(codec.String('x'), 'Note'))
+    await_accounted(bridge, 1)
+    assert bridge.connections[0].inbound.outcomes.skipped.total() == is_lazy
+
+
 def test_publish_tf_false_keeps_everything_from_tf(graph: Graph) -> None:
     _, peer = serve(graph, publish_tf=False)
     poses = graph.subscribe('geometry_msgs/msg/TransformStamped', '/bridge/transform/Probe')

@@ -79,6 +79,7 @@ OTHER: dict[str, tuple[str, Any, Callable[[Settings], Any]]] = {
     'max_clock_skew': ('0.5', 500_000_000, lambda s: s.max_clock_skew_ns),
     'stale_timeout': ('4.5', 4.5, lambda s: s.stale_timeout_s),
     'publish_tf': ('false', False, lambda s: s.publish_tf),
+    'lazy': ('true', True, lambda s: s.lazy),
     'default_frame_id': ('room', 'room', lambda s: s.default_frame_id),
 }
 NOT_OF_A_CONNECTION = {'config_file', 'autostart', 'address', 'port'}
