@@ -15,7 +15,7 @@ from rclpy.lifecycle import TransitionCallbackReturn
 from helpers.reference_programs import ReferenceProgram, find_test_images, free_port
 from helpers.ros_graph import Graph, ros_graph
 from helpers.waiting import wait_until
-from ros2_igtl.convert.mappings import MAPPINGS, ros_type
+from ros2_igtl.convert.mappings import MAPPINGS, find_mapping, ros_type
 from ros2_igtl.nodes.bridge import BridgeNode
 from ros2_igtl.srv import Query
 
@@ -147,7 +147,8 @@ def test_a_server_that_waits_to_be_asked_is_asked(
     config_file = mapping(tmp_path, asked(device, type_name, 'once'))
     port = free_port()
     topic = f'/bridge/{type_name.lower()}/{device}'
-    messages = graph.subscribe(ros_type_name, topic, latched=True)
+    latched = find_mapping(type_name, ros_type_name).latched
+    messages = graph.subscribe(ros_type_name, topic, latched=latched)
     with ReferenceProgram(program, port) as server:
         server.wait_until_listening(port)
         client_of(graph, port, config_file)
