@@ -200,6 +200,58 @@ def test_point_server_becomes_a_plan(graph: Graph) -> None:
     assert (first.x, first.y, first.z) == (0.01, 0.02, 0.03)
 
 
+def test_capability_server_says_what_it_can_receive(graph: Graph) -> None:
+    port = free_port()
+    with ReferenceProgram('CapabilityServer', port) as program:
+        program.wait_until_listening(port)
+        topic = '/bridge/capability/Device'
+        found = graph.subscribe('ros2_igtl/msg/Capability', topic, latched=True)
+        graph.add_bridge('client', {'port': port})
+        wait_until(lambda: found, 10.0, 'the capabilities')
+    assert found[0].type_names == ['TRANSFORM', 'GET_IMAGE', 'GET_LBMETA']
+
+
+def test_trajectory_server_becomes_trajectories_in_metres(graph: Graph, tmp_path: Path) -> None:
+    port = free_port()
+    rows = (
+        '      - {igtl_device_name: TrajectorySender, igtl_type_name: TRAJ,\n'
+        '         direction: IGTL_TO_ROS, ros_topic_name: /plan,\n'
+        '         ros_type_name: ros2_igtl/msg/TrajectoryArray}\n'
+    )
+    with ReferenceProgram('TrajectoryServer', port) as program:
+        program.wait_until_listening(port)
+        plans = graph.subscribe('ros2_igtl/msg/TrajectoryArray', '/plan')
+        parameters = {'port': port, 'config_file': mapping_file(tmp_path, rows)}
+        graph.add_bridge('client', parameters)
+        wait_until(lambda: plans, 10.0, 'the trajectories')
+    targets = [trajectory.target for trajectory in plans[0].trajectories]
+    assert [(target.x, target.y, target.z) for target in targets] == [
+        (0.02, 0.02, 0.04),
+        (0.02, 0.03, 0.01),
+        (0.01, 0.04, 0.02),
+    ]
+
+
+def test_bind_client_becomes_a_text_and_a_pose_by_their_rows(graph: Graph, tmp_path: Path) -> None:
+    rows = (
+        '      - {igtl_device_name: Tracker, igtl_type_name: TRANSFORM, direction: IGTL_TO_ROS,\n'
+        '         ros_topic_name: /pose, ros_type_name: geometry_msgs/msg/PoseStamped}\n'
+        '      - {igtl_device_name: StringMessage, igtl_type_name: STRING,\n'
+        '         direction: IGTL_TO_ROS, ros_topic_name: /text}\n'
+    )
+    parameters = {'port': 0, 'config_file': mapping_file(tmp_path, rows)}
+    bridge = graph.add_bridge('server', parameters)
+    port = bridge.get_parameter('actual_port').value
+    poses = graph.subscribe('geometry_msgs/msg/PoseStamped', '/pose')
+    texts = graph.subscribe('std_msgs/msg/String', '/text')
+    with ReferenceProgram('BindClient', '127.0.0.1', port, 50):
+        wait_until(lambda: len(poses) > 5 and len(texts) > 5, 10.0, 'the children')
+    # it circles with a radius of 50 mm
+    assert all(abs(pose.pose.position.x) <= 0.0501 for pose in poses)
+    assert {text.data for text in texts} == {'OpenIGTLink'}  # it never goes on to its next text
+    assert not bridge.connections[0].inbound.outcomes.rejected
+
+
 def test_two_tracker_clients_are_served_at_once(graph: Graph) -> None:
     bridge = graph.add_bridge('server', {'port': 0})
     port = bridge.get_parameter('actual_port').value
