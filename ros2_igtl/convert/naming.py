@@ -72,9 +72,20 @@ def full_device_name(name: str, full_name: str | None) -> str:
     """
     if full_name is None or len(full_name) > MAX_FULL_NAME_LENGTH:
         return name
-    raw = full_name.encode('utf-8', 'surrogateescape')[:DEVICE_NAME_SIZE]
-    is_cut = raw.decode('utf-8', 'surrogateescape') == name or fit_device_name(full_name) == name
-    return full_name if is_cut else name
+    return full_name if name in header_names(full_name) else name
+
+
+def header_names(name: str) -> tuple[str, ...]:
+    """
+    Return a device name as a header can have it, which is what the mapping file goes by.
+
+    :returns: the name if it fits its field; else what the reference library's cut leaves of it,
+        and what :func:`fit_device_name` does.
+    """
+    raw = name.encode('utf-8', 'surrogateescape')
+    if len(raw) <= DEVICE_NAME_SIZE:
+        return (name,)
+    return raw[:DEVICE_NAME_SIZE].decode('utf-8', 'surrogateescape'), fit_device_name(name)
 
 
 def frames_of(name: str, default_parent: str) -> tuple[str, str]:

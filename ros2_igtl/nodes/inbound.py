@@ -8,6 +8,7 @@ Everything here runs on the I/O thread. What becomes of a type stands in ``conve
 
 from __future__ import annotations
 
+import re
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -516,11 +517,11 @@ class Inbound:
         return [output for output in outputs if output[0].is_for(message.content)] or outputs
 
     def _wanted(self, device: str) -> bool:
-        settings = self._settings
-        allowed = settings.device_whitelist
-        if allowed and not any(pattern.fullmatch(device) for pattern in allowed):
+        allowed = self._settings.device_whitelist
+        if allowed and not any(_fits_expression(pattern, device) for pattern in allowed):
             return False
-        return not any(pattern.fullmatch(device) for pattern in settings.device_blacklist)
+        blacklist = self._settings.device_blacklist
+        return not any(_fits_expression(pattern, device) for pattern in blacklist)
 
     def _frames(self, device: str, rows: Sequence[MappingConfig]) -> tuple[str, str]:
         child, parent = naming.frames_of(device, self._settings.default_frame_id)
@@ -626,7 +627,8 @@ def _check_transform_status(message: codec.Message) -> None:
 
     :raises ConvertError: ``transform_status``.
     """
-    for key in ('TransformStatus', f'{message.device_name}Status'):
+    names = {message.device_name, *naming.header_names(message.device_name)}
+    for key in ('TransformStatus', *(f'{name}Status' for name in names)):
         status = message.metadata.get(key, 'OK')
         if status != 'OK':
             raise ConvertError(
@@ -638,5 +640,10 @@ def _matches(row: MappingConfig, message: codec.Message) -> bool:
     if row.igtl_type_name != message.type_name:
         return False
     if row.igtl_device_regex is not None:
-        return row.igtl_device_regex.fullmatch(message.device_name) is not None
-    return row.igtl_device_name == message.device_name
+        return _fits_expression(row.igtl_device_regex, message.device_name)
+    return row.igtl_device_name in naming.header_names(message.device_name)
+
+
+def _fits_expression(pattern: re.Pattern[str], device: str) -> bool:
+    """Return whether a device fits; expressions are bounded for the 20 bytes of a header."""
+    return any(pattern.fullmatch(name) for name in naming.header_names(device))

@@ -256,7 +256,8 @@ class Queries:
             return
         subject = canonical(message.type_name)
         for pending in list(self._pending):
-            is_answer = pending.asked.covers(subject, message.device_name)
+            names = naming.header_names(message.device_name)
+            is_answer = any(pending.asked.covers(subject, name) for name in names)
             if is_answer and session in pending.waiting and pending.kind is not codec.Stop:
                 if cause:
                     error = f'a message came and was not published: {cause}'

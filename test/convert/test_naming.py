@@ -231,6 +231,11 @@ def test_a_name_leaves_one_byte_of_its_field() -> None:
     assert refusal.value.cause == 'name_too_long'
 
 
+def test_a_header_has_a_name_that_fits_whole_and_a_longer_one_cut_either_way() -> None:
+    assert naming.header_names('x' * 20) == ('x' * 20,)
+    assert naming.header_names('x' * 21) == ('x' * 20, naming.fit_device_name('x' * 21))
+
+
 @pytest.mark.parametrize(
     ('name', 'full_name', 'expected'),
     [

@@ -459,6 +459,36 @@ def test_a_row_says_whether_its_device_is_lazy(
     assert bridge.connections[0].inbound.outcomes.skipped.total() == is_lazy
 
 
+FULL = 'NeedleGuideOfTheBiopsyRobot'
+
+
+def test_rows_and_lists_go_by_the_name_of_the_header(graph: Graph, tmp_path: Path) -> None:
+    path = tmp_path / 'mapping.yaml'
+    path.write_text(
+        'version: 1\nconnections:\n'
+        "  - device_whitelist: ['NeedleGuide.{9}', Other]\n"
+        '    mappings:\n'
+        f'      - {{igtl_device_name: {FULL[:20]}, igtl_type_name: STRING,\n'
+        '         direction: IGTL_TO_ROS, ros_topic_name: /guide}\n'
+    )
+    bridge, peer = serve(graph, config_file=str(path))
+    texts = graph.subscribe('std_msgs/msg/String', '/guide')
+    metadata = {'IGTL_DEVICE_NAME': FULL}
+    peer.send(pack(codec.String('x'), FULL[:20], header_version=2, metadata=metadata))
+    await_accounted(bridge, 1)
+    wait_until(lambda: texts, what='the text')
+
+
+@pytest.mark.parametrize('name', [FULL, FULL[:20]])
+def test_a_status_of_either_name_of_a_device_withholds_its_pose(graph: Graph, name: str) -> None:
+    bridge, peer = serve(graph)
+    metadata = {'IGTL_DEVICE_NAME': FULL, f'{name}Status': 'OUT_OF_VIEW'}
+    content = codec.Transform(*IDENTITY, 1.0, 2.0, 3.0)
+    peer.send(pack(content, FULL[:20], header_version=2, metadata=metadata))
+    await_accounted(bridge, 1)
+    assert bridge.connections[0].inbound.outcomes.rejected == {'transform_status': 1}
+
+
 def test_publish_tf_false_keeps_everything_from_tf(graph: Graph) -> None:
     _, peer = serve(graph, publish_tf=False)
     poses = graph.subscribe('geometry_msgs/msg/TransformStamped', '/bridge/transform/Probe')
