@@ -174,18 +174,7 @@ class Commands:
             take = self._take_string_command if device[0] == 'CMD' else self._take_string_reply
         else:
             return False
-        outcomes = self._outcomes
-        outcomes.received += 1
-        try:
-            cause = take(session, message)
-        except Exception:
-            outcomes.rejected['internal_error'] += 1
-            raise  # the transport logs it, and closes this session only
-        if cause:
-            outcomes.skipped[cause] += 1
-        else:
-            outcomes.done += 1
-            self.handled += 1
+        self.handled += self._outcomes.take(lambda: take(session, message))
         return True
 
     # Commands that come.

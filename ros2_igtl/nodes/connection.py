@@ -117,10 +117,13 @@ class BridgeConnection:
 
     def _group(self, device_name: str) -> BindGroup:
         """Return the BIND of a device name, which is for those who ask if one of its rows is."""
-        rows = (row for row in self._outbound_rows if row.bind == device_name)
-        audience = self._audience(any(row.on_request for row in rows))
-        group = BindGroup(device_name, self.settings.bind_tolerance_ns, audience, self.sent)
-        return self._groups.setdefault(device_name, group)
+        if device_name not in self._groups:
+            rows = (row for row in self._outbound_rows if row.bind == device_name)
+            audience = self._audience(any(row.on_request for row in rows))
+            self._groups[device_name] = BindGroup(
+                device_name, self.settings.bind_tolerance_ns, audience, self.sent
+            )
+        return self._groups[device_name]
 
     def stop(self) -> None:
         """Unsubscribe, close the sockets and destroy the publishers; may be called twice."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 
@@ -30,6 +31,25 @@ class Outcomes:
     rejected: Counter[str] = field(default_factory=Counter)
     skipped: Counter[str] = field(default_factory=Counter)
     contained: int = 0
+
+    def take(self, take: Callable[[], str]) -> bool:
+        """
+        Count a message that has come by what becomes of it; return whether it is done.
+
+        :param take: does with it what is to be done, and returns why it is skipped, or nothing.
+            What it raises is a fault of ours: it is counted, and raised on.
+        """
+        self.received += 1
+        try:
+            cause = take()
+        except Exception:
+            self.rejected['internal_error'] += 1
+            raise  # the transport logs it, and closes this session only
+        if cause:
+            self.skipped[cause] += 1
+        else:
+            self.done += 1
+        return not cause
 
 
 class Rate:

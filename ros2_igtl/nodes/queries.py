@@ -120,18 +120,7 @@ class Queries:
 
     def receive(self, session: Session, message: codec.Message) -> None:
         """Answer a query, or take note of a reply; count what became of it."""
-        outcomes = self._outcomes
-        outcomes.received += 1
-        try:
-            cause = self._receive(session, message)
-        except Exception:
-            outcomes.rejected['internal_error'] += 1
-            raise  # the transport logs it, and closes this session only
-        if cause:
-            outcomes.skipped[cause] += 1
-        else:
-            outcomes.done += 1
-            self.handled += 1
+        self.handled += self._outcomes.take(lambda: self._receive(session, message))
 
     def _receive(self, session: Session, message: codec.Message) -> str:
         """Return why a message is of no use, or nothing."""

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from ros2_igtl.nodes import counters
@@ -81,3 +83,16 @@ def test_memory_is_bounded_at_any_rate(clock: Clock) -> None:
     rate = Rate()
     tick(rate, clock, 100_000, 0.0001)
     assert len(rate._marks) <= 10 * Rate.WINDOW_S + 2
+
+
+def test_a_message_is_counted_by_what_becomes_of_it() -> None:
+    outcomes = Outcomes()
+    assert outcomes.take(lambda: '')
+    assert not outcomes.take(lambda: 'echo')
+
+    def fail() -> str:
+        raise LookupError('a fault')
+
+    with pytest.raises(LookupError, match='a fault'):
+        outcomes.take(fail)
+    assert outcomes == Outcomes(3, 1, 0, Counter(internal_error=1), Counter(echo=1))
