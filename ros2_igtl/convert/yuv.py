@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ros2_igtl.convert.errors import ConvertError
 
 _NO_COLOR = 128  # of U and V
-_BITS = 16  # of a fraction: enough for each result to be the nearest byte
+_BITS = 20  # of a fraction: enough for each result to be the nearest byte
 _HALF = 1 << _BITS - 1
 
 # ITU-R BT.601-7, 2.5: how much of red, green and blue there is in the brightness

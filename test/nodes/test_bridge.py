@@ -280,7 +280,8 @@ def test_two_nodes_do_not_amplify_what_they_exchange(graph: Graph, tmp_path: Pat
     client = graph.add_bridge(
         'client', {'port': port_of(server), 'config_file': str(path)}, name='client'
     )
-    wait_until(lambda: client.connections[0].transport.sessions, what='the session')
+    ends = [node.connections[0].transport for node in (client, server)]
+    wait_until(lambda: all(end.sessions for end in ends), what='the session at both ends')
     from std_msgs.msg import String
 
     texts = graph.subscribe('std_msgs/msg/String', '/text')
