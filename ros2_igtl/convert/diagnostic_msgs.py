@@ -82,6 +82,25 @@ def status_from_ros(message: DiagnosticStatus) -> Outbound:
     return Outbound(codec.Status(code, subcode, error_name, message.message))
 
 
+def device_status(name: str, fault: str, is_stale: bool, age_s: float) -> DiagnosticStatus:
+    """
+    Return what is said of a device or a tool whose poses are watched.
+
+    :param name: of the device or tool.
+    :param fault: why it is not to be trusted; empty if it is.
+    :param is_stale: it is silent, and not only said to be in trouble.
+    :param age_s: seconds since its last good sample.
+    :returns: its level is OK, ERROR or STALE.
+    """
+    level = DiagnosticStatus.STALE if is_stale else DiagnosticStatus.ERROR
+    return DiagnosticStatus(
+        level=level if fault else DiagnosticStatus.OK,
+        name=naming.ros_text(name),
+        message=naming.ros_text(fault) or 'OK',
+        values=[KeyValue(key='age_s', value=f'{age_s:.3f}')],
+    )
+
+
 def _number(text: str, field: str, least: int, greatest: int) -> int:
     # Only digits: int() would also take '1_0' and whatever digits Unicode has.
     digits = text.removeprefix('-')

@@ -45,6 +45,7 @@ from ros2_igtl.convert.geometry import (
     rotation_from_quaternion,
     unit_quaternion,
 )
+from ros2_igtl.convert.metadata import faults_of
 from ros2_igtl.convert.time import join_stamp
 
 
@@ -223,13 +224,17 @@ def tracking_data_to_transform_stamped(
     Return the pose of each tool's frame, for tf.
 
     A tool's name is read as a device name is: ``ProbeToTracker`` is ``Probe`` in ``Tracker``, any
-    other name is a child of the context's parent frame.
+    other name is a child of the context's parent frame. A tool that the metadata say is lost has
+    no pose.
 
     :raises ConvertError: as :func:`tracking_data_to_pose_array`; ``same_frame``.
     """
     transforms = []
     children = set()
+    faults = faults_of(context.metadata) if context.metadata else {}
     for tool in elements.tools_of(content):
+        if tool.name in faults:
+            continue
         child, parent = naming.frames_of(tool.name, context.frame_id)
         if child in children:
             raise ConvertError('duplicate_name', f"two tools have the frame '{child}'")

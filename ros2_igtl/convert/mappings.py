@@ -448,6 +448,11 @@ MAPPINGS: tuple[Mapping, ...] = (
 METADATA = Mapping(ANY_OTHER_TYPE, 'ros2_igtl/msg/Metadata', None, None, topic_suffix='metadata')
 """What is published beside a message of any type that has metadata, on ``<topic>/metadata``."""
 
+DEVICE_STATUS = Mapping(
+    ANY_OTHER_TYPE, 'diagnostic_msgs/msg/DiagnosticStatus', None, None, topic_suffix='status'
+)
+"""What is published beside what is watched, on ``<topic>/status``."""
+
 TF_SOURCES: dict[str, ToRos] = {
     'TRANSFORM': _TRANSFORM_TO_TF,
     'POSITION': _POSITION_TO_TF,

@@ -38,6 +38,22 @@ def metadata_from_ros(entries: Iterable[MetadataEntry]) -> dict[str, str]:
     return metadata
 
 
+def faults_of(metadata: Mapping[str, str]) -> dict[str, str]:
+    """
+    Return whose pose the sender does not vouch for, and what it says of it: not ``OK``.
+
+    ``TransformStatus`` is about the message's own device; ``ProbeStatus`` and, as PLUS has it,
+    ``ProbeTransformStatus`` are about the device or tool ``Probe``.
+
+    :returns: by name, which is empty for the message's own device.
+    """
+    return {
+        key.removesuffix('Status').removesuffix('Transform'): naming.ros_text(value)
+        for key, value in metadata.items()
+        if key.endswith('Status') and key != 'Status' and value != 'OK'
+    }
+
+
 def _entry(key: str, value: str) -> MetadataEntry:
     text = naming.ros_text(value)
     encoding, raw = 0, b''

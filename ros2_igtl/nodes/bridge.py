@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The lifecycle node that client and server are: it declares, wires and spins."""
+"""The lifecycle node that client, server and hub are: it declares, wires and spins."""
 
 from __future__ import annotations
 
@@ -23,13 +23,15 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from rclpy.parameter import Parameter
 from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import TimeReference
+from std_msgs.msg import UInt32
 from tf2_ros import Buffer, TransformBroadcaster, TransformListener
 
+from ros2_igtl.msg import BridgeStatus
 from ros2_igtl.nodes import diagnostics, log
-from ros2_igtl.nodes.connection import BridgeConnection
-from ros2_igtl.nodes.inbound import Tree
+from ros2_igtl.nodes.connection import BridgeConnection, Shared
 from ros2_igtl.nodes.parameters import ACTUAL_PORT, declare_parameters, judge, parameter_values
-from ros2_igtl.nodes.query_service import QueryService
+from ros2_igtl.nodes.qos import latched
+from ros2_igtl.nodes.services import Services
 from ros2_igtl.nodes.settings import Settings, SettingsError, load_settings
 from ros2_igtl.transport import IoThread
 
@@ -43,21 +45,21 @@ END_SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM})
 
 class BridgeNode(LifecycleNode):
     """
-    One connection as a lifecycle node.
+    The connections of a configuration as a lifecycle node.
 
     UNCONFIGURED: nothing open. INACTIVE: the configuration is valid, sockets are closed. ACTIVE:
     talking.
 
     :param node_name: its default name, and that of its connection.
-    :param mode: client or server.
+    :param mode: client or server, with one connection; None: any number of either.
     """
 
-    def __init__(self, node_name: str, mode: str, **options: Any) -> None:
+    def __init__(self, node_name: str, mode: str | None, **options: Any) -> None:
         super().__init__(node_name, **options)
         self._mode = mode
-        self._settings: list[Settings] = []
+        self._settings: tuple[Settings, ...] = ()
         self._connections: list[BridgeConnection] = []
-        self._query_service: QueryService | None = None
+        self._offered: Services | None = None
         self._io_thread = IoThread()
         self._timer: Any = None
         self._tf_listener: Any = None
@@ -68,6 +70,10 @@ class BridgeNode(LifecycleNode):
         self._broadcaster = TransformBroadcaster(self)
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
         self._time_references = self.create_publisher(TimeReference, '~/time_reference', 10)
+        self._status: Any = None  # made when it is known for how many connections
+        self._client_counts = self.create_publisher(UInt32, '~/client_count', latched(1))
+        self._client_count = -1  # as it was published
+        self._status_lock = threading.Lock()
         self._log_handler = log.attach(self)
 
     @property
@@ -131,13 +137,15 @@ class BridgeNode(LifecycleNode):
         return TransitionCallbackReturn.SUCCESS
 
     def _configure(self) -> None:
-        settings = load_settings(
+        self._settings = load_settings(
             parameter_values(self),
             mode=self._mode,
-            connection_name=self.get_name(),
+            node_name=self.get_name(),
             resolve_topic_name=self.resolve_topic_name,
         )
-        self._settings = [settings]
+        self._status = self.create_publisher(
+            BridgeStatus, '~/status', latched(len(self._settings))
+        )
         self.get_logger().info(
             f'Fast DDS profile: {os.environ.get(PROFILE_VARIABLE) or "none, large images suffer"}'
         )
@@ -147,15 +155,14 @@ class BridgeNode(LifecycleNode):
         buffer = Buffer()
         if any(row.tf is not None for settings in self._settings for row in settings.rows):
             self._tf_listener = TransformListener(buffer, self)
-        tree = Tree()
+        shared = Shared(self._io_thread, self._broadcaster, buffer, self._publish_status)
         for settings in self._settings:
-            connection = BridgeConnection(
-                self, settings, self._io_thread, self._broadcaster, tree, buffer
-            )
+            connection = BridgeConnection(self, settings, shared)
             self._connections.append(connection)
             connection.start()
-        self._set_actual_port(self._connections[0].actual_port)
-        self._query_service = QueryService(self, self._connections[0].queries)
+        if len(self._connections) == 1:
+            self._set_actual_port(self._connections[0].actual_port)
+        self._offered = Services(self, self._connections)
         self._timer = self.create_timer(DIAGNOSTICS_PERIOD_S, self._on_timer)
 
     def _close(self) -> None:
@@ -164,9 +171,9 @@ class BridgeNode(LifecycleNode):
             self._timer = None
         for connection in self._connections:
             connection.stop()
-        if self._query_service is not None:
-            self._query_service.destroy()
-            self._query_service = None
+        if self._offered is not None:
+            self._offered.destroy()
+            self._offered = None
         self._connections.clear()
         if self._tf_listener is not None:
             self._tf_listener.unregister()
@@ -176,18 +183,38 @@ class BridgeNode(LifecycleNode):
 
     def _forget(self) -> None:
         self._close()
-        self._settings.clear()
+        self._settings = ()
+        if self._status is not None:
+            self.destroy_publisher(self._status)
+            self._status = None
 
     def _on_timer(self) -> None:
         array = DiagnosticArray()
         now = self.get_clock().now()
         array.header.stamp = now.to_msg()
+        self._publish_status()
         for connection in self._connections:
             connection.follow_publishers()
             array.status += diagnostics.statuses(self.get_name(), connection)
             for reference in diagnostics.time_references(connection, now.nanoseconds):
                 self._time_references.publish(reference)
         self._diagnostics.publish(array)
+
+    def _publish_status(self) -> None:
+        """
+        Say how the connections are, all of them: what is latched holds one message of each.
+
+        On any thread: the last to be told has to be what is so.
+        """
+        with self._status_lock:
+            now_ns = self.get_clock().now().nanoseconds
+            connections = list(self._connections)
+            for connection in connections:
+                self._status.publish(diagnostics.bridge_status(connection, now_ns))
+            count = sum(len(connection.transport.sessions) for connection in connections)
+            if count != self._client_count:
+                self._client_count = count
+                self._client_counts.publish(UInt32(data=count))
 
     def _on_set_parameters(self, parameters: list[Parameter]) -> Any:
         own = self._setting_port
@@ -239,7 +266,7 @@ def use_large_message_profile() -> None:
             libc.mallopt(option, value)
 
 
-def run(node_name: str, mode: str, args: list[str] | None = None) -> int:
+def run(node_name: str, mode: str | None, args: list[str] | None = None) -> int:
     """
     Run a node until SIGINT or SIGTERM, and return the exit code.
 

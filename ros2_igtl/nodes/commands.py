@@ -30,7 +30,6 @@ from ros2_igtl.convert import command_text, naming
 from ros2_igtl.convert.command_text import Verdict
 from ros2_igtl.convert.interfaces import ros_type
 from ros2_igtl.nodes.counters import Outcomes
-from ros2_igtl.nodes.deferred_service import DeferredService
 from ros2_igtl.nodes.settings import Settings
 from ros2_igtl.transport import IoThread, Session
 from ros2_igtl.transport.endpoint import Endpoint
@@ -107,6 +106,7 @@ class Commands:
         self.handled = 0
         """How many messages that the connection has as done are commands and replies."""
         self._node = node
+        self._connection_name = settings.name
         self._is_string = settings.command_dialect == 'string'
         self._rows: Sequence[CommandConfig] = settings.commands
         self._io_thread = io_thread
@@ -114,7 +114,6 @@ class Commands:
         self._outcomes = received
         self._sent_outcomes = sent
         self._throttle = Throttle()
-        self._service: DeferredService | None = None
         self._service_type = ros_type(SERVICE_TYPE)
         self._clients: dict[str, Client] = {}
         self._recent: dict[Session, deque[int]] = {}
@@ -124,22 +123,16 @@ class Commands:
         self._pending: dict[int, _Sent] = {}
 
     def start(self) -> None:
-        """Offer the service, and look for those that commands are given to; where ROS runs."""
+        """Look for the services that commands are given to; where ROS runs."""
         profile = _service_qos(MAX_RUNNING)
         for row in self._rows:
             if row.ros_service_name not in self._clients:
                 self._clients[row.ros_service_name] = self._node.create_client(
                     self._service_type, row.ros_service_name, qos_profile=profile
                 )
-        self._service = DeferredService(
-            self._node, self._service_type, '~/send_command', self.send
-        )
 
     def destroy(self) -> None:
-        """Take the service and the clients back; where ROS runs, when the sessions are closed."""
-        if self._service is not None:
-            self._service.destroy()
-            self._service = None
+        """Take the clients back; where ROS runs, when the sessions are closed."""
         for client in self._clients.values():
             self._node.destroy_client(client)
         self._clients.clear()
@@ -236,6 +229,7 @@ class Commands:
         """Call the service that a command belongs to."""
         response = client.call_async(
             self._service_type.Request(
+                connection=self._connection_name,
                 device_name=naming.ros_text(request.message.device_name),
                 name=naming.ros_text(request.name),
                 content=naming.ros_text(request.text),

@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 from rclpy.node import Node
 from tf2_ros import Buffer, TransformBroadcaster
@@ -14,11 +15,32 @@ from ros2_igtl.nodes.audience import Audience
 from ros2_igtl.nodes.binds import BindGroup
 from ros2_igtl.nodes.commands import Commands
 from ros2_igtl.nodes.counters import Outcomes
-from ros2_igtl.nodes.inbound import Inbound, Tree
+from ros2_igtl.nodes.inbound import Inbound, TopicOwners, Tree
 from ros2_igtl.nodes.outbound import Sender, TfSender, TopicSender
 from ros2_igtl.nodes.queries import COMPANIONS, Queries
 from ros2_igtl.nodes.settings import Settings
 from ros2_igtl.transport import Client, ConnectionState, IoThread, Server, Session
+
+
+@dataclass(frozen=True)
+class Shared:
+    """
+    What the connections of a node have in common.
+
+    :ivar io_thread: running from start() to stop() of each.
+    :ivar broadcaster: to /tf.
+    :ivar buffer: of tf.
+    :ivar status_changed: is called when a peer comes or goes, and when a state changes.
+    :ivar tree: of tf.
+    :ivar topics: what is published, and what is published there.
+    """
+
+    io_thread: IoThread
+    broadcaster: TransformBroadcaster
+    buffer: Buffer
+    status_changed: Callable[[], None]
+    tree: Tree = field(default_factory=Tree)
+    topics: TopicOwners = field(default_factory=dict)
 
 
 class BridgeConnection:
@@ -29,23 +51,14 @@ class BridgeConnection:
 
     :param node: the node.
     :param settings: what to do.
-    :param io_thread: running from start() to stop().
-    :param broadcaster: to /tf, shared by the node's connections.
-    :param tree: of tf, likewise.
-    :param buffer: of tf, likewise.
+    :param shared: what it shares with the node's other connections.
     """
 
-    def __init__(
-        self,
-        node: Node,
-        settings: Settings,
-        io_thread: IoThread,
-        broadcaster: TransformBroadcaster,
-        tree: Tree,
-        buffer: Buffer,
-    ) -> None:
+    def __init__(self, node: Node, settings: Settings, shared: Shared) -> None:
         self.settings = settings
         self.sent = Outcomes()
+        self.zero: dict[str, int] = {}
+        """What diagnostics subtract of the counts since ~/reset_statistics was called."""
         self.state: ConnectionState = 'closed'
         self.detail = ''
         self.senders: list[Sender] = []
@@ -53,8 +66,8 @@ class BridgeConnection:
         self._node = node
         self.actual_port = settings.port
         """The port dialled, or listened on once it is started."""
-        self._io_thread = io_thread
-        self._buffer = buffer
+        self._shared = shared
+        self._io_thread = io_thread = shared.io_thread
         endpoint = Client if settings.mode == 'client' else Server
         self._endpoint: Client | Server = endpoint(
             io_thread, settings.address, settings.port, self, settings.options
@@ -68,8 +81,9 @@ class BridgeConnection:
         self.inbound = Inbound(
             node,
             settings,
-            broadcaster,
-            tree,
+            shared.broadcaster,
+            shared.tree,
+            shared.topics,
             lambda delay_s, function: io_thread.loop.call_later(delay_s, function),
             subscribed,
         )
@@ -100,7 +114,7 @@ class BridgeConnection:
                         row,
                         audience,
                         self.sent,
-                        self._buffer,
+                        self._shared.buffer,
                         self.settings.stale_timeout_s
                         if row.stale_timeout is None
                         else row.stale_timeout,
@@ -111,6 +125,7 @@ class BridgeConnection:
         self._endpoint.start()
         if isinstance(self._endpoint, Server):
             self.actual_port = self._endpoint.actual_port
+        self._shared.status_changed()
 
     def _audience(self, on_request: bool) -> Audience:
         return Audience(self._sessions, self._send, on_request=on_request)
@@ -144,6 +159,17 @@ class BridgeConnection:
         """The client or server, for its sessions and statistics."""
         return self._endpoint
 
+    def close_sessions(self, peer_name: str = '') -> int:
+        """
+        Close sessions, and return how many; a client dials again.
+
+        :param peer_name: of the only one; empty: all.
+        """
+        chosen = [s for s in self._endpoint.sessions if peer_name in ('', s.peer_name)]
+        for session in chosen:
+            session.close('~/disconnect was called')
+        return len(chosen)
+
     def follow_publishers(self) -> None:
         """Let the subscriptions follow their publishers' quality of service."""
         for sender in self.senders:
@@ -163,12 +189,14 @@ class BridgeConnection:
         """Get to know its clock, and ask it for what the mapping file says."""
         self.inbound.add_peer(session.peer_name)
         self.queries.session_opened(session)
+        self._shared.status_changed()
 
     def session_closed(self, session: Session, reason: str) -> None:
         """Forget it; the transport has counted and logged it."""
         self.inbound.remove_peer(session.peer_name)
         self.queries.session_closed(session)
         self.commands.session_closed(session)
+        self._shared.status_changed()
 
     def message_received(
         self, session: Session, message: codec.Message, receive_time_ns: int
@@ -190,3 +218,19 @@ class BridgeConnection:
             self._node.get_logger().info(f'{self.settings.name}: {state}: {detail}')
         self.state = state
         self.detail = detail
+        self._shared.status_changed()
+
+
+def choose_connection(
+    connections: Sequence[BridgeConnection], name: str
+) -> tuple[BridgeConnection | None, str]:
+    """
+    Return the connection of a name, or why there is none.
+
+    :param name: may be empty if there is only one.
+    """
+    for connection in connections:
+        if connection.settings.name == name or (not name and len(connections) == 1):
+            return connection, ''
+    allowed = ', '.join(connection.settings.name for connection in connections)
+    return None, f'connection is {name!r}; allowed: {allowed or "none, the node is not active"}'

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 
@@ -87,3 +87,8 @@ class Rate:
             return 0.0
         elapsed = self.last_s - marks[0][0]
         return (self.count - marks[0][1]) / elapsed if elapsed > 0.0 else 0.0
+
+
+def by_cause(what: str, counter: Mapping[str, int]) -> dict[str, int]:
+    """Return counts by names such as ``rejected crc``."""
+    return {f'{what} {cause}': count for cause, count in sorted(counter.items())}

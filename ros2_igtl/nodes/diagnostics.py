@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
@@ -13,9 +13,11 @@ from sensor_msgs.msg import TimeReference
 
 from ros2_igtl.convert import naming
 from ros2_igtl.convert.time import MAX_STAMP_NS, StampEstimator, split_stamp
-from ros2_igtl.nodes.commands import Commands
+from ros2_igtl.msg import BridgeStatus
 from ros2_igtl.nodes.connection import BridgeConnection
-from ros2_igtl.nodes.counters import Outcomes, Rate
+from ros2_igtl.nodes.counters import Rate, by_cause
+from ros2_igtl.nodes.watchdog import Watched
+from ros2_igtl.transport import Session
 
 _LEVELS = {
     'connected': DiagnosticStatus.OK,
@@ -27,10 +29,16 @@ _LEVELS = {
 
 
 def statuses(node_name: str, connection: BridgeConnection) -> list[DiagnosticStatus]:
-    """Return one status for the connection, and one for each device in either direction."""
+    """
+    Return the statuses of a connection.
+
+    :returns: one for the connection, one for what waits for each peer, for the clock of each, and
+        for each device in either direction.
+    """
     name = f'{node_name}: {connection.settings.name}'
     result = [_connection_status(name, connection)]
-    # Copies here and below: the I/O thread adds peers, routes and causes meanwhile.
+    result += [_queue_status(name, session) for session in connection.transport.sessions]
+    # Copies here and below: the I/O thread adds peers and routes meanwhile.
     is_auto = connection.settings.timestamp_mode == 'auto'
     for peer, clock in list(connection.inbound.clocks.items()):
         result.append(_clock_status(name, peer, clock, is_auto))
@@ -38,7 +46,7 @@ def statuses(node_name: str, connection: BridgeConnection) -> list[DiagnosticSta
         if not route.skip:
             values = {'direction': 'IGTL_TO_ROS', 'topics': ' '.join(route.topics)}
             status = _device_status(name, type_name, device, route.rate, values)
-            _judge_age(status, route.rate.age_s, route.stale_timeout_s)
+            _judge(status, connection.inbound.watchdog.of(route))
             result.append(status)
     for sender in connection.senders:
         values = {'direction': 'ROS_TO_IGTL', 'topics': sender.source}
@@ -49,36 +57,125 @@ def statuses(node_name: str, connection: BridgeConnection) -> list[DiagnosticSta
 
 
 def _connection_status(name: str, connection: BridgeConnection) -> DiagnosticStatus:
-    statistics = connection.transport.statistics
-    inbound = connection.inbound
-    rejected = dict(inbound.outcomes.rejected)
     sessions = connection.transport.sessions
     values: dict[str, Any] = {
         'state': connection.state,
         'address': f'{connection.settings.address}:{connection.actual_port}',
         'peers': ' '.join(session.peer_name for session in sessions),
-        'received': statistics.received,
-        'received_bytes': statistics.received_bytes,
-        'published': inbound.outcomes.done - _handled(connection),
-        'published_replaced': inbound.outcomes.replaced,
-        'rejected': _total(statistics.rejected) + _total(rejected),
-        'skipped': _total(inbound.outcomes.skipped),
-        **_by_cause('rejected', statistics.rejected + Counter(rejected)),
-        **_by_cause('skipped', inbound.outcomes.skipped),
-        'tf_withheld': inbound.tf_withheld,
-        **_by_cause('query', dict(connection.queries.counts)),
-        **_commands(connection.commands),
-        **_outbound(connection.sent),
-        'sent': statistics.sent,
-        'sent_bytes': statistics.sent_bytes,
-        'replaced': statistics.replaced,
-        **_by_cause('send_rejected', statistics.send_rejected),
-        'queue_high_water_bytes': statistics.high_water_bytes,
+        **_counts_since_reset(connection),
     }
     message = f'{connection.state}: {connection.detail}'
     return DiagnosticStatus(
         level=_LEVELS[connection.state], name=name, message=message, values=_values(values)
     )
+
+
+def _queue_status(name: str, session: Session) -> DiagnosticStatus:
+    """Return what waits for one peer, and what has become of what did."""
+    statistics = session.statistics
+    waiting = session.waiting_bytes
+    return DiagnosticStatus(
+        level=DiagnosticStatus.OK,
+        name=f'{name}: queue of {session.peer_name}',
+        message=f'{waiting} bytes wait',
+        values=_values(
+            {
+                'header_version': session.header_version,
+                'received': statistics.received,
+                'received_bytes': statistics.received_bytes,
+                **by_cause('rejected', dict(statistics.rejected)),
+                'waiting_bytes': waiting,
+                'high_water_bytes': statistics.high_water_bytes,
+                'sent': statistics.sent,
+                'sent_bytes': statistics.sent_bytes,
+                'replaced': statistics.replaced,
+                **by_cause('send_rejected', dict(statistics.send_rejected)),
+            }
+        ),
+    )
+
+
+def bridge_status(connection: BridgeConnection, now_ns: int) -> BridgeStatus:
+    """
+    Return how a connection is.
+
+    :param now_ns: since the epoch.
+    """
+    settings = connection.settings
+    counts = _counts_since_reset(connection)
+    status = BridgeStatus(
+        connection=settings.name,
+        mode=BridgeStatus.CLIENT if settings.mode == 'client' else BridgeStatus.SERVER,
+        address=settings.address,
+        port=connection.actual_port,
+        state=getattr(BridgeStatus, connection.state.upper()),
+        detail=naming.ros_text(connection.detail),
+        peers=[session.peer_name for session in connection.transport.sessions],
+        received=counts['received'],
+        published=counts['published'],
+        replaced=counts['published_replaced'],
+        rejected=counts['rejected'],
+        skipped=counts['skipped'],
+        sent=counts['sent'],
+        send_replaced=counts['replaced'],
+        send_rejected=_sum_of(counts, 'send_rejected '),
+    )
+    status.header.stamp.sec, status.header.stamp.nanosec = split_stamp(now_ns)
+    return status
+
+
+def _sum_of(counts: Mapping[str, int], prefix: str) -> int:
+    return sum(count for name, count in counts.items() if name.startswith(prefix))
+
+
+def counts_of(connection: BridgeConnection) -> dict[str, int]:
+    """Return all counts since the connection was made, by names for people."""
+    transport = connection.transport.statistics
+    inbound, sent = connection.inbound.outcomes, connection.sent
+    commands, queries = connection.commands, connection.queries
+    # copies: the I/O thread adds causes meanwhile
+    rejected = transport.rejected + Counter(dict(inbound.rejected))
+    skipped = dict(inbound.skipped)
+    return {
+        'received': transport.received,
+        'received_bytes': transport.received_bytes,
+        # without what is done and went nowhere on ROS by itself
+        'published': inbound.done - queries.handled - commands.handled,
+        'published_replaced': inbound.replaced,
+        'rejected': rejected.total(),
+        'skipped': sum(skipped.values()),
+        **by_cause('rejected', rejected),
+        **by_cause('skipped', skipped),
+        'tf_withheld': connection.inbound.tf_withheld,
+        **by_cause('query', dict(queries.counts)),
+        **by_cause('command_received', dict(commands.received)),
+        **by_cause('command_sent', dict(commands.sent)),
+        'command_late_responses': commands.late_responses,
+        'command_late_replies': commands.late_replies,
+        'outbound_received': sent.received,
+        'outbound_queued': sent.done,
+        **by_cause('outbound_rejected', dict(sent.rejected)),
+        **by_cause('outbound_skipped', dict(sent.skipped)),
+        'sent': transport.sent,
+        'sent_bytes': transport.sent_bytes,
+        'replaced': transport.replaced,
+        **by_cause('send_rejected', transport.send_rejected),
+        **by_cause('refused_peers', transport.refused_peers),
+        'connects': transport.connects,
+        'disconnects': transport.disconnects,
+        'connect_failures': transport.connect_failures,
+        'queue_high_water_bytes': transport.high_water_bytes,
+    }
+
+
+def _counts_since_reset(connection: BridgeConnection) -> dict[str, int]:
+    zero = connection.zero
+    return {name: count - zero.get(name, 0) for name, count in counts_of(connection).items()}
+
+
+def reset_counts(connection: BridgeConnection) -> None:
+    """Let the counts begin anew for those who look; what counts goes on, and loses nothing."""
+    connection.zero = {**counts_of(connection), 'queue_high_water_bytes': 0}
 
 
 def time_references(connection: BridgeConnection, now_ns: int) -> list[TimeReference]:
@@ -96,11 +193,6 @@ def time_references(connection: BridgeConnection, now_ns: int) -> list[TimeRefer
             reference.time_ref.sec, reference.time_ref.nanosec = split_stamp(theirs_ns)
             references.append(reference)
     return references
-
-
-def _handled(connection: BridgeConnection) -> int:
-    """Return how many messages are done that went nowhere on ROS by themselves."""
-    return connection.queries.handled + connection.commands.handled
 
 
 def _clock_status(name: str, peer: str, clock: StampEstimator, is_auto: bool) -> DiagnosticStatus:
@@ -122,24 +214,6 @@ def _clock_status(name: str, peer: str, clock: StampEstimator, is_auto: bool) ->
     )
 
 
-def _commands(commands: Commands) -> dict[str, Any]:
-    return {
-        **_by_cause('command_received', dict(commands.received)),
-        **_by_cause('command_sent', dict(commands.sent)),
-        'command_late_responses': commands.late_responses,
-        'command_late_replies': commands.late_replies,
-    }
-
-
-def _outbound(outcomes: Outcomes) -> dict[str, Any]:
-    return {
-        'outbound_received': outcomes.received,
-        'outbound_queued': outcomes.done,
-        **_by_cause('outbound_rejected', outcomes.rejected),
-        **_by_cause('outbound_skipped', outcomes.skipped),
-    }
-
-
 def _device_status(
     name: str, type_name: str, device: str, rate: Rate, values: dict[str, Any]
 ) -> DiagnosticStatus:
@@ -158,18 +232,19 @@ def _device_status(
     )
 
 
-def _judge_age(status: DiagnosticStatus, age_s: float | None, timeout_s: float) -> None:
-    if timeout_s and age_s is not None and age_s > timeout_s:
+def _judge(status: DiagnosticStatus, watched: Sequence[Watched]) -> None:
+    """Make a device that is not to be trusted an error, though only one tool of it is not."""
+    faults = [
+        f'{item.tool or "the device"}: {item.fault}, the last came {item.age_s:.1f} s ago'
+        for item in watched
+        if item.fault
+    ]
+    if faults:
         status.level = DiagnosticStatus.ERROR
-        status.message = f'stale: the last pose came {age_s:.1f} s ago, {timeout_s} s are allowed'
-
-
-def _total(counter: Mapping[str, int]) -> int:
-    return sum(counter.values())
-
-
-def _by_cause(what: str, counter: Mapping[str, int]) -> dict[str, int]:
-    return {f'{what} {cause}': count for cause, count in sorted(counter.items())}
+        status.message = '; '.join(faults)
+    status.values += _values(
+        {f'age_s {item.tool}': f'{item.age_s:.3f}' for item in watched if item.tool}
+    )
 
 
 def _values(values: dict[str, Any]) -> list[KeyValue]:

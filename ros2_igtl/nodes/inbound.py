@@ -8,38 +8,53 @@ Everything here runs on the I/O thread. What becomes of a type stands in ``conve
 
 from __future__ import annotations
 
+import logging
 import re
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from builtin_interfaces.msg import Time
 from rclpy.node import Node
 from rclpy.publisher import Publisher
+from rclpy.qos import QoSProfile
 from tf2_ros import TransformBroadcaster
 
 from ros2_igtl import codec
 from ros2_igtl.config import MappingConfig
 from ros2_igtl.convert import mappings, naming
 from ros2_igtl.convert.context import Context
+from ros2_igtl.convert.diagnostic_msgs import device_status
 from ros2_igtl.convert.errors import ConvertError
+from ros2_igtl.convert.metadata import faults_of
 from ros2_igtl.convert.ros2_igtl_msgs import metadata_to_ros
 from ros2_igtl.convert.sub_volumes import Assembler
 from ros2_igtl.convert.time import StampEstimator, split_stamp
 from ros2_igtl.nodes.counters import Outcomes, Rate
-from ros2_igtl.nodes.qos import held_limit, publisher_overriding, publisher_qos
+from ros2_igtl.nodes.qos import (
+    DEVICE_STATUS_QOS,
+    held_limit,
+    publisher_overriding,
+    publisher_qos,
+)
 from ros2_igtl.nodes.settings import Settings
+from ros2_igtl.nodes.watchdog import Watchdog, Watched
+from ros2_igtl.transport.log import Throttle
 
 # A peer that makes up names must not make publishers without end.
 MAX_DEVICES = 500
+MAX_FRAMES = 5000  # nor frames, though one message of tracking data has many
 
 # What comes first on a new topic is held until the subscribers that wait for it are connected, or
 # they would never see it: discovery takes some milliseconds.
 HOLD_S = 0.3
 DISCOVERY_S = 1.0  # after its start a node does not know yet who waits
 HOLD_POLL_S = 0.002
+
+# A device that is refused because another is in its place: somebody has to decide.
+GRAVE_CAUSES = frozenset({'topic_taken', 'second_source', 'second_connection'})
 
 # Messages that one read brought have one time of arrival; tf needs different ones.
 BURST_NS = 10_000_000
@@ -48,12 +63,18 @@ BURST_NS = 10_000_000
 class Source(NamedTuple):
     """Whose pose it is: two of them in one place would make a tool jump between two."""
 
+    connection: str
     peer: str
     type_name: str
     device_name: str
 
     def __str__(self) -> str:
-        return f"{self.type_name} '{naming.escape(self.device_name)}' of {self.peer}"
+        device = f"{self.type_name} '{naming.escape(self.device_name)}'"
+        return f'{device} of {self.connection}: {self.peer}'
+
+
+TopicOwners = dict[str, tuple[str, ...]]
+"""Of each topic the connection, type, device and ROS type that it belongs to: one of each."""
 
 
 class Tree:
@@ -68,15 +89,22 @@ class Tree:
 
     def refusal(self, child: str, parent: str, source: Source) -> tuple[str, str]:
         """Return why a pose may not go to tf, a word and a sentence; both empty if it may."""
-        first_parent, first = self._edges.setdefault(child, (parent, source))
+        edge = self._edges.get(child)
+        if edge is None:
+            if len(self._edges) >= MAX_FRAMES:
+                return 'too_many_frames', f'{MAX_FRAMES} frames are allowed'
+            edge = self._edges[child] = (parent, source)
+        first_parent, first = edge
         if first_parent != parent:
             return 'second_parent', (
                 f"frame '{child}' has parent '{first_parent}' on tf already, from {first}; its "
                 f"pose in '{parent}' is on its topic only"
             )
         if first != source:
-            return 'second_source', (
-                f"frame '{child}' comes from {first} already; this pose is on its topic only"
+            is_other = first.connection != source.connection
+            return 'second_connection' if is_other else 'second_source', (
+                f"frame '{child}' comes from {first} already; this pose is "
+                f'{"refused" if is_other else "on its topic only"}'
             )
         return '', ''
 
@@ -89,19 +117,32 @@ Batch = list[tuple[Publisher, Any]]
 """What one message becomes."""
 
 
-@dataclass(slots=True)
+class _Device(Protocol):
+    """What has the type and the name of a device."""
+
+    @property
+    def type_name(self) -> str: ...
+
+    @property
+    def device_name(self) -> str: ...
+
+
+@dataclass(slots=True, eq=False)
 class Route:
     """What one device of one type becomes; ``skip`` names why it becomes nothing."""
 
     skip: str = ''
+    type_name: str = ''
+    device_name: str = ''
     outputs: list[tuple[mappings.Mapping, Publisher]] = field(default_factory=list)
-    tf: Callable[[Any, Context], Sequence[Any]] | None = None
+    poses: Callable[[Any, Context], Sequence[Any]] | None = None  # TransformStamped
+    is_on_tf: bool = False
     frames: tuple[str, str] = ('', '')  # child, parent
     rate: Rate = field(default_factory=Rate)
     topics: tuple[str, ...] = ()
     topic: str = ''  # that the others are beside of
-    metadata: Publisher | None = None  # made when the first metadata come
-    is_without_metadata: bool = False  # their topic is refused
+    companions: dict[str, Publisher | None] = field(default_factory=dict)
+    """Topics beside it that are made when there is something for them; None: it is refused."""
     max_held: int = 0
     held: deque[Batch] | None = None  # None: publish at once
     last_stamp_ns: int = -1
@@ -109,6 +150,7 @@ class Route:
     is_lazy: bool = False  # converted only for those who subscribe
     is_exclusive: bool = False  # a pose, which only one peer may send at a time
     source: Source | None = None  # who does
+    is_watched: bool = False
     stale_timeout_s: float = 0.0  # 0: never stale
     interval_s: float = 0.0  # least time between two messages
     next_s: float = 0.0
@@ -122,6 +164,7 @@ class Inbound:
     :param settings: the connection's.
     :param broadcaster: what sends to /tf.
     :param tree: of the node; shared by its connections.
+    :param owners: likewise.
     :param call_later: of the I/O thread's loop: calls a function after seconds.
     :param subscribed: topics this connection sends from, which it must not publish on.
     """
@@ -132,6 +175,7 @@ class Inbound:
         settings: Settings,
         broadcaster: TransformBroadcaster,
         tree: Tree,
+        owners: TopicOwners,
         call_later: Callable[[float, Callable[[], None]], Any],
         subscribed: frozenset[str],
     ) -> None:
@@ -145,12 +189,13 @@ class Inbound:
         self._tree = tree
         self._call_later = call_later
         self._subscribed = subscribed
-        # topic -> type, device and ROS type: a topic has one of each
-        self._owners: dict[str, tuple[str, str, str]] = {}
+        self._owners = owners
         self._publishers: list[Publisher] = []
         self._discovered_s = time.monotonic() + DISCOVERY_S
         self._told: set[tuple[str, ...]] = set()
+        self._throttle = Throttle()
         self._rows = tuple(row for row in settings.rows if row.direction == 'IGTL_TO_ROS')
+        self.watchdog = Watchdog(call_later, self._report)
         self.clocks: dict[str, StampEstimator] = {}
         """The clock of each peer that is connected, by its name."""
         self._assemblers: dict[str, Assembler] = {}  # of each peer
@@ -170,6 +215,7 @@ class Inbound:
         """Forget a peer that has gone: others may send its devices now."""
         self.clocks.pop(peer, None)
         self._assemblers.pop(peer, None)
+        self.watchdog.lose(peer)
         self._tree.release(peer)
         for route in self.routes.values():
             if route.source is not None and route.source.peer == peer:
@@ -224,7 +270,8 @@ class Inbound:
         return cause
 
     def release(self) -> None:
-        """Publish what is held, now."""
+        """Publish what is held, now, and watch no more."""
+        self.watchdog.stop()
         for route in self.routes.values():
             self._release(route, 0.0)
 
@@ -234,7 +281,8 @@ class Inbound:
             self._node.destroy_publisher(publisher)
         self._publishers.clear()
         self.routes.clear()
-        self._owners.clear()
+        for topic in [t for t, owner in self._owners.items() if owner[0] == self._settings.name]:
+            del self._owners[topic]
 
     def _take_parts(
         self,
@@ -271,15 +319,14 @@ class Inbound:
         if cause:
             return cause
         outputs = self._wanted_outputs(route)
-        if not outputs and route.tf is None:
+        if not outputs and route.poses is None:
+            self._feed(peer, message, route, ())
             return 'no_subscriber'
         if message.metadata:
-            _check_transform_status(message)
+            self._check_faults(peer, message, route)
         content = self._whole(peer, message, route)
         if content is None:
             return 'part_of_volume'
-        if route.interval_s and not _is_time(route):
-            return 'rate_limit'
         if stamp_ns is None:
             stamp_ns = self._stamp_ns(self.clocks[peer], message, (route,), receive_time_ns)
         sec, nanosec = split_stamp(stamp_ns)
@@ -294,14 +341,19 @@ class Inbound:
             message.metadata,
         )
         # All is converted before anything is published: a message is refused as a whole.
-        tf = route.tf
-        poses = tf(content, context) if tf is not None else ()
+        convert_poses = route.poses
+        poses = convert_poses(content, context) if convert_poses is not None else ()
+        is_due = not route.interval_s or _is_time(route)
         ready = [
             # what is on tf too is made once
-            (publisher, poses if row.to_ros is tf else row.to_ros(content, context))  # type: ignore[misc]
-            for row, publisher in outputs
+            (publisher, poses if row.to_ros is convert_poses else row.to_ros(content, context))  # type: ignore[misc]
+            for row, publisher in (outputs if is_due else ())
         ]
-        transforms = self._transforms(message, route, poses, stamp_ns)
+        transforms = self._transforms(peer, message, route, poses, stamp_ns)
+        if not is_due:
+            return 'rate_limit'
+        if not outputs and not route.is_on_tf:
+            return 'no_subscriber'
         if transforms:
             self._broadcaster.sendTransform(transforms)
         batch = [
@@ -311,17 +363,16 @@ class Inbound:
         ]
         if message.metadata:
             batch += self._metadata(route, message, context)
-        if route.held is None:
-            _publish_all(batch)
-        else:
-            self._hold(route, batch)
+        self._hold_or_publish(route, batch)
         route.rate.tick()
         return ''
 
     def _hindrance(self, peer: str, message: codec.Message, route: Route) -> str:
         """Return why a message that has a route is skipped all the same."""
         if route.source is None:
-            route.source = Source(peer, message.type_name, message.device_name)
+            route.source = Source(
+                self._settings.name, peer, message.type_name, message.device_name
+            )
         elif route.is_exclusive and route.source.peer != peer:
             self._tell(message, 'second_source', f'{peer} sends it, and {route.source} does')
             return 'second_source'
@@ -348,23 +399,74 @@ class Inbound:
 
     def _metadata(self, route: Route, message: codec.Message, context: Context) -> Batch:
         """Return what is published of a message's metadata."""
-        if route.metadata is None and not route.is_without_metadata:
-            row = mappings.METADATA
-            topic = f'{route.topic}/{row.topic_suffix}'
+        # as late joiners get the message, so do they its metadata
+        qos = publisher_qos(route.outputs[0][0], {})
+        publisher = self._companion(route, mappings.METADATA, qos)
+        if publisher is None:
+            return []
+        return [(publisher, metadata_to_ros(message.type_name, context))]
+
+    def _companion(self, route: Route, row: mappings.Mapping, qos: QoSProfile) -> Publisher | None:
+        """Return what publishes beside a device's topic, None if ROS or another refuses that."""
+        name = row.topic_suffix
+        if name not in route.companions:
+            route.companions[name] = None
+            topic = f'{route.topic}/{name}'
             try:
-                if not self._claim(message, [(row, None)], [topic]):
-                    # as late joiners get the message, so do they its metadata
-                    qos = publisher_qos(route.outputs[0][0], {})
-                    route.metadata = self._node.create_publisher(
+                if not self._claim(route, [(row, None)], [topic]):
+                    publisher = self._node.create_publisher(
                         mappings.ros_type(row.ros_type_name), topic, qos
                     )
-                    self._publishers.append(route.metadata)
+                    self._publishers.append(publisher)
+                    route.companions[name] = publisher
             except Exception as error:  # a name too long
-                self._tell(message, 'topic_refused', f'ROS refuses {topic}: {error}')
-            route.is_without_metadata = route.metadata is None
-        if route.metadata is None:
-            return []
-        return [(route.metadata, metadata_to_ros(message.type_name, context))]
+                self._tell(route, 'topic_refused', f'ROS refuses {topic}: {error}')
+        return route.companions[name]
+
+    def _check_faults(self, peer: str, message: codec.Message, route: Route) -> None:
+        """
+        Refuse a pose that its sender does not vouch for: a lost tool has a matrix too.
+
+        :raises ConvertError: ``transform_status``.
+        """
+        faults = faults_of(message.metadata)
+        if not faults:
+            return
+        own = ('', message.device_name, *naming.header_names(message.device_name))
+        fault = next((faults[name] for name in own if name in faults), None)
+        if fault is not None:
+            fault = f'the peer says {naming.escape(fault)}'
+            tools = [watched.tool for watched in self.watchdog.of(route)]
+            for tool in tools or ([''] if route.is_watched else []):
+                self.watchdog.accuse(route, tool, peer, fault)
+            raise ConvertError('transform_status', fault)
+        known = {watched.tool for watched in self.watchdog.of(route)}
+        for name, fault in faults.items():
+            tool, _ = naming.frames_of(name, '')
+            if tool in known:
+                self.watchdog.accuse(route, tool, peer, f'the peer says {naming.escape(fault)}')
+
+    def _feed(self, peer: str, message: codec.Message, route: Route, poses: Sequence[Any]) -> None:
+        """Take note of good samples, for the watchdog."""
+        if not route.is_watched:
+            return
+        tools = ('',) if route.poses is None else [pose.child_frame_id for pose in poses]
+        for tool in tools:
+            if not self.watchdog.feed(route, tool, peer, route.stale_timeout_s):
+                self._tell(message, 'not_watched', f"too many tools, '{tool}' is not watched")
+
+    def _report(self, watched: Watched) -> None:
+        """Publish that a device or tool is not to be trusted, or that it is again."""
+        route = watched.device
+        assert isinstance(route, Route)  # it is what we have fed
+        publisher = self._companion(route, mappings.DEVICE_STATUS, DEVICE_STATUS_QOS)
+        name = f'{self._settings.name}: {route.type_name} {naming.escape(route.device_name)}'
+        if watched.tool:
+            name += f': {watched.tool}'
+        if publisher is not None:
+            publisher.publish(device_status(name, watched.fault, watched.is_stale, watched.age_s))
+        if watched.fault:
+            self._throttle.log(logging.WARNING, name, f'{name}: {watched.fault}')
 
     def _stamp_ns(
         self,
@@ -384,25 +486,44 @@ class Inbound:
         return stamp_ns
 
     def _transforms(
-        self, message: codec.Message, route: Route, poses: Sequence[Any], stamp_ns: int
+        self,
+        peer: str,
+        message: codec.Message,
+        route: Route,
+        poses: Sequence[Any],
+        stamp_ns: int,
     ) -> list[Any]:
-        """Return which poses may go to tf."""
-        if not poses:
-            return []
-        if stamp_ns <= route.last_stamp_ns:
+        """
+        Return which poses may go to tf.
+
+        :raises ConvertError: ``second_source``: another connection's device is there.
+        """
+        if poses and stamp_ns <= route.last_stamp_ns:
             # tf must not be told an older or a second pose for one time.
-            self.tf_withheld += 1
+            self.tf_withheld += route.is_on_tf
             self._tell(message, 'stamp_not_newer', 'its stamp is not newer than the last; no tf')
             return []
-        route.last_stamp_ns = stamp_ns
         assert route.source is not None  # whose message this is
         source = route.source
-        return [item for item in poses if self._fits(message, item, source)]
+        fitting = (
+            [pose for pose in poses if self._fits(message, pose, source)] if route.is_on_tf else []
+        )
+        if poses:
+            route.last_stamp_ns = stamp_ns
+        self._feed(peer, message, route, poses)
+        return fitting
 
     def _fits(self, message: codec.Message, transform: Any, source: Source) -> bool:
+        """
+        Tell whether a pose may go to tf.
+
+        :raises ConvertError: ``second_source``: another connection's device is there.
+        """
         cause, text = self._tree.refusal(
             transform.child_frame_id, transform.header.frame_id, source
         )
+        if cause == 'second_connection':
+            raise ConvertError(cause, text)
         if cause:
             self._tell(message, cause, text)
         return not cause
@@ -427,16 +548,21 @@ class Inbound:
         if not outputs:
             self._tell(message, 'no_mapping', 'no row of the table takes it')
             return Route(skip='no_mapping')
-        route = Route(frames=self._frames(message.device_name, rows))
+        names = (message.type_name, message.device_name)
+        route = Route('', *names, frames=self._frames(message.device_name, rows))
         route.is_in_parts = message.type_name in mappings.TYPES_IN_PARTS
-        if self._settings.publish_tf and all(row.publish_tf is not False for row in rows):
-            route.tf = mappings.TF_SOURCES.get(message.type_name)
+        poses = mappings.TF_SOURCES.get(message.type_name)
+        is_on_tf = self._settings.publish_tf and all(row.publish_tf is not False for row in rows)
+        route.is_on_tf = is_on_tf and poses is not None
+        # without tf what has tools is taken apart all the same, so that each can be watched
+        route.poses = poses if is_on_tf or message.type_name in mappings.TF_TOOLS else None
         said = (row.lazy for row in rows if row.lazy is not None)  # all say the same
         route.is_lazy = next(said, self._settings.lazy)
         is_state = all(mapping.traffic == 'state' for mapping, _ in outputs)
         route.is_exclusive = is_state and message.type_name in mappings.TF_SOURCES
-        if is_state and route.tf is not None:
-            timeouts = [row.stale_timeout for row in rows if row.stale_timeout is not None]
+        timeouts = [row.stale_timeout for row in rows if row.stale_timeout is not None]
+        route.is_watched = route.is_exclusive or bool(timeouts)
+        if route.is_watched:
             route.stale_timeout_s = min(timeouts, default=self._settings.stale_timeout_s)
         intervals = (1.0 / row.rate_limit for row in rows if row.rate_limit)
         route.interval_s = max(intervals, default=0.0)
@@ -456,9 +582,11 @@ class Inbound:
         self._begin_holding(route)
         return route
 
-    def _hold(self, route: Route, batch: Batch) -> None:
-        """Hold a message; a burst larger than the publisher's queue would be lost later."""
-        assert route.held is not None
+    def _hold_or_publish(self, route: Route, batch: Batch) -> None:
+        """Hold a message while its topic is new; a burst beyond the queue would be lost later."""
+        if route.held is None:
+            _publish_all(batch)
+            return
         if len(route.held) == route.max_held:
             route.held.popleft()
             self.outcomes.done -= 1
@@ -543,23 +671,24 @@ class Inbound:
 
     def _claim(
         self,
-        message: codec.Message,
+        device: _Device,
         outputs: Sequence[tuple[mappings.Mapping, MappingConfig | None]],
         topics: Sequence[str],
     ) -> str:
         """Make the topics a device's own, or return why they cannot be."""
-        claims: dict[str, tuple[str, str, str]] = {}
+        claims: TopicOwners = {}
         for (mapping, _), topic in zip(outputs, topics, strict=True):
             resolved = self._node.resolve_topic_name(topic)
-            owner = (message.type_name, message.device_name, mapping.ros_type_name)
+            names = (self._settings.name, device.type_name, device.device_name)
+            owner = (*names, mapping.ros_type_name)
             if resolved in self._subscribed:
-                self._tell(message, 'echo', f'{resolved} is sent to this peer; it would come back')
+                self._tell(device, 'echo', f'{resolved} is sent to this peer; it would come back')
                 return 'echo'
             first = self._owners.get(resolved) or claims.setdefault(resolved, owner)
             if first != owner:
                 text = naming.escape(' '.join(first))
                 self._tell(
-                    message,
+                    device,
                     'topic_taken',
                     f'{resolved} belongs to {text} already, and this would be '
                     f'{mapping.ros_type_name}; a mapping row can name another topic',
@@ -589,15 +718,17 @@ class Inbound:
             f'-> {publisher.topic_name} ({mapping.ros_type_name})'
         )
 
-    def _tell(self, message: codec.Message, cause: str, text: str) -> None:
+    def _tell(self, device: _Device, cause: str, text: str) -> None:
         """Log the first of each cause a device; the counters tell the rest."""
-        key = (cause, message.type_name, message.device_name)
-        if key not in self._told and len(self._told) < MAX_DEVICES:
-            self._told.add(key)
-            self._node.get_logger().warning(
-                f'{self._settings.name}: {message.type_name} '
-                f"'{naming.escape(message.device_name)}': {cause}: {text}"
-            )
+        key = (cause, device.type_name, device.device_name)
+        if key in self._told or len(self._told) >= MAX_DEVICES:
+            return
+        self._told.add(key)
+        name = f"{self._settings.name}: {device.type_name} '{naming.escape(device.device_name)}'"
+        if cause in GRAVE_CAUSES:
+            self._node.get_logger().error(f'{name}: {cause}: {text}')
+        else:
+            self._node.get_logger().warning(f'{name}: {cause}: {text}')
 
 
 def _is_time(route: Route) -> bool:
@@ -619,21 +750,6 @@ def _are_connected(route: Route, node: Node) -> bool:
         publisher.get_subscription_count() >= node.count_subscribers(publisher.topic_name)
         for _, publisher in route.outputs
     )
-
-
-def _check_transform_status(message: codec.Message) -> None:
-    """
-    Refuse a pose that its sender does not vouch for: a lost tool has a matrix too.
-
-    :raises ConvertError: ``transform_status``.
-    """
-    names = {message.device_name, *naming.header_names(message.device_name)}
-    for key in ('TransformStatus', *(f'{name}Status' for name in names)):
-        status = message.metadata.get(key, 'OK')
-        if status != 'OK':
-            raise ConvertError(
-                'transform_status', f"the peer says {key} '{naming.escape(status)}'"
-            )
 
 
 def _matches(row: MappingConfig, message: codec.Message) -> bool:

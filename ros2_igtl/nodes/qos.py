@@ -26,6 +26,15 @@ DEPTH_OF_BULK = 10
 HELD_BULK = 4  # 25 MB of video at once fit Fast DDS's segment of shared memory
 _BULK_TYPES = frozenset({'IMAGE', 'VIDEO'})
 
+
+def latched(depth: int) -> QoSProfile:
+    """Return what late joiners get the last messages by."""
+    return QoSProfile(depth=depth, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+
+
+# A device's tools share a topic: late joiners get what was last said of each of so many.
+DEVICE_STATUS_QOS = latched(100)
+
 _RELIABILITY = {
     'reliable': ReliabilityPolicy.RELIABLE,
     'best_effort': ReliabilityPolicy.BEST_EFFORT,

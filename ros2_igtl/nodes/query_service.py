@@ -4,14 +4,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Any
 
 from rclpy.node import Node
 
 from ros2_igtl import codec
+from ros2_igtl.nodes.connection import BridgeConnection, choose_connection
 from ros2_igtl.nodes.deferred_service import DeferredService
-from ros2_igtl.nodes.queries import Answer, Asked, Queries
+from ros2_igtl.nodes.queries import Answer, Asked
 from ros2_igtl.srv import Query
 
 DEFAULT_TIMEOUT_S = 5.0
@@ -34,13 +36,13 @@ _OUTCOMES = {
 
 class QueryService:
     """
-    Offers ~/query of one connection.
+    Offers ~/query of a node.
 
-    :param queries: of the connection.
+    :param connections: of the node.
     """
 
-    def __init__(self, node: Node, queries: Queries) -> None:
-        self._queries = queries
+    def __init__(self, node: Node, connections: Sequence[BridgeConnection]) -> None:
+        self._connections = connections
         self._service = DeferredService(node, Query, '~/query', self._called)
 
     def destroy(self) -> None:
@@ -55,12 +57,13 @@ class QueryService:
 
     def _ask(self, request: Any) -> Future[Answer]:
         """Ask, or refuse what nobody can be asked."""
-        error = _refusal(request)
-        if error:
+        connection, error = choose_connection(self._connections, request.connection)
+        error = error or _refusal(request)
+        if connection is None or error:
             refused: Future[Answer] = Future()
             refused.set_result(Answer('not_sent', error))
             return refused
-        return self._queries.ask(
+        return connection.queries.ask(
             _KINDS[request.action],
             Asked(request.type_name, request.device_name),
             resolution_s=request.resolution,

@@ -56,27 +56,55 @@ class Settings:
 def load_settings(
     values: Mapping[str, Any],
     *,
-    mode: str,
-    connection_name: str,
+    mode: str | None,
+    node_name: str,
     resolve_topic_name: Callable[[str], str],
-) -> Settings:
+) -> tuple[Settings, ...]:
     """
-    Return the settings of the one connection of a client or server node.
+    Return the settings of each connection of a node.
 
-    The keys of the connection in the mapping file win over the parameters.
+    The keys of a connection in the mapping file win over the parameters.
 
     :param values: the node's parameters by name.
-    :param mode: client or server.
-    :param connection_name: what the connection is called if the mapping file does not say.
+    :param mode: client or server, which have one connection; None: any number of either, all of
+        them in the mapping file.
+    :param node_name: what a connection is called if the mapping file does not say.
     :param resolve_topic_name: of the node: applies namespace and remapping; raises RuntimeError.
     :raises SettingsError: a value is refused; the text has one line a problem.
     """
-    connection = ConnectionConfig(line=0)
-    where = 'parameters'
-    if values['config_file']:
-        connection = _the_connection(values['config_file'], mode)
-        where = f'{values["config_file"]}:{connection.line}'
-        _check_topics(values['config_file'], connection.mappings, resolve_topic_name)
+    path = values['config_file']
+    connections: Sequence[ConnectionConfig] = [ConnectionConfig(line=0)]
+    if path:
+        connections = _read_connections(path, mode)
+        rows = [row for connection in connections for row in connection.mappings]
+        _check_topics(path, rows, resolve_topic_name)
+    elif mode is None:
+        raise SettingsError(
+            'parameters: config_file: is empty; allowed: a mapping file, which has the connections'
+        )
+    settings = tuple(
+        _settings_of(
+            values,
+            connection,
+            mode=connection.mode or mode or '',
+            name=connection.name or node_name,
+            where=f'{path}:{connection.line}' if path else 'parameters',
+        )
+        for connection in connections
+    )
+    _check_ports(path, connections, settings)
+    return settings
+
+
+def _settings_of(
+    values: Mapping[str, Any], connection: ConnectionConfig, *, mode: str, name: str, where: str
+) -> Settings:
+    """
+    Return the settings of one connection.
+
+    :param where: what problems are said to be in.
+    :raises SettingsError: a value is refused.
+    """
     merged = {**values, **connection.options}
     address = values['address'] if connection.address is None else connection.address
     port = values['port'] if connection.port is None else connection.port
@@ -97,7 +125,7 @@ def load_settings(
             f'{where}: default_frame_id: {frame!r}; allowed: a name without a space or a leading /'
         )
     return Settings(
-        name=connection.name or connection_name,
+        name=name,
         mode=mode,
         address=address,
         port=port,
@@ -119,22 +147,56 @@ def load_settings(
     )
 
 
-def _the_connection(path: str, mode: str) -> ConnectionConfig:
+def _read_connections(path: str, mode: str | None) -> Sequence[ConnectionConfig]:
+    """
+    Return the connections of a mapping file for a node.
+
+    :param mode: client or server, which have one connection; None: any number of either.
+    :raises SettingsError: the file has a problem, or is none for this node.
+    """
     try:
-        config = load_config(path, mappings.pairs(), companions.requests())
+        connections = load_config(path, mappings.pairs(), companions.requests()).connections
     except ConfigError as error:
         raise SettingsError(str(error)) from None
-    if len(config.connections) != 1:
+    if mode is None:
+        problems = [
+            f'{path}:{connection.line}: mode: is missing; allowed: client, server'
+            for connection in connections
+            if connection.mode is None
+        ]
+        if problems:
+            raise SettingsError('\n'.join(problems))
+        return connections
+    if len(connections) != 1:
         raise SettingsError(
-            f'{path}:1: connections: {len(config.connections)} given; '
-            f'igtl_{mode} has one connection'
+            f'{path}:1: connections: {len(connections)} given; igtl_{mode} has one connection, '
+            'igtl_bridge any number'
         )
-    connection = config.connections[0]
+    (connection,) = connections
     if connection.mode not in (None, mode):
         raise SettingsError(
             f'{path}:{connection.line}: mode: {connection.mode}; igtl_{mode} takes {mode} or none'
         )
-    return connection
+    return connections
+
+
+def _check_ports(
+    path: str, connections: Sequence[ConnectionConfig], settings: Sequence[Settings]
+) -> None:
+    """
+    Refuse a port that two connections listen on; that the parameters are its source is no excuse.
+
+    :raises SettingsError: there is one.
+    """
+    first: dict[tuple[str, int], ConnectionConfig] = {}
+    for connection, one in zip(connections, settings, strict=True):
+        if one.mode == 'server' and one.port:
+            other = first.setdefault((one.address, one.port), connection)
+            if other is not connection:
+                raise SettingsError(
+                    f'{path}:{connection.line}: port: {one.address}:{one.port} is what the '
+                    f'connection in line {other.line} listens on; allowed: another, or 0 for any'
+                )
 
 
 def _check_topics(

@@ -49,7 +49,11 @@ class Graph:
             self._executor.spin_once()
 
     def add_bridge(
-        self, mode: str, parameters: dict[str, Any], name: str = 'bridge', autostart: bool = True
+        self,
+        mode: str | None,
+        parameters: dict[str, Any],
+        name: str = 'bridge',
+        autostart: bool = True,
     ) -> BridgeNode:
         """Add a bridge node with its parameters; configured and active if it can be."""
         node = BridgeNode(

@@ -22,8 +22,9 @@ from launch.utilities import perform_substitutions
 from launch_ros.actions import Node
 
 FOLDER = Path(get_package_share_directory('ros2_igtl')) / 'launch'
-FILES = ['client.launch.py', 'client.launch.xml', 'demo.launch.py', 'server.launch.py']
-SINGLE = ['client.launch.py', 'client.launch.xml', 'server.launch.py']
+SINGLE = ['bridge.launch.py', 'client.launch.py', 'client.launch.xml', 'server.launch.py']
+FILES = [*SINGLE, 'demo.launch.py']
+REQUIRED = {('bridge.launch.py', 'config_file')}
 DEADLINE_S = 45.0
 
 
@@ -72,7 +73,8 @@ def test_every_argument_has_a_description_and_a_default(name: str) -> None:
     arguments = description.get_launch_arguments()
     assert arguments
     for argument in arguments:
-        assert argument.default_value is not None, argument.name
+        is_required = (name, argument.name) in REQUIRED
+        assert (argument.default_value is None) == is_required, argument.name
         assert 'no description' not in argument.description.lower(), argument.name
 
 
@@ -100,6 +102,18 @@ def test_a_server_listens_with_the_peers_it_is_told() -> None:
     assert list(exit_codes.values()) == [0]
 
 
+def test_a_bridge_opens_all_connections_of_its_file(tmp_path: Path) -> None:
+    path = tmp_path / 'or.yaml'
+    path.write_text(
+        'version: 1\nconnections:\n'
+        '  - {name: tracker, mode: client, port: 1}\n'
+        '  - {name: slicer, mode: server, port: 0}\n'
+    )
+    patterns = {r'tracker: connecting: 127\.0\.0\.1:1\b', r'slicer: listening: 127\.0\.0\.1:\d+'}
+    exit_codes = run_until('bridge.launch.py', {'config_file': str(path)}, patterns)
+    assert list(exit_codes.values()) == [0]
+
+
 def test_the_demo_connects_its_clients_to_its_devices() -> None:
     arguments = {'tracker_port': '28954', 'imager_port': '28955'}
     patterns = {r'\[tracker\].*StylusToTracker', r'\[imager\].*sensor_msgs/msg/Image'}
@@ -118,6 +132,7 @@ OWN_PROFILE = str(FOLDER.parent / 'config' / 'fastdds.xml')
 def environment_of_node(name: str) -> dict[str, str]:
     """Return what a launch file adds to the environment of its node, which is not started."""
     context = LaunchContext()
+    context.launch_configurations['config_file'] = '/or.yaml'  # which bridge.launch.py requires
     pending: list[Any] = [source(name).get_launch_description(context)]
     nodes = []
     while pending:

@@ -100,7 +100,7 @@ def test_a_fault_in_a_conversion_ends_that_session_only_and_is_counted(
     await_accounted(bridge, 1)
     inbound = bridge.connections[0].inbound
     (route,) = inbound.routes.values()
-    route.tf = None
+    route.poses, route.is_on_tf = None, False
     ((mapping, publisher),) = route.outputs
 
     def fail(content: Any, context: Any) -> Any:

@@ -14,9 +14,11 @@ from diagnostic_msgs.msg import DiagnosticStatus
 
 from ros2_igtl.codec import timestamp
 from ros2_igtl.convert.time import StampEstimator
+from ros2_igtl.msg import BridgeStatus
 from ros2_igtl.nodes.counters import Outcomes, Rate
-from ros2_igtl.nodes.diagnostics import statuses
+from ros2_igtl.nodes.diagnostics import bridge_status, reset_counts, statuses
 from ros2_igtl.nodes.inbound import Route
+from ros2_igtl.nodes.watchdog import Watchdog
 from ros2_igtl.transport import Statistics
 
 NOW_NS = 1_700_000_000_000_000_000
@@ -24,11 +26,18 @@ NOW_NS = 1_700_000_000_000_000_000
 
 def make_connection(**fields: Any) -> Any:
     """Return what looks like a connection without a peer."""
-    inbound = SimpleNamespace(outcomes=Outcomes(), routes={}, clocks={}, tf_withheld=0)
+    watchdog = Watchdog(lambda delay_s, function: None, lambda watched: None)
+    inbound = SimpleNamespace(
+        outcomes=Outcomes(), routes={}, clocks={}, tf_withheld=0, watchdog=watchdog
+    )
     return SimpleNamespace(
         settings=SimpleNamespace(
-            name='plus', address='127.0.0.1', timestamp_mode=fields.pop('timestamp_mode', 'auto')
+            name='plus',
+            mode='server',
+            address='127.0.0.1',
+            timestamp_mode=fields.pop('timestamp_mode', 'auto'),
         ),
+        zero={},
         actual_port=18944,
         state=fields.pop('state', 'listening'),
         detail='127.0.0.1:18944',
@@ -145,22 +154,30 @@ def aged(age_s: float | None) -> Rate:
     return rate
 
 
-@pytest.mark.parametrize(
-    ('age_s', 'timeout_s', 'is_stale'),
-    [(0.0, 0.5, False), (2.0, 0.5, True), (2.0, 0.0, False), (2.0, 10.0, False)],
-)
-def test_an_old_pose_is_an_error_with_its_age(
-    age_s: float, timeout_s: float, is_stale: bool
-) -> None:
+def test_a_device_is_an_error_with_its_age_while_any_tool_of_it_has_a_fault() -> None:
     connection = make_connection()
-    route = Route(rate=aged(age_s), stale_timeout_s=timeout_s, topics=('/a', '/b'))
-    connection.inbound.routes[('TRANSFORM', 'Probe', ())] = route
-    status = told(connection)['node: plus: TRANSFORM Probe']
-    assert status.level == (DiagnosticStatus.ERROR if is_stale else DiagnosticStatus.OK)
-    assert ('stale: the last pose came 2.0 s ago' in status.message) == is_stale
+    route = Route(rate=aged(1.0), topics=('/a', '/b'))
+    connection.inbound.routes[('TDATA', 'Tracker', ())] = route
+    watchdog = connection.inbound.watchdog
+    for tool in ('Probe', 'Needle'):
+        watchdog.feed(route, tool, '10.0.0.1:5', 0.5)
+    name = 'node: plus: TDATA Tracker'
+    status = told(connection)[name]
     items = values(status)
+    assert (status.level, status.message) == (DiagnosticStatus.OK, '0.0 Hz')
     assert (items['direction'], items['topics'], items['count']) == ('IGTL_TO_ROS', '/a /b', '1')
-    assert float(items['age_s']) == pytest.approx(age_s, abs=0.4)
+    assert float(items['age_s']) == pytest.approx(1.0, abs=0.4)
+    assert float(items['age_s Probe']) == pytest.approx(0.0, abs=0.4)
+    (probe, _) = watchdog.of(route)
+    probe.last_s -= 2.0
+    watchdog.check()
+    status = told(connection)[name]
+    assert status.level == DiagnosticStatus.ERROR
+    assert 'Probe: stale' in status.message
+    assert 'the last came 2.0 s ago' in status.message
+    assert 'Needle' not in status.message
+    watchdog.feed(route, 'Probe', '10.0.0.1:5', 0.5)
+    assert told(connection)[name].level == DiagnosticStatus.OK
 
 
 def test_a_device_that_never_came_is_not_stale() -> None:
@@ -168,6 +185,73 @@ def test_a_device_that_never_came_is_not_stale() -> None:
     connection.inbound.routes[('TRANSFORM', 'Probe', ())] = Route(stale_timeout_s=0.5)
     status = told(connection)['node: plus: TRANSFORM Probe']
     assert (status.level, values(status)['age_s']) == (DiagnosticStatus.OK, '')
+
+
+def test_counts_begin_anew_after_a_reset_and_nothing_is_lost_of_them() -> None:
+    connection = make_connection()
+    outcomes = connection.inbound.outcomes = Outcomes(9, 5, 1, Counter(non_rigid=1))
+    connection.transport.statistics = Statistics(received=9, high_water_bytes=100)
+    reset_counts(connection)
+    outcomes.done += 2
+    outcomes.rejected['non_rigid'] += 1
+    items = values(told(connection)['node: plus'])
+    assert (items['received'], items['published'], items['rejected non_rigid']) == ('0', '2', '1')
+    assert items['queue_high_water_bytes'] == '100'
+    status = bridge_status(connection, NOW_NS)
+    assert (status.received, status.published, status.rejected) == (0, 2, 1)
+    assert outcomes.done == 7
+
+
+def test_the_status_says_all_of_a_connection() -> None:
+    connection = make_connection(state='waiting')
+    connection.settings.mode = 'client'
+    connection.inbound.outcomes = Outcomes(9, 5, 1, Counter(non_rigid=1), Counter(echo=2))
+    connection.transport.statistics = Statistics(
+        received=9, sent=4, replaced=3, send_rejected=Counter(closed=1, send_buffer_limit=1)
+    )
+    connection.transport.sessions = (make_session(),)
+    status = bridge_status(connection, NOW_NS)
+    assert (status.header.stamp.sec, status.header.stamp.nanosec) == (1_700_000_000, 0)
+    assert (status.connection, status.mode, status.state) == (
+        'plus',
+        BridgeStatus.CLIENT,
+        BridgeStatus.WAITING,
+    )
+    assert (status.address, status.port, status.detail) == (
+        '127.0.0.1',
+        18944,
+        '127.0.0.1:18944',
+    )
+    assert list(status.peers) == ['10.0.0.1:5']
+    counts = (status.received, status.published, status.replaced, status.rejected, status.skipped)
+    assert counts == (9, 5, 1, 1, 2)
+    assert (status.sent, status.send_replaced, status.send_rejected) == (4, 3, 2)
+
+
+def make_session() -> Any:
+    """Return what looks like a session with something in its queue."""
+    statistics = Statistics(sent=7, replaced=6, send_rejected=Counter(closed=1))
+    statistics.high_water_bytes = 500
+    return SimpleNamespace(
+        peer_name='10.0.0.1:5', header_version=2, waiting_bytes=120, statistics=statistics
+    )
+
+
+def test_the_queue_of_each_peer_has_a_status() -> None:
+    connection = make_connection()
+    connection.transport.sessions = (make_session(),)
+    status = told(connection)['node: plus: queue of 10.0.0.1:5']
+    assert (status.level, status.message) == (DiagnosticStatus.OK, '120 bytes wait')
+    items = values(status)
+    expected = {
+        'header_version': '2',
+        'waiting_bytes': '120',
+        'high_water_bytes': '500',
+        'sent': '7',
+        'replaced': '6',
+        'send_rejected closed': '1',
+    }
+    assert expected.items() <= items.items()
 
 
 def test_what_is_skipped_is_no_device_and_names_are_escaped() -> None:

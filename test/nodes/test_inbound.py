@@ -737,7 +737,7 @@ def test_a_volume_of_a_device_that_sent_slices_needs_a_topic_of_its_own(
     await_accounted(bridge, 2)
     assert bridge.connections[0].inbound.outcomes.skipped == {'topic_taken': 1}
     text = capfd.readouterr().err
-    assert 'belongs to IMAGE MRI sensor_msgs/msg/Image' in text
+    assert 'belongs to bridge IMAGE MRI sensor_msgs/msg/Image' in text
     assert 'can name another topic' in text
     graph.remove_bridge(bridge)
     rows = 'mappings:\n' + (

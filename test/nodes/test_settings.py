@@ -24,13 +24,15 @@ def resolve(name: str) -> str:
     return name if name.startswith('/') else f'/{name}'
 
 
-def load(mode: str = 'server', **parameters: Any) -> Settings:
+def load_all(mode: str | None, **parameters: Any) -> tuple[Settings, ...]:
     return load_settings(
-        {**DEFAULTS, **parameters},
-        mode=mode,
-        connection_name='node',
-        resolve_topic_name=resolve,
+        {**DEFAULTS, **parameters}, mode=mode, node_name='node', resolve_topic_name=resolve
     )
+
+
+def load(mode: str = 'server', **parameters: Any) -> Settings:
+    (settings,) = load_all(mode, **parameters)
+    return settings
 
 
 def with_file(tmp_path: Path, text: str, mode: str = 'server', /, **parameters: Any) -> Settings:
@@ -195,6 +197,55 @@ REFUSED_FILES = {
         ['file.yaml:4: ros_topic_name: xxx', 'should not exceed 40'],
     ),
 }
+
+
+HUB_CONNECTIONS = '{name: a, mode: %s, port: %s}\n  - {name: b, mode: server, port: %s}'
+
+
+def test_a_hub_has_all_connections_of_its_file(tmp_path: Path) -> None:
+    path = tmp_path / 'file.yaml'
+    path.write_text(connection(HUB_CONNECTIONS % ('client', 5, 0)))
+    settings = load_all(None, config_file=str(path), header_version=2)
+    assert [(s.name, s.mode, s.port) for s in settings] == [('a', 'client', 5), ('b', 'server', 0)]
+    assert [s.options.header_version for s in settings] == [2, 2]
+
+
+def test_the_only_connection_of_a_hub_may_do_without_a_name(tmp_path: Path) -> None:
+    path = tmp_path / 'file.yaml'
+    path.write_text(connection('mode: server'))
+    assert [s.name for s in load_all(None, config_file=str(path))] == ['node']
+
+
+REFUSED_HUBS = {
+    'no_file': ('', ['parameters: config_file: is empty']),
+    'no_mode': (
+        connection('{name: a, port: 1}\n  - {name: b, mode: server}'),
+        ['file.yaml:3: mode: is missing; allowed: client, server'],
+    ),
+    'one_port': (
+        # the default of the parameter is the other's port
+        connection('{name: a, mode: server}\n  - {name: b, mode: server, port: 18944}'),
+        ['file.yaml:4: port: 127.0.0.1:18944', 'line 3', 'or 0 for any'],
+    ),
+    'one_topic': (
+        connection(
+            f'{{name: a, mode: server, mappings: [{ROW % ("ROS_TO_IGTL", "x", TEXT)}]}}\n'
+            f'  - {{name: b, mode: client, mappings: [{POSES}]}}'
+        ),
+        ['file.yaml:4: ros_topic_name: /x is geometry_msgs', 'in line 3'],
+    ),
+}
+
+
+@pytest.mark.parametrize('name', REFUSED_HUBS)
+def test_a_wrong_file_of_a_hub_is_refused_with_its_line(tmp_path: Path, name: str) -> None:
+    text, words = REFUSED_HUBS[name]
+    path = tmp_path / 'file.yaml'
+    path.write_text(text)
+    with pytest.raises(SettingsError) as caught:
+        load_all(None, config_file=str(path) if text else '')
+    for word in words:
+        assert word in str(caught.value)
 
 
 @pytest.mark.parametrize('name', REFUSED_FILES)
