@@ -19,6 +19,10 @@ COMMAND_NAME_SIZE = 127  # bytes; the field has 128 and ends with a NUL
 # igtlCommandMessage.cxx takes no more, and a STRING has no room for more.
 MAX_TEXT_SIZE = 65535
 
+# Of commands that end whatever moves, in any case of the letters. No other command is sent before
+# its turn: StopRecording before StartRecording would record for ever.
+STOP_NAMES = frozenset({'STOP', 'ESTOP', 'E-STOP', 'EMERGENCYSTOP', 'HALT', 'ABORT'})
+
 _DEVICE_NAME = re.compile(r'(CMD|ACK)_([0-9]{1,10})')
 _FIRST_TAG = re.compile(
     r'\s*(?:<\?xml[^<>]*>\s*)?'
@@ -54,6 +58,11 @@ def first_tag(text: str) -> tuple[str, dict[str, str]]:
 def command_name(text: str) -> str:
     """Return the name of a command in STRING: the attribute Name; empty if there is none."""
     return first_tag(text)[1].get('Name', '')
+
+
+def is_stop(name: str) -> bool:
+    """Tell whether a command of that name has to go before everything else."""
+    return name.upper() in STOP_NAMES
 
 
 def command_text(name: str) -> str:

@@ -14,7 +14,7 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
 from copy import copy
 from dataclasses import dataclass, field
@@ -31,7 +31,7 @@ from ros2_igtl.convert.command_text import Verdict
 from ros2_igtl.convert.interfaces import ros_type
 from ros2_igtl.nodes.counters import Outcomes
 from ros2_igtl.nodes.settings import Settings
-from ros2_igtl.transport import IoThread, Session
+from ros2_igtl.transport import IoThread, Session, Traffic
 from ros2_igtl.transport.endpoint import Endpoint
 from ros2_igtl.transport.log import Throttle
 
@@ -71,7 +71,14 @@ class _Sent:
     answer: Future[Any] = field(default_factory=Future)
     waiting: set[Session] = field(default_factory=set)  # peers that have not replied
     failure: tuple[str, str] | None = None  # error and content of the first that has failed
+    is_withdrawn: bool = False  # a stop has overtaken it
     timer: asyncio.TimerHandle | None = None
+
+
+class _Key(NamedTuple):
+    """By which a command that waits to be sent is found again."""
+
+    number: int
 
 
 class Commands:
@@ -336,7 +343,7 @@ class Commands:
         number = self._last_number = self._last_number % 0xFFFF_FFFF + 1
         try:
             message = self._message(number, request)
-            sent.waiting = {s for s in able if self._endpoint.send(message, traffic='event', to=s)}
+            sent.waiting = self._put(message, able, number, request.name)
         except codec.EncodeError as encode_error:
             outcomes.rejected['encode'] += 1
             self._finish(sent, 'refused', str(encode_error))
@@ -351,6 +358,33 @@ class Commands:
         sent.timer = self._io_thread.loop.call_later(
             timeout_s, self._conclude, number, 'timed_out', error
         )
+
+    def _put(
+        self, message: codec.Message, sessions: Sequence[Session], number: int, name: str
+    ) -> set[Session]:
+        """
+        Queue a command, and return for which peers it was.
+
+        A stop goes before all that waits. Were a command that it overtakes sent after it, the
+        robot would stop and then move: it is withdrawn.
+        """
+        is_stop = command_text.is_stop(name)
+        if is_stop:
+            for session in sessions:
+                for key in session.withdraw(lambda key: isinstance(key, _Key)):
+                    self._withdrawn(key, session)
+        traffic: Traffic = 'stop' if is_stop else 'event'
+        key = _Key(number)
+        send = self._endpoint.send
+        return {s for s in sessions if send(message, traffic=traffic, to=s, key=key)}
+
+    def _withdrawn(self, key: Hashable, session: Session) -> None:
+        """Take note that a command was not sent to a peer, since a stop was."""
+        assert isinstance(key, _Key)  # no other is withdrawn
+        sent = self._pending.get(key.number)
+        if sent is not None:
+            sent.is_withdrawn = True
+            self._give_up(key.number, sent, session)
 
     def _problem(self, request: Any) -> str:
         """Return why a command cannot be sent to anybody, or nothing."""
@@ -413,6 +447,8 @@ class Commands:
             return
         if sent.failure is not None:
             self._conclude(number, 'failed', *sent.failure)
+        elif sent.is_withdrawn:
+            self._conclude(number, 'withdrawn', 'a stop was sent in its place')
         else:
             self._conclude(number, 'disconnected', 'the peer went before it replied')
 

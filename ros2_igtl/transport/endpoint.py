@@ -8,7 +8,7 @@ import asyncio
 import logging
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Container
+from collections.abc import Container, Hashable
 
 from ros2_igtl import codec
 from ros2_igtl.transport.handler import ConnectionState, Handler
@@ -75,6 +75,7 @@ class Endpoint(ABC):
         traffic: Traffic,
         to: Session | Container[Session] | None = None,
         exclude: Session | None = None,
+        key: Hashable = None,
     ) -> int:
         """
         Queue a message for one peer or all; from any thread; never blocks.
@@ -84,9 +85,10 @@ class Endpoint(ABC):
         any more.
 
         :param traffic: 'state' if only the newest message of this type and device matters,
-            'event' if none may be lost.
+            'event' if none may be lost, 'stop' if it has to go before all that waits.
         :param to: the only peer that gets it, or the only ones; None for all.
         :param exclude: a peer that does not get it, usually the one it came from.
+        :param key: what it can be withdrawn by; None: type name and device name.
         :returns: for how many peers it was queued.
         :raises EncodeError: the message cannot be packed.
         """
@@ -101,7 +103,8 @@ class Endpoint(ABC):
             return 0
         packed: dict[int, tuple[list[Buffer], int]] = {}
         queued = 0
-        key = (message.type_name, message.device_name)
+        if key is None:
+            key = (message.type_name, message.device_name)
         for session in targets:
             version = session.header_version
             if version not in packed:

@@ -3,10 +3,11 @@
 """
 What waits to be sent to one peer, and what is replaced or refused; no socket, no loop.
 
-Two classes of traffic wait. *Events* lose nothing: they wait in a bounded queue, and when that is
-over its limit the peer has to be closed. Of *state* only the newest message a device matters:
-while the socket takes what it is given, up to :data:`STATE_DEPTH` messages a device wait, so that
-a loop that is late replaces nothing; once the socket is congested each device keeps one.
+Two classes of traffic wait, and one goes before them. *Events* lose nothing: they wait in a
+bounded queue, and when that is over its limit the peer has to be closed. Of *state* only the
+newest message a device matters: while the socket takes what it is given, up to
+:data:`STATE_DEPTH` messages a device wait, so that a loop that is late replaces nothing; once the
+socket is congested each device keeps one. A *stop* goes before everything that waits.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Literal, NamedTuple
 from ros2_igtl.transport.statistics import Statistics
 
 Buffer = bytes | bytearray | memoryview
-Traffic = Literal['state', 'event']
+Traffic = Literal['state', 'event', 'stop']
 
 STATE_DEPTH = 100  # 0.1 s of a 1 kHz tracker; a turn of the loop takes far less
 CONGESTION_GRACE_S = 0.05  # a large image fills the socket for some ms: no congestion yet
@@ -67,6 +68,7 @@ class Outbox:
         self._limit = limit_bytes
         self._statistics = statistics
         self._lock = threading.Lock()
+        self._stops: deque[_Waiting] = deque()  # their bytes are counted as events
         self._events: deque[_Waiting] = deque()
         self._event_bytes = 0
         self._oversize_bytes = 0  # of the one waiting event that is over the limit by itself
@@ -91,7 +93,8 @@ class Outbox:
     def oldest_event_since(self) -> float | None:
         """Since when (steady clock) the oldest event waits; None when none does."""
         with self._lock:
-            return self._events[0].since if self._events else None
+            oldest = [queue[0].since for queue in (self._stops, self._events) if queue]
+            return min(oldest, default=None)
 
     def put(self, buffers: Sequence[Buffer], size: int, traffic: Traffic, key: Hashable) -> bool:
         """
@@ -105,22 +108,29 @@ class Outbox:
         with self._lock:
             if self._is_closed or self._has_overflown:
                 return False
-            taken = self._put_event(waiting) if traffic == 'event' else self._put_state(waiting)
+            if traffic == 'state':
+                taken = self._put_state(waiting)
+            else:
+                taken = self._put_event(
+                    waiting, self._stops if traffic == 'stop' else self._events
+                )
             if self.waiting_bytes > self._statistics.high_water_bytes:
                 self._statistics.high_water_bytes = self.waiting_bytes
             return taken
 
     def take(self) -> Batch | None:
-        """Return what is to be written next, events first, or None when nothing waits."""
+        """Return what is to be written next: stops, events, then state; None if nothing waits."""
         with self._lock:
             taken: list[_Waiting] = []
-            size = self._take_from(self._events, taken, 0)
+            size = self._take_from(self._stops, taken, 0)
+            if not self._stops:
+                size = self._take_from(self._events, taken, size)
             has_event = bool(taken)
             self._event_bytes -= size
             if self._oversize_bytes and any(event.size > self._limit for event in taken):
                 self._oversize_bytes = 0
             total = size
-            if not self._events:
+            if not (self._stops or self._events):
                 events = len(taken)
                 total = self._take_from(self._state, taken, size)
                 for waiting in taken[events:]:
@@ -133,6 +143,24 @@ class Outbox:
         data = b''.join(buffer for waiting in taken for buffer in waiting.buffers)
         return Batch((data,), len(taken), total, has_event)
 
+    def withdraw(self, is_chosen: Callable[[Hashable], bool]) -> list[Hashable]:
+        """
+        Remove events that wait, and count them as rejected.
+
+        :param is_chosen: tells by the key of an event whether it is to be removed.
+        :returns: the keys of those that were: they will never be sent.
+        """
+        with self._lock:
+            chosen = [waiting for waiting in self._events if is_chosen(waiting.key)]
+            for waiting in chosen:
+                self._events.remove(waiting)
+                self._event_bytes -= waiting.size
+                if waiting.size > self._limit:
+                    self._oversize_bytes = 0
+            if chosen:
+                self._statistics.send_rejected['withdrawn'] += len(chosen)
+        return [waiting.key for waiting in chosen]
+
     def set_blocked(self, is_blocked: bool) -> None:
         """Say that the socket takes nothing more, or that it does again."""
         with self._lock:
@@ -144,9 +172,10 @@ class Outbox:
         """Refuse whatever comes, and count what still waits as rejected; may be called twice."""
         with self._lock:
             self._is_closed = True
-            discarded = len(self._events) + len(self._state)
+            discarded = len(self._stops) + len(self._events) + len(self._state)
             if discarded:
                 self._statistics.send_rejected['closed'] += discarded
+            self._stops.clear()
             self._events.clear()
             self._state.clear()
             self._state_by_key.clear()
@@ -166,10 +195,12 @@ class Outbox:
             size += waiting.size
         return size
 
-    def _put_event(self, waiting: _Waiting) -> bool:
-        """Append to the queue, unless that is over its limit."""
+    def _put_event(self, waiting: _Waiting, queue: deque[_Waiting]) -> bool:
+        """Append to the queue, unless events are over their limit."""
         # One message that is over the limit by itself (a volume) may wait, and does not count.
-        if waiting.size > self._limit:
+        if queue is self._stops:  # which is no time to be strict
+            fits = True
+        elif waiting.size > self._limit:
             fits = not self._oversize_bytes
         else:
             fits = self._event_bytes - self._oversize_bytes + waiting.size <= self._limit
@@ -177,7 +208,7 @@ class Outbox:
             self._has_overflown = True
             self._statistics.send_rejected['send_buffer_limit'] += 1
             return False
-        self._events.append(waiting)
+        queue.append(waiting)
         self._event_bytes += waiting.size
         if waiting.size > self._limit:
             self._oversize_bytes = waiting.size

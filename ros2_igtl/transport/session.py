@@ -13,7 +13,7 @@ import socket
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Literal, cast
 
 from ros2_igtl import codec
@@ -132,11 +132,13 @@ class Session(asyncio.BufferedProtocol):
 
     # What clients and servers call.
 
-    def put(
-        self, buffers: Sequence[Buffer], size: int, traffic: Traffic, key: tuple[str, str]
-    ) -> bool:
+    def put(self, buffers: Sequence[Buffer], size: int, traffic: Traffic, key: Hashable) -> bool:
         """Queue a packed message, from any thread; flush() has to follow on the I/O thread."""
         return self._outbox.put(buffers, size, traffic, key)
+
+    def withdraw(self, is_chosen: Callable[[Hashable], bool]) -> list[Hashable]:
+        """Remove events that wait by their keys, as :meth:`Outbox.withdraw` does."""
+        return self._outbox.withdraw(is_chosen)
 
     def flush(self) -> None:
         """Write what waits; on the I/O thread."""

@@ -141,3 +141,19 @@ def test_no_text_takes_long(text: str) -> None:
 def test_an_error_that_is_too_long_is_cut_where_it_can_be_seen(error: str, expected: str) -> None:
     assert command_text.fit_error(error) == expected
     assert len(expected.encode()) <= 127
+
+
+@pytest.mark.parametrize(
+    ('name', 'expected'),
+    [
+        ('STOP', True),
+        ('Stop', True),
+        ('EmergencyStop', True),
+        ('e-stop', True),
+        ('StopRecording', False),
+        ('Move', False),
+        ('', False),
+    ],
+)
+def test_a_stop_is_a_command_of_such_a_name_and_no_longer_one(name: str, expected: bool) -> None:
+    assert command_text.is_stop(name) == expected

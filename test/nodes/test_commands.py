@@ -369,6 +369,47 @@ def test_what_peers_call_success_and_failure(
     assert (response.error, response.content) == (error, fields.get('text', ''))
 
 
+@pytest.mark.parametrize('dialect', ['command', 'string'])
+def test_a_stop_goes_before_all_that_waits_and_takes_the_place_of_commands_that_do(
+    graph: Graph, tmp_path: Path, dialect: str
+) -> None:
+    bridge = add_bridge(graph, tmp_path, dialect=dialect, send_timeout=60.0)
+    connection = bridge.connections[0]
+    peer = graph.stack.enter_context(ScriptedPeer.dial(port_of(bridge), receive_buffer=4096))
+    wait_until(lambda: connection.transport.sessions, what='the session')
+    show_version_2(bridge, peer)
+    (session,) = connection.transport.sessions
+    volume = codec.Message(codec.String('.' * 65000), 'Text')
+    for _ in range(200):  # which the peer does not read, until the socket takes no more
+        connection._send(volume, 'event')
+    wait_until(lambda: session._is_blocked, what='a full socket')
+    futures = [send_command(graph, name=f'Move{number}') for number in range(3)]
+    commands = commands_of(bridge)
+    wait_until(lambda: len(commands._pending) == 3, what='the commands to wait')
+    stop = send_command(graph, name='Stop')
+    for future in futures:
+        response = await_response(future)
+        assert response.outcome == Response.NOT_SENT
+        assert response.error == 'withdrawn: a stop was sent in its place'
+    sent_before = connection.transport.statistics.sent
+    behind = 0
+    while (message := receive(peer)).device_name == 'Text':
+        behind += 1
+    assert behind <= sent_before + 1
+    if dialect == 'command':
+        assert message.content.name == 'Stop'
+        peer.send(reply(message.content.command_id))
+    else:
+        assert 'Stop' in message.content.text
+        ack = codec.String(f'<CommandReply {STATUS}="SUCCESS"></CommandReply>')
+        peer.send(pack(ack, message.device_name.replace('CMD', 'ACK')))
+    assert await_response(stop).outcome == Response.SUCCEEDED
+    assert commands.sent == {'withdrawn': 3, 'succeeded': 1}
+    assert connection.transport.statistics.send_rejected == {'withdrawn': 3}
+    for _ in range(200 - behind):
+        assert receive(peer).device_name == 'Text'  # what is no command has waited
+
+
 def test_f34_a_command_that_is_never_answered_times_out_and_a_late_reply_is_counted(
     graph: Graph, tmp_path: Path
 ) -> None:

@@ -69,6 +69,44 @@ def test_events_come_before_state(desk: Desk) -> None:
     assert desk.take_all() == 'E1E2s1s2'
 
 
+def test_a_stop_comes_before_all_that_waits_and_stops_keep_their_order(desk: Desk) -> None:
+    desk.put('s')
+    desk.put('E', 'event')
+    desk.put('!1', 'stop')
+    desk.put('!2', 'stop')
+    assert desk.outbox.oldest_event_since == 100.0
+    assert desk.take_all() == '!1!2Es'
+
+
+def test_of_many_stops_none_is_left_behind_for_an_event(desk: Desk) -> None:
+    desk.put('E', 'event')
+    for _ in range(3):
+        desk.put('!', 'stop', size=BATCH_BYTES // 2)
+    desk.put('s')
+    data = desk.take_all()
+    assert [character for character in data if character != '.'] == ['!', '!', '!', 'E', 's']
+
+
+def test_a_stop_is_taken_though_events_are_at_their_limit() -> None:
+    desk = Desk(limit=4)
+    assert desk.put('1234', 'event')
+    assert desk.put('!', 'stop')
+    assert not desk.outbox.has_overflown
+    assert desk.take_all() == '!1234'
+
+
+def test_what_is_withdrawn_is_counted_and_never_sent() -> None:
+    desk = Desk(limit=4)
+    for text, key in (('a', 'A'), ('larger than the limit', 'B'), ('b', 'B'), ('c', 'C')):
+        assert desk.put(text, 'event', key=key)
+    desk.put('s', key='B')
+    assert desk.outbox.withdraw(lambda key: key == 'B') == ['B', 'B']
+    assert desk.outbox.withdraw(lambda key: key == 'B') == []
+    assert desk.statistics.send_rejected == {'withdrawn': 2}
+    assert desk.put('another that is large', 'event', key='A')
+    assert desk.take_all() == 'acanother that is larges'
+
+
 def test_devices_keep_the_order_in_which_they_came(desk: Desk) -> None:
     for text in ('a1', 'b1', 'a2', 'b2'):
         desk.put(text, key=text[0])
@@ -221,12 +259,13 @@ def test_the_high_water_is_the_most_that_ever_waited(desk: Desk) -> None:
 def test_closing_counts_what_still_waited_and_refuses_the_rest(desk: Desk) -> None:
     desk.put('s')
     desk.put('e', 'event')
+    desk.put('!', 'stop')
     desk.outbox.close()
     desk.outbox.close()
     assert not desk.put('more')
     assert desk.outbox.take() is None
     assert desk.outbox.waiting_bytes == 0
-    assert desk.statistics.send_rejected == {'closed': 2}
+    assert desk.statistics.send_rejected == {'closed': 3}
 
 
 def test_when_more_is_refused_what_waits_can_still_be_taken(desk: Desk) -> None:
