@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import functools
 import ipaddress
 import logging
 import random
@@ -15,6 +16,8 @@ import threading
 
 from ros2_igtl.transport.endpoint import Endpoint
 from ros2_igtl.transport.session import Session
+from ros2_igtl.transport.tls import TlsError
+from ros2_igtl.transport.tls_transport import TlsTransport
 
 GOOD_LINK_S = 10.0  # a link that lasted this long was no accident: try again at once
 JITTER = 0.5  # of a delay, so that the clients of a server that restarts do not come all at once
@@ -23,13 +26,17 @@ JITTER = 0.5  # of a delay, so that the clients of a server that restarts do not
 class Client(Endpoint):
     """Keeps one connection to a server, for ever, until it is stopped."""
 
+    role = 'client'
+
     def start(self) -> None:
         """
         Begin to dial, and return; does nothing when it was started.
 
+        :raises TlsFilesError: certificates or keys cannot be used.
         :raises RuntimeError: the I/O thread is not running.
         """
         if self._task is None:
+            self._load_tls()
             self._start_task()
 
     async def _run(self) -> None:
@@ -43,6 +50,8 @@ class Client(Endpoint):
             except (OSError, asyncio.TimeoutError) as error:
                 with self._lock:
                     self._past.connect_failures += 1
+                if isinstance(error, TlsError):
+                    self._count_tls_failure(error)
                 detail = self._describe(error)
             else:
                 self._set_state('connected', session.peer_name)
@@ -87,25 +96,48 @@ class Client(Endpoint):
 
         :raises OSError: of the last one.
         """
-        loop = asyncio.get_running_loop()
         failure: OSError | None = None
         for address in await _resolve(self._address, self._port):
             try:
-                transport, session = await loop.create_connection(
-                    self._make_session, address, self._port
-                )
+                if self._tls is None:
+                    return await self._connect(address)
+                return await self._secure(address)
             except OSError as error:
                 failure = error
-                continue
-            if transport.get_extra_info('sockname') == transport.get_extra_info('peername'):
-                # TCP connects a port of the ephemeral range to itself when nobody listens.
-                transport.abort()
-                await asyncio.wait({session.closed})
-                failure = ConnectionRefusedError(errno.ECONNREFUSED, 'connected to itself')
-                continue
-            return session
         assert failure is not None  # a name that was resolved has an address
         raise failure
+
+    async def _connect(self, address: str) -> Session:
+        """
+        Connect without TLS.
+
+        :raises OSError: nobody is there.
+        """
+        transport, session = await asyncio.get_running_loop().create_connection(
+            self._make_session, address, self._port
+        )
+        if transport.get_extra_info('sockname') == transport.get_extra_info('peername'):
+            # TCP connects a port of the ephemeral range to itself when nobody listens.
+            transport.abort()
+            await asyncio.wait({session.closed})
+            raise ConnectionRefusedError(errno.ECONNREFUSED, 'connected to itself')
+        return session
+
+    async def _secure(self, address: str) -> Session:
+        """
+        Connect with TLS, which a port that is connected to itself does not get.
+
+        :raises OSError: nobody is there, or somebody else than we want.
+        """
+        assert self._tls is not None
+        name = self._address.partition('%')[0]  # an IPv6 address without its scope
+        _, tls = await asyncio.get_running_loop().create_connection(
+            functools.partial(TlsTransport, self._tls.context(), name), address, self._port
+        )
+        await tls.handshake(self._options.handshake_timeout)
+        session = self._make_session()
+        tls.start(session)
+        return session
 
     def _describe(self, error: OSError | asyncio.TimeoutError) -> str:
         """Say why there is no connection, each cause in its own words."""

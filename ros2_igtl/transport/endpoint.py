@@ -18,12 +18,15 @@ from ros2_igtl.transport.options import Options
 from ros2_igtl.transport.outbox import BATCH_BYTES, Buffer, Traffic
 from ros2_igtl.transport.session import Session
 from ros2_igtl.transport.statistics import Statistics
+from ros2_igtl.transport.tls import Role, Tls, TlsError
 
 DRAIN_S = 0.5  # for what waits when we are stopped; a peer that does not read must not hold us up
 
 
 class Endpoint(ABC):
     """A client or a server: something that has sessions and can be started and stopped."""
+
+    role: Role
 
     def __init__(
         self,
@@ -52,6 +55,7 @@ class Endpoint(ABC):
         self._is_wake_pending = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
+        self._tls: Tls | None = None  # from start() on, if there is to be any
 
     @property
     def sessions(self) -> tuple[Session, ...]:
@@ -128,6 +132,14 @@ class Endpoint(ABC):
             return
         self._io_thread.run(_cancel(task), timeout_s)
 
+    def _load_tls(self) -> None:
+        """
+        Read certificates and keys, if there is to be TLS.
+
+        :raises TlsFilesError: they cannot be used.
+        """
+        self._tls = Tls(self._options, self.role) if self._options.tls else None
+
     def _start_task(self) -> None:
         """Begin on the I/O thread."""
         self._loop = self._io_thread.loop
@@ -175,8 +187,9 @@ class Endpoint(ABC):
     def _session_opened(self, session: Session) -> None:
         with self._lock:
             self._sessions = (*self._sessions, session)
+        secured = f' with {session.security}' if session.security else ''
         self._throttle.log(
-            logging.INFO, ('connected', session.host), f'{session.peer_name}: connected'
+            logging.INFO, ('connected', session.host), f'{session.peer_name}: connected{secured}'
         )
 
     def _session_closed(self, session: Session) -> None:
@@ -190,6 +203,11 @@ class Endpoint(ABC):
             self._handler.connection_state(state, printable(detail))
         except Exception:
             logger.exception('%s:%d: connection_state failed', self._address, self._port)
+
+    def _count_tls_failure(self, error: TlsError) -> None:
+        """Count a peer with which there is no session for want of TLS."""
+        with self._lock:
+            self._past.tls_failures[error.cause] += 1
 
     def _count_refused(self, cause: str) -> None:
         """Count a message that could not be queued for any peer."""

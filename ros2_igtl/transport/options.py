@@ -16,6 +16,7 @@ _LEAST = (  # name, value, whether that value itself is allowed
     ('connect_timeout', 0, False),
     ('header_timeout', 0, False),
     ('body_timeout', 0, False),
+    ('handshake_timeout', 0, False),
     ('reconnect_initial_delay', 0, False),
     ('reconnect_max_delay', 0, False),
 )
@@ -44,6 +45,12 @@ class Options:
     reconnect_max_delay: float = 30.0
     max_clients: int = 8  # server only
     allowed_peers: tuple[str, ...] = ()  # server only; addresses or CIDR networks, () = anybody
+    tls: bool = False  # what follows is about it; the files are PEM, '' = none
+    certfile: str = ''  # our own certificate, and those it is signed with up to the last but one
+    keyfile: str = ''  # '': the key is in certfile
+    cafile: str = ''  # what signs the peers' certificates; a client's '' = what the system trusts
+    tls_client_auth: str = 'required'  # or 'none'; server only
+    handshake_timeout: float = 3.0  # from the connection to the end of the handshake
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""
@@ -52,6 +59,10 @@ class Options:
         if self.crc_policy not in ('reject', 'warn', 'ignore'):
             raise ValueError(
                 f"crc_policy is 'reject', 'warn' or 'ignore', got {self.crc_policy!r}"
+            )
+        if self.tls_client_auth not in ('required', 'none'):
+            raise ValueError(
+                f"tls_client_auth is 'required' or 'none', got {self.tls_client_auth!r}"
             )
         for name, least, is_allowed in _LEAST:
             value = getattr(self, name)

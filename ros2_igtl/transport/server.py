@@ -13,8 +13,11 @@ import socket
 from ros2_igtl import codec
 from ros2_igtl.transport.endpoint import Endpoint
 from ros2_igtl.transport.session import name_of
+from ros2_igtl.transport.tls import TlsError
+from ros2_igtl.transport.tls_transport import TlsTransport
 
 BACKLOG = 100
+MAX_HANDSHAKES = 64  # at one time, of peers that nobody knows yet; the oldest gives way
 ACCEPT_PAUSE_S = 0.1  # after accept() failed, usually for want of file descriptors
 
 _BUSY = codec.pack(
@@ -25,8 +28,9 @@ _BUSY = codec.pack(
 class Server(Endpoint):
     """Serves any number of clients up to ``max_clients``, each from the moment it dials."""
 
+    role = 'server'
     _listeners: tuple[socket.socket, ...] = ()
-    _opening: frozenset[asyncio.Task[None]] = frozenset()
+    _opening: tuple[asyncio.Task[None], ...] = ()  # the oldest first
 
     @property
     def actual_port(self) -> int:
@@ -45,11 +49,14 @@ class Server(Endpoint):
         Listen, and return; does nothing when it was started.
 
         :raises OSError: the address cannot be listened on; the text names it.
-        :raises ValueError: others than this host could connect, and ``allowed_peers`` is empty.
+        :raises ValueError: others than this host could connect, ``allowed_peers`` is empty, and
+            no certificate is asked for.
+        :raises TlsFilesError: certificates or keys cannot be used.
         :raises RuntimeError: the I/O thread is not running.
         """
         if self._task is not None:
             return
+        self._load_tls()
         self._listeners = self._listen()
         try:
             self._start_task()
@@ -88,11 +95,14 @@ class Server(Endpoint):
 
     def _require_allowed_peers(self, address: str) -> None:
         """Refuse to be reachable from other hosts unless somebody said which."""
-        if self._options.allowed_peers or ipaddress.ip_address(address.split('%')[0]).is_loopback:
+        options = self._options
+        if options.allowed_peers or (options.tls and options.tls_client_auth == 'required'):
+            return
+        if ipaddress.ip_address(address.split('%')[0]).is_loopback:
             return
         raise ValueError(
             f'to listen on {address} beyond this host, set allowed_peers to the networks that may '
-            "connect, for example ['192.168.0.0/24']"
+            "connect, for example ['192.168.0.0/24'], or tls with tls_client_auth 'required'"
         )
 
     def _close_listeners(self) -> None:
@@ -136,9 +146,11 @@ class Server(Endpoint):
         if cause:
             self._refuse(sock, name_of(address), cause)
         else:
-            task = loop.create_task(self._open(sock))
-            self._opening |= {task}
+            task = loop.create_task(self._open(sock, name_of(address)))
+            self._opening += (task,)
             task.add_done_callback(functools.partial(self._opened, sock))
+            if self._tls is not None and len(self._opening) > MAX_HANDSHAKES:
+                self._give_way()
 
     def _accept_again(self, listener: socket.socket) -> None:
         """Go on after a pause, unless the server was stopped meanwhile."""
@@ -152,15 +164,23 @@ class Server(Endpoint):
             address = ipaddress.ip_address(host.split('%')[0].removeprefix('::ffff:'))
             if not any(address in ipaddress.ip_network(network) for network in networks):
                 return 'allowed_peers'
-        if len(self._sessions) + len(self._opening) >= self._options.max_clients:
+        # With TLS a stranger takes no client's place: that is judged after the handshake.
+        if self._tls is None and self._is_full(len(self._opening)):
             return 'max_clients'
         return ''
 
-    def _refuse(self, sock: socket.socket, peer_name: str, cause: str) -> None:
-        """Close a connection before anything was read from it."""
+    def _is_full(self, opening: int = 0) -> bool:
+        return len(self._sessions) + opening >= self._options.max_clients
+
+    def _note_refusal(self, peer_name: str, cause: str) -> None:
+        """Count and log a peer that gets no session."""
         with self._lock:
             self._past.refused_peers[cause] += 1
         self._throttle.log(logging.WARNING, ('refused', cause), f'{peer_name}: refused: {cause}')
+
+    def _refuse(self, sock: socket.socket, peer_name: str, cause: str) -> None:
+        """Close a connection before anything was read from it."""
+        self._note_refusal(peer_name, cause)
         with sock:
             if cause == 'max_clients':
                 try:
@@ -169,13 +189,40 @@ class Server(Endpoint):
                 except OSError:  # gone already
                     pass
 
-    async def _open(self, sock: socket.socket) -> None:
+    async def _open(self, sock: socket.socket, peer_name: str) -> None:
         """Make a session of an accepted connection."""
-        await asyncio.get_running_loop().connect_accepted_socket(self._make_session, sock)
+        loop = asyncio.get_running_loop()
+        if self._tls is None:
+            await loop.connect_accepted_socket(self._make_session, sock)
+            return
+        _, tls = await loop.connect_accepted_socket(
+            functools.partial(TlsTransport, self._tls.context()), sock
+        )
+        try:
+            await tls.handshake(self._options.handshake_timeout)
+        except TlsError as error:
+            self._count_tls_failure(error)
+            host = peer_name.rpartition(':')[0]
+            self._throttle.log(
+                logging.WARNING, (host, 'tls', error.cause), f'{peer_name}: refused: {error}'
+            )
+            return
+        if self._is_full():
+            self._note_refusal(peer_name, 'max_clients')
+            tls.write(_BUSY)
+            tls.close()
+        else:
+            tls.start(self._make_session())
+
+    def _give_way(self) -> None:
+        """End the oldest handshake, so that a flood of peers that say nothing shuts nobody out."""
+        oldest, self._opening = self._opening[0], self._opening[1:]
+        oldest.cancel()
+        self._note_refusal('the oldest of many handshakes', 'max_handshakes')
 
     def _opened(self, sock: socket.socket, task: asyncio.Task[None]) -> None:
         """Forget a task that is done."""
-        self._opening -= {task}
+        self._opening = tuple(other for other in self._opening if other is not task)
         if task.cancelled():  # perhaps before its first turn
             sock.close()
         elif (error := task.exception()) is not None:

@@ -24,6 +24,7 @@ from ros2_igtl.transport.log import Throttle, logger, printable
 from ros2_igtl.transport.options import Options
 from ros2_igtl.transport.outbox import BATCH_BYTES, Batch, Buffer, Outbox, Traffic
 from ros2_igtl.transport.statistics import Statistics
+from ros2_igtl.transport.tls import TlsError
 
 MESSAGES_A_TURN = 100  # then the other peers have their turn
 BYTES_A_TURN = 1 << 20
@@ -64,6 +65,7 @@ class Session(asyncio.BufferedProtocol):
         """
         self.statistics = Statistics()
         self.peer_name = ''
+        self.security = ''  # how a connection with TLS is secured, for people
         self.closed: asyncio.Future[str] = io_thread.loop.create_future()
         self._io_thread = io_thread
         self._loop = io_thread.loop
@@ -161,6 +163,7 @@ class Session(asyncio.BufferedProtocol):
         self._transport = transport
         transport.set_write_buffer_limits(high=0)
         self.peer_name = name_of(transport.get_extra_info('peername'))
+        self.security = transport.get_extra_info('security', '')
         _tune(transport.get_extra_info('socket'))
         self.statistics.connects = 1
         self._last_write_at = self._loop.time()
@@ -170,6 +173,8 @@ class Session(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End; called once, whoever closed."""
+        if isinstance(exc, TlsError):
+            self.statistics.tls_failures[exc.cause] += 1
         if exc is not None and not self._close_reason:
             self._receive_rest()
         reason = self._close_reason = self._close_reason or _describe_loss(exc)
@@ -261,16 +266,18 @@ class Session(asyncio.BufferedProtocol):
         before: that would lose the message of a peer that sends one and leaves.
         """
         self._deliver(sys.maxsize)
-        if self._transport.get_extra_info('sslcontext') is not None:
-            return  # what has arrived is not what was sent
-        descriptor = self._transport.get_extra_info('socket').fileno()
+        read = self._transport.get_extra_info('read_rest') or self._read_socket
         with contextlib.suppress(OSError):  # nothing more, or the error once more
             while not self._close_reason:
-                size = os.readv(descriptor, [self.get_buffer(-1)])
+                size = read(self.get_buffer(-1))
                 if size == 0:
                     return
                 self.buffer_updated(size)
                 self._deliver(sys.maxsize)
+
+    def _read_socket(self, buffer: memoryview) -> int:
+        """Return how many bytes there were; 0 at the end."""
+        return os.readv(self._transport.get_extra_info('socket').fileno(), [buffer])
 
     def _accept(self, message: codec.Message) -> None:
         """Count a message and give it to the handler."""

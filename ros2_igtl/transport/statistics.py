@@ -28,7 +28,9 @@ class Statistics:
     crc_warned: int = 0  # messages that passed though their CRC is wrong (crc_policy 'warn')
     rejected: Counter[str] = field(default_factory=Counter)  # by DecodeError.cause
     send_rejected: Counter[str] = field(default_factory=Counter)  # by cause
-    refused_peers: Counter[str] = field(default_factory=Counter)  # 'max_clients' 'allowed_peers'
+    refused_peers: Counter[str] = field(default_factory=Counter)
+    """By 'allowed_peers', 'max_clients' and 'max_handshakes'."""
+    tls_failures: Counter[str] = field(default_factory=Counter)  # by TlsError.cause
     high_water_bytes: int = 0  # the most that ever waited to be sent to one peer
     connects: int = 0
     disconnects: int = 0

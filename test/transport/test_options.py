@@ -27,6 +27,12 @@ def test_the_defaults_are_those_of_the_documentation() -> None:
         'reconnect_max_delay': 30.0,
         'max_clients': 8,
         'allowed_peers': (),
+        'tls': False,
+        'certfile': '',
+        'keyfile': '',
+        'cafile': '',
+        'tls_client_auth': 'required',
+        'handshake_timeout': 3.0,
     }
 
 
@@ -44,6 +50,8 @@ def test_the_defaults_are_those_of_the_documentation() -> None:
         ('connect_timeout', -1.0),
         ('header_timeout', 0.0),
         ('body_timeout', 0.0),
+        ('handshake_timeout', 0.0),
+        ('tls_client_auth', 'optional'),
         ('keepalive_interval', -0.1),
         ('reconnect_initial_delay', 0.0),
         ('reconnect_max_delay', 0.4),
