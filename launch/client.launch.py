@@ -24,6 +24,15 @@ PARAMETERS = [
     ),
     ('header_version', int, '0', 'header version to send: 1, 2, or 0 for that of the peer'),
     ('publish_tf', bool, 'true', 'publish poses on /tf too'),
+    ('tls', bool, 'false', 'speak TLS, with the files below'),
+    ('certfile', str, '', 'our certificate (PEM); empty for none'),
+    ('keyfile', str, '', 'its key (PEM); empty if it is in certfile'),
+    (
+        'cafile',
+        str,
+        '',
+        'what signs the certificates of the server (PEM); empty for what the system trusts',
+    ),
     ('autostart', bool, 'true', 'configure and activate at start; false to be managed'),
 ]
 

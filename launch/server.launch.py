@@ -24,6 +24,11 @@ PARAMETERS = [
     ),
     ('header_version', int, '0', 'header version to send: 1, 2, or 0 for that of the peer'),
     ('publish_tf', bool, 'true', 'publish poses on /tf too'),
+    ('tls', bool, 'false', 'speak TLS, with the files below'),
+    ('certfile', str, '', 'our certificate (PEM)'),
+    ('keyfile', str, '', 'its key (PEM); empty if it is in certfile'),
+    ('cafile', str, '', 'what signs the certificates of the clients (PEM)'),
+    ('tls_client_auth', str, 'required', 'whether clients show a certificate: required or none'),
     ('autostart', bool, 'true', 'configure and activate at start; false to be managed'),
 ]
 
@@ -82,7 +87,7 @@ def generate_launch_description() -> LaunchDescription:
             'allowed_peers',
             default_value='',
             description='addresses or CIDR networks that may connect, separated by commas; needed '
-            'to listen beyond loopback',
+            'to listen beyond loopback without client certificates',
         ),
     ]
     return LaunchDescription([*arguments, OpaqueFunction(function=start_server)])

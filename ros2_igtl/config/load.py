@@ -84,6 +84,12 @@ OPTION_KEYS: dict[str, checks.Check] = {
     'connect_timeout': _timeout,
     'header_timeout': _timeout,
     'body_timeout': _timeout,
+    'tls': checks.truth,
+    'certfile': checks.text,
+    'keyfile': checks.text,
+    'cafile': checks.text,
+    'tls_client_auth': checks.word('required', 'none'),
+    'handshake_timeout': _timeout,
     'keepalive_interval': _seconds,
     'reconnect_initial_delay': _timeout,
     'reconnect_max_delay': _timeout,
@@ -104,7 +110,7 @@ OPTION_LISTS: dict[str, checks.Check] = {
 }
 
 # What only the one who listens, or only the one who dials, can be told.
-SERVER_KEYS = ('allowed_peers', 'max_clients')
+SERVER_KEYS = ('allowed_peers', 'max_clients', 'tls_client_auth')
 CLIENT_KEYS = ('connect_timeout', 'reconnect_initial_delay', 'reconnect_max_delay')
 
 CONNECTION_KEYS: dict[str, checks.Check] = {

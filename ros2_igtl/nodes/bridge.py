@@ -34,6 +34,7 @@ from ros2_igtl.nodes.qos import latched
 from ros2_igtl.nodes.services import Services
 from ros2_igtl.nodes.settings import Settings, SettingsError, load_settings
 from ros2_igtl.transport import IoThread
+from ros2_igtl.transport.tls import TlsFilesError
 
 # Fast DDS 3 has renamed its variable and warns of the old one, which is all that 2 reads.
 IS_FAST_DDS_2 = os.environ.get('ROS_DISTRO') in ('humble', 'iron', 'jazzy')
@@ -128,7 +129,8 @@ class BridgeNode(LifecycleNode):
         """Run a transition; rclpy would swallow what it raises."""
         try:
             run()
-        except (SettingsError, OSError) as error:  # the user's to mend, who needs no traceback
+        except (SettingsError, TlsFilesError, OSError) as error:
+            # the user's to mend, who needs no traceback
             self.get_logger().error(f'cannot {name}: {error}')
             return TransitionCallbackReturn.FAILURE
         except Exception:

@@ -161,6 +161,7 @@ def counts_of(connection: BridgeConnection) -> dict[str, int]:
         'replaced': transport.replaced,
         **by_cause('send_rejected', transport.send_rejected),
         **by_cause('refused_peers', transport.refused_peers),
+        **by_cause('tls_failures', transport.tls_failures),
         'connects': transport.connects,
         'disconnects': transport.disconnects,
         'connect_failures': transport.connect_failures,

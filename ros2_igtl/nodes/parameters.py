@@ -47,8 +47,25 @@ PARAMETERS = (
     Declaration(
         'allowed_peers',
         (),
-        'Server: addresses or CIDR networks that may connect; needed to listen beyond loopback.',
+        'Server: addresses or CIDR networks that may connect; needed to listen beyond loopback '
+        'without tls_client_auth.',
     ),
+    Declaration('tls', False, 'Speak TLS, with the files below.'),
+    Declaration('certfile', '', 'PEM file of our certificate; a client needs none.'),
+    Declaration('keyfile', '', 'PEM file of its key, not encrypted; empty if it is in certfile.'),
+    Declaration(
+        'cafile',
+        '',
+        'PEM file of what signs the certificates of peers; empty for what the system trusts '
+        '(client), or with tls_client_auth none.',
+    ),
+    Declaration(
+        'tls_client_auth',
+        'required',
+        'Server: whether clients have to show a certificate.',
+        ('required', 'none'),
+    ),
+    Declaration('handshake_timeout', 3.0, 'Seconds that TLS may take to begin.', (0.01, _DAY_S)),
     Declaration('device_whitelist', (), 'Regular expressions; other devices are skipped.'),
     Declaration('device_blacklist', (), 'Regular expressions; these devices are skipped.'),
     Declaration('max_clients', 8, 'Server: peers at one time.', (1, 1000)),

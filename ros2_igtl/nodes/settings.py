@@ -5,10 +5,11 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, cast
 
 from ros2_igtl.config import (
     CommandConfig,
@@ -22,6 +23,7 @@ from ros2_igtl.config.device_regex import compile_device_regex
 from ros2_igtl.config.errors import Refused
 from ros2_igtl.convert import companions, mappings, naming
 from ros2_igtl.transport import Options
+from ros2_igtl.transport.tls import FILE_KEYS, Role, TlsFilesError, load_context
 
 
 class SettingsError(ValueError):
@@ -93,6 +95,7 @@ def load_settings(
         for connection in connections
     )
     _check_ports(path, connections, settings)
+    _check_tls_is_on(values, connections, settings)
     return settings
 
 
@@ -105,7 +108,7 @@ def _settings_of(
     :param where: what problems are said to be in.
     :raises SettingsError: a value is refused.
     """
-    merged = {**values, **connection.options}
+    merged = {**values, **connection.options, **_tls_files(values, connection)}
     address = values['address'] if connection.address is None else connection.address
     port = values['port'] if connection.port is None else connection.port
     if mode == 'client' and port == 0:
@@ -119,6 +122,7 @@ def _settings_of(
         raise SettingsError(f'{where}: {error}') from None
     if mode == 'server':
         _check_exposure(where, address, options)
+    _check_tls(where, mode, options)
     frame = merged['default_frame_id']
     if naming.frame_id(frame) != frame:
         raise SettingsError(
@@ -235,16 +239,63 @@ def _check_exposure(where: str, address: str, options: Options) -> None:
     """
     Refuse to listen beyond this machine to anybody who comes.
 
-    :raises SettingsError: the address is not loopback and no peers are named.
+    :raises SettingsError: the address is not loopback, no peers are named, and they need show no
+        certificates.
     """
     try:
         loopback = ipaddress.ip_address(address).is_loopback
     except ValueError:
         loopback = address == 'localhost'
-    if not loopback and not options.allowed_peers:
+    is_secure = options.tls and options.tls_client_auth == 'required'
+    if not (loopback or options.allowed_peers or is_secure):
         raise SettingsError(
             f'{where}: address: {address!r} can be reached from other machines, and OpenIGTLink '
             'has no authentication; say who may connect, for example\n'
             '  allowed_peers:\n'
-            '    - 192.168.0.0/24'
+            '    - 192.168.0.0/24\n'
+            'or have everybody show a certificate:\n'
+            '  tls: true\n'
+            '  tls_client_auth: required'
         )
+
+
+def _tls_files(values: Mapping[str, Any], connection: ConnectionConfig) -> dict[str, str]:
+    """Return where the certificates and keys are that a mapping file names: in its folder."""
+    folder = os.path.dirname(values['config_file'])
+    options = connection.options
+    return {key: os.path.join(folder, options[key]) for key in FILE_KEYS if options.get(key)}
+
+
+def _check_tls(where: str, mode: str, options: Options) -> None:
+    """
+    Refuse certificates and keys that cannot be used.
+
+    :raises SettingsError: the text names the first key that is wrong.
+    """
+    if options.tls:
+        try:
+            load_context(options, cast(Role, mode))
+        except TlsFilesError as error:
+            raise SettingsError(f'{where}: {error}') from None
+
+
+def _check_tls_is_on(
+    values: Mapping[str, Any],
+    connections: Sequence[ConnectionConfig],
+    settings: Sequence[Settings],
+) -> None:
+    """
+    Refuse certificates and keys that would not be used: whoever gives them expects TLS.
+
+    :raises SettingsError: a connection has them without tls, or the parameters for none.
+    """
+    given = [
+        (f'{values["config_file"]}:{connection.line}', key)
+        for connection, one in zip(connections, settings, strict=True)
+        for key in FILE_KEYS
+        if connection.options.get(key) and not one.options.tls
+    ]
+    if not any(one.options.tls for one in settings):
+        given += [('parameters', key) for key in FILE_KEYS if values[key]]
+    for where, key in given:
+        raise SettingsError(f'{where}: {key}: is given, and tls is false; allowed: with tls true')

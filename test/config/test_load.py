@@ -159,6 +159,10 @@ connections:
     port: 0
     allowed_peers: [192.168.0.0/24, fe80::/10]
     max_clients: 2
+    tls: true
+    certfile: server.crt
+    cafile: /etc/ssl/ca.pem
+    tls_client_auth: none
     command_dialect: string
     commands:
       - {igtl_command_name: Start, ros_service_name: ~/start, timeout: 30}
@@ -192,11 +196,18 @@ def test_every_key_of_a_right_file_arrives() -> None:
         mode='server',
         address='0.0.0.0',
         port=0,
-        options={'allowed_peers': ('192.168.0.0/24', 'fe80::/10'), 'max_clients': 2},
+        options={
+            'allowed_peers': ('192.168.0.0/24', 'fe80::/10'),
+            'max_clients': 2,
+            'tls': True,
+            'certfile': 'server.crt',
+            'cafile': '/etc/ssl/ca.pem',
+            'tls_client_auth': 'none',
+        },
         command_dialect='string',
         commands=(
-            config.CommandConfig('~/start', 62, igtl_command_name='Start', timeout=30.0),
-            config.CommandConfig('/needle', 63, igtl_command_regex=re.compile('Needle.*')),
+            config.CommandConfig('~/start', 66, igtl_command_name='Start', timeout=30.0),
+            config.CommandConfig('/needle', 67, igtl_command_regex=re.compile('Needle.*')),
         ),
     )
     assert pose == config.MappingConfig(

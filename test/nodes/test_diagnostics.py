@@ -79,7 +79,13 @@ def test_a_connection_that_does_not_work_is_no_ok(state: str, level: bytes) -> N
 def test_every_counter_is_told_and_each_cause() -> None:
     connection = make_connection()
     connection.transport.statistics = Statistics(
-        received=11, rejected=Counter(crc=2), send_rejected=Counter(closed=1), sent=4, replaced=3
+        received=11,
+        rejected=Counter(crc=2),
+        send_rejected=Counter(closed=1),
+        sent=4,
+        replaced=3,
+        refused_peers=Counter(allowed_peers=6),
+        tls_failures=Counter(expired=7),
     )
     connection.queries = SimpleNamespace(counts=Counter(answered=2), handled=2)
     connection.inbound.outcomes = Outcomes(9, 5, 1, Counter(non_rigid=1), Counter(echo=2))
@@ -94,6 +100,8 @@ def test_every_counter_is_told_and_each_cause() -> None:
     connection.sent = Outcomes(6, 4, 0, Counter(encode=1), Counter(no_peer=1))
     items = values(told(connection)['node: plus'])
     expected = {
+        'refused_peers allowed_peers': 6,
+        'tls_failures expired': 7,
         'received': 11,
         'published': 2,
         'published_replaced': 1,

@@ -10,11 +10,18 @@ from typing import Any
 
 import pytest
 
+from helpers.certificates import Authority
 from ros2_igtl.convert.mappings import ANY_OTHER_TYPE, MAPPINGS
 from ros2_igtl.nodes.parameters import PARAMETERS
 from ros2_igtl.nodes.settings import Settings, SettingsError, load_settings
 
 DEFAULTS = {declaration.name: declaration.default for declaration in PARAMETERS}
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    """Return one that signs."""
+    return Authority(tmp_path)
 
 
 def resolve(name: str) -> str:
@@ -73,6 +80,7 @@ OTHER: dict[str, tuple[str, Any, Callable[[Settings], Any]]] = {
     'connect_timeout': ('1.5', 1.5, lambda s: s.options.connect_timeout),
     'header_timeout': ('1.75', 1.75, lambda s: s.options.header_timeout),
     'body_timeout': ('2.25', 2.25, lambda s: s.options.body_timeout),
+    'handshake_timeout': ('2.75', 2.75, lambda s: s.options.handshake_timeout),
     'keepalive_interval': ('2.5', 2.5, lambda s: s.options.keepalive_interval),
     'reconnect_initial_delay': ('0.75', 0.75, lambda s: s.options.reconnect_initial_delay),
     'reconnect_max_delay': ('20.0', 20.0, lambda s: s.options.reconnect_max_delay),
@@ -85,10 +93,12 @@ OTHER: dict[str, tuple[str, Any, Callable[[Settings], Any]]] = {
     'default_frame_id': ('room', 'room', lambda s: s.default_frame_id),
 }
 NOT_OF_A_CONNECTION = {'config_file', 'autostart', 'address', 'port'}
+# Of no use one by one: they have tests of their own below.
+TOGETHER = {'tls', 'certfile', 'keyfile', 'cafile', 'tls_client_auth'}
 
 
 def test_no_parameter_is_left_out_below() -> None:
-    assert set(OTHER) == set(DEFAULTS) - NOT_OF_A_CONNECTION
+    assert set(OTHER) == set(DEFAULTS) - NOT_OF_A_CONNECTION - TOGETHER
 
 
 @pytest.mark.parametrize('name', OTHER)
@@ -125,6 +135,9 @@ REFUSED_PARAMETERS: dict[str, tuple[str, dict[str, Any], list[str]]] = {
     'regex': ('server', {'device_whitelist': ('[',)}, ['device_whitelist', "'['"]),
     'slow_regex': ('server', {'device_blacklist': ('(a+)+b',)}, ['device_blacklist', '(a+)+b']),
     'long_regex': ('server', {'device_blacklist': ('a' * 201,)}, ['201', '200']),
+    'tls_choice': ('server', {'tls_client_auth': 'optional'}, ['required', 'none', 'optional']),
+    'no_certificate': ('server', {'tls': True}, ['certfile: is empty; allowed: the certificate']),
+    'no_tls': ('client', {'cafile': 'a.pem'}, ['cafile: is given, and tls is false; allowed:']),
     'choice': ('server', {'crc_policy': 'maybe'}, ['crc_policy', 'reject', 'warn', 'maybe']),
     'delays': (
         'client',
@@ -144,6 +157,85 @@ def test_a_wrong_parameter_is_refused_with_what_where_and_what_is_allowed(name: 
     assert text.startswith('parameters: ')
     for word in words:
         assert word in text
+
+
+def test_beyond_loopback_the_lines_to_add_are_told() -> None:
+    assert refusal(address='0.0.0.0').splitlines()[1:] == [
+        '  allowed_peers:',
+        '    - 192.168.0.0/24',
+        'or have everybody show a certificate:',
+        '  tls: true',
+        '  tls_client_auth: required',
+    ]
+
+
+def test_beyond_loopback_tls_is_enough_if_clients_show_certificates(authority: Authority) -> None:
+    files = authority.issue('ours')
+    settings = load(address='0.0.0.0', tls=True, cafile=authority.cafile, **files)
+    assert settings.options.tls
+    assert 'allowed_peers' in refusal(address='0.0.0.0', tls=True, tls_client_auth='none', **files)
+    assert 'allowed_peers' in refusal(address='0.0.0.0', tls_client_auth='required')
+
+
+def test_certificates_of_the_file_are_looked_for_beside_it(
+    tmp_path: Path, authority: Authority
+) -> None:
+    (tmp_path / 'certificates').mkdir()
+    beside = Authority(tmp_path / 'certificates')
+    beside.issue('ours')
+    elsewhere = authority.issue('elsewhere')
+    text = connection(
+        '{tls: true, certfile: certificates/ours.crt, keyfile: certificates/ours.key, '
+        f'cafile: {authority.cafile}}}'
+    )
+    options = with_file(tmp_path, text, keyfile=elsewhere['keyfile']).options
+    assert options.certfile == str(tmp_path / 'certificates' / 'ours.crt')
+    assert options.keyfile == str(tmp_path / 'certificates' / 'ours.key')
+    assert options.cafile == authority.cafile
+
+
+def test_of_several_connections_one_may_do_without_tls(
+    tmp_path: Path, authority: Authority
+) -> None:
+    keys = {'cafile': authority.cafile, **authority.issue('ours')}
+    path = tmp_path / 'file.yaml'
+    path.write_text(
+        'version: 1\nconnections:\n  - {name: a, mode: client, port: 1, tls: true}\n'
+        '  - {name: b, mode: client, port: 2}\n'
+    )
+    first, second = load_all(None, config_file=str(path), **keys)
+    assert (first.options.tls, second.options.tls) == (True, False)
+    path.write_text(path.read_text().replace('port: 2', 'port: 2, cafile: authority.pem'))
+    with pytest.raises(SettingsError, match=r'file\.yaml:4: cafile: is given, and tls is false'):
+        load_all(None, config_file=str(path), **keys)
+
+
+@pytest.mark.parametrize('mode', ['client', 'server'])
+def test_f30_b39_a_file_that_cannot_be_used_is_refused_with_its_key(
+    tmp_path: Path, authority: Authority, mode: str
+) -> None:
+    keys = {'tls': True, 'cafile': authority.cafile, **authority.issue('ours')}
+    assert load(mode, **keys).options.tls
+    expired = authority.issue_expired('expired')['certfile']
+    missing = str(tmp_path / 'missing.pem')
+    for key, path, text in (
+        ('certfile', missing, 'cannot be read: No such file or directory; allowed: '),
+        ('cafile', str(tmp_path), 'is no file; allowed: '),
+        (
+            'keyfile',
+            authority.issue('other')['keyfile'],
+            'does not fit the certificate; allowed: ',
+        ),
+    ):
+        told = refusal(mode, **{**keys, key: path})
+        assert told.startswith(f'parameters: {key}: {path!r} {text}')
+    text = connection(f'{{tls: true, certfile: {expired}, cafile: {authority.cafile}}}')
+    with pytest.raises(SettingsError) as caught:
+        with_file(tmp_path, text, mode, keyfile=expired.replace('.crt', '.key'))
+    assert str(caught.value).startswith(
+        f'{tmp_path}/file.yaml:3: certfile: {expired!r} is refused'
+    )
+    assert 'certificate has expired; allowed: a certificate of a' in str(caught.value)
 
 
 @pytest.mark.parametrize('address', ['127.0.0.1', '127.9.9.9', '::1', 'localhost'])
