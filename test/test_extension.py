@@ -21,7 +21,9 @@ pytest.importorskip('pip', reason='a package is installed')
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / 'test' / 'packages' / 'igtl_example_messages'
+INTERFACES = ROOT / 'test' / 'packages' / 'igtl_example_interfaces'
 DOCUMENT = (ROOT / 'doc' / 'codec.md').read_text()
+CONVERSIONS = (ROOT / 'doc' / 'conversions.md').read_text()
 IGTL = ('-m', 'ros2_igtl.cli.main')
 DEADLINE_S = 30.0
 
@@ -83,6 +85,61 @@ sys.stdout.buffer.write(b''.join(data))
 """
 
 
+NODE = """
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from geometry_msgs.msg import Vector3
+from helpers.bridge_peer import await_accounted, pack, serve
+from helpers.ros_graph import ros_graph
+from helpers.waiting import wait_until
+from igtl_example_interfaces.msg import NeedleForces
+from igtl_example_messages import DriveMode, Joints, Needle, codec
+
+FORCES = 'igtl_example_interfaces/msg/NeedleForces'
+ROW = f'''
+version: 1
+connections:
+  - mappings:
+      - igtl_device_name: Biopsy
+        igtl_type_name: NEEDLE
+        direction: ROS_TO_IGTL
+        ros_topic_name: /needle
+        ros_type_name: {FORCES}
+'''
+
+with TemporaryDirectory() as folder, ros_graph() as graph:
+    path = Path(folder) / 'mapping.yaml'
+    path.write_text(ROW)
+    bridge, peer = serve(graph, config_file=str(path))
+    received = graph.subscribe(FORCES, '/bridge/needle/Driver')
+    states = graph.subscribe('sensor_msgs/msg/JointState', '/bridge/joints/Driver')
+    peer.send(pack(Needle([[0.5, 1.0, -2.0]], 'Long', DriveMode.INSERT, 0.25), 'Driver'))
+    peer.send(pack(Joints(Joints.array_of([{'name': 'spin', 'position': 3.5}])), 'Driver'))
+    (forces,) = wait_until(lambda: received, 10.0, 'forces')
+    assert (forces.needle, forces.mode, forces.interval) == ('Long', NeedleForces.INSERT, 0.25)
+    assert forces.forces == [Vector3(x=0.5, y=1.0, z=-2.0)]
+    assert forces.header.frame_id == 'igtl_ras'
+    (state,) = wait_until(lambda: states, 10.0, 'joints')
+    assert (state.name, state.position.tolist()) == (['spin'], [3.5])
+    await_accounted(bridge, 2)
+    assert bridge.connections[0].inbound.outcomes.done == 2
+
+    publisher = graph.publisher(FORCES, '/needle')
+    forces.mode = 77
+    publisher.publish(forces)
+    forces.mode = NeedleForces.RETRACT
+    publisher.publish(forces)
+    message = codec.unpack(peer.receive_message())
+    assert (message.type_name, message.device_name) == ('NEEDLE', 'Biopsy')
+    content = message.content
+    assert np.array_equal(content.forces, [[0.5, 1.0, -2.0]])
+    assert (content.needle, content.mode, content.interval) == ('Long', DriveMode.RETRACT, 0.25)
+    assert bridge.connections[0].sent.rejected == {'drive_mode': 1}
+"""
+
+
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Install the package into a folder."""
@@ -111,6 +168,31 @@ def python(*arguments: str | Path, folders: tuple[Path, ...] = (), data: bytes =
     )
     assert (process.returncode, process.stderr) == (0, b''), process.stderr.decode()
     return process.stdout
+
+
+@pytest.fixture(scope='module')
+def ros(folder: Path) -> dict[str, str]:
+    """Build the ROS type of the package, and return an environment that has type and package."""
+    pytest.importorskip('ros2_igtl.msg', reason='the package is not built: run make setup')
+    if not os.environ.get('CMAKE_PREFIX_PATH') or shutil.which('cmake') is None:
+        pytest.skip('a ROS type is built by cmake, which CMAKE_PREFIX_PATH tells where ROS is')
+    version = f'{sys.version_info[0]}.{sys.version_info[1]}'
+    place = ROOT / '.build' / f'example-{os.environ.get("ROS_DISTRO", "ros")}-{version}'
+    build, install = place / 'build', place / 'install'
+    options = (f'-DCMAKE_INSTALL_PREFIX={install}', f'-DPython3_EXECUTABLE={sys.executable}')
+    for arguments in (
+        ('-S', INTERFACES, '-B', build, '-DBUILD_TESTING=OFF', *options),
+        ('--build', build),  # nothing, where it was built before
+        ('--install', build),
+    ):
+        command = ['cmake', *map(str, arguments)]
+        said = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+        assert said.returncode == 0, said.stdout + said.stderr
+    (module,) = install.glob('**/igtl_example_interfaces/__init__.py')
+    variables = environment(module.parents[1], folder, ROOT / 'test')
+    for name, path in (('AMENT_PREFIX_PATH', install), ('LD_LIBRARY_PATH', install / 'lib')):
+        variables[name] = os.pathsep.join([str(path), variables.get(name, '')])
+    return variables
 
 
 @pytest.fixture(scope='module')
@@ -235,8 +317,69 @@ def test_a_module_of_types_may_be_imported_before_the_codec(folder: Path) -> Non
     assert said == b"<class 'igtl_example_messages.Needle'>\n"
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf'```{language}\n(.*?)```', DOCUMENT, re.DOTALL)
+def run(ros: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Return what a process with the package and its ROS type on its path did."""
+    return subprocess.run(
+        [sys.executable, *arguments],
+        env=ros,
+        cwd=INTERFACES,  # not the checkout, where ros2_igtl has no messages
+        capture_output=True,
+        text=True,
+        timeout=2 * DEADLINE_S,
+        check=False,
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_its_messages_go_through_a_node_both_ways(ros: dict[str, str]) -> None:
+    process = run(ros, '-W', 'error::UserWarning', '-c', NODE)
+    assert process.returncode == 0, process.stderr
+    assert "NEEDLE 'Driver' -> /bridge/needle/Driver" in process.stderr
+    assert 'drive_mode: 77 is not a valid DriveMode' in process.stderr
+
+
+def test_igtl_lists_its_pairs_and_checks_a_mapping_file_with_them(
+    ros: dict[str, str], tmp_path: Path
+) -> None:
+    listed = run(ros, *IGTL, 'pairs').stdout.splitlines()
+    assert [line.split() for line in listed[-2:]] == [
+        ['NEEDLE', '<->', 'igtl_example_interfaces/msg/NeedleForces', 'default,', 'event'],
+        ['JOINTS', '->', 'sensor_msgs/msg/JointState', 'default'],
+    ]
+    lost = json.loads(run(ros, *IGTL, 'pairs', '--json').stdout.splitlines()[-2])
+    assert lost['lost_from_ros'] == 'digits that float32 does not have.'
+    path = tmp_path / 'mapping.yaml'
+    row = '{igtl_device_name: A, igtl_type_name: JOINTS, direction: %s, ros_topic_name: a, %s}'
+    for direction in ('IGTL_TO_ROS', 'ROS_TO_IGTL'):
+        text = row % (direction, 'ros_type_name: sensor_msgs/msg/JointState')
+        path.write_text(f'version: 1\nconnections:\n  - mappings:\n      - {text}\n')
+        process = run(ros, *IGTL, 'check', str(path))
+        if direction == 'IGTL_TO_ROS':
+            assert (process.returncode, process.stderr) == (0, '')
+        else:
+            assert process.returncode == 1
+            assert "'JOINTS' has no ROS_TO_IGTL conversion" in process.stderr
+
+
+def test_rows_that_cannot_be_loaded_are_named_and_all_else_works(
+    ros: dict[str, str], folder: Path
+) -> None:
+    """As where the ROS type of a package is not built."""
+    process = run({**ros, **environment(folder)}, *IGTL, 'pairs')
+    assert (
+        'EntryPointWarning: mapping rows of the package igtl_example_messages 1.2 are not known, '
+        "since its entry point 'needle_driver' (igtl_example_mappings:MAPPINGS) in "
+        "ros2_igtl.mappings cannot be loaded: ModuleNotFoundError: No module named 'igtl_example_"
+    ) in process.stderr.replace('igtl-example-messages', 'igtl_example_messages')
+    listed = {line.split()[0] for line in process.stdout.splitlines()}
+    assert process.returncode == 0
+    assert 'TRANSFORM' in listed
+    assert 'NEEDLE' not in listed
+
+
+def blocks(language: str, document: str = DOCUMENT) -> list[str]:
+    return re.findall(rf'```{language}\n(.*?)```', document, re.DOTALL)
 
 
 def test_the_document_shows_the_package_as_it_is() -> None:
@@ -244,6 +387,16 @@ def test_the_document_shows_the_package_as_it_is() -> None:
     assert (PACKAGE / 'pyproject.toml').read_text().endswith('\n\n' + project)
     module = (PACKAGE / 'igtl_example_messages.py').read_text()
     assert module.split('\n', 2)[2] == blocks('python')[1]
+
+
+def test_the_document_shows_the_mappings_as_they_are() -> None:
+    (module,) = blocks('python', CONVERSIONS)
+    text = (PACKAGE / 'igtl_example_mappings.py').read_text()
+    assert text.split('\n', 2)[2] == module
+    (project,) = blocks('toml', CONVERSIONS)
+    assert project in (PACKAGE / 'pyproject.toml').read_text()
+    (interface,) = blocks('text', CONVERSIONS)
+    assert interface == (INTERFACES / 'msg' / 'NeedleForces.msg').read_text()
 
 
 def test_the_first_example_of_the_document_runs() -> None:

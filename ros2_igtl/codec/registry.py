@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import warnings
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import metadata
 from typing import Any, ClassVar, TypeVar
 
@@ -119,45 +119,65 @@ def is_type_name(type_name: str) -> bool:
 
 
 class EntryPointWarning(UserWarning):
-    """A module of another package that has message types cannot be loaded."""
+    """What another package names in a group of entry points cannot be loaded."""
 
 
 def load_entry_points() -> None:
     """
     Import the modules that other packages name in the group ``ros2_igtl.messages``.
 
-    One that fails is named in an :class:`EntryPointWarning`, and none of its types is known; all
-    the others are. The codec does not fail with it: it may serve a device in use, and what is
-    wrong may be in a package that has nothing to do with that device. Messages of the missing
-    types are passed on as ``Unknown``. Who would rather stop turns the warning into an error.
+    Messages of types that are missing since :func:`load_group` could not load them are passed on
+    as ``Unknown``.
+    """
+    load_group(ENTRY_POINT_GROUP, 'message types', _load_types)
+
+
+def load_group(group: str, what: str, load: Callable[[metadata.EntryPoint], object]) -> None:
+    """
+    Load what other packages name in a group of entry points.
+
+    One that fails is named in an :class:`EntryPointWarning`; all the others are loaded. Nothing
+    else fails with it: this may serve a device in use, and what is wrong may be in a package that
+    has nothing to do with that device. Who would rather stop turns the warning into an error.
+
+    :param what: is loaded, for the warning.
+    :param load: loads one entry point; where it raises it has to leave nothing of it behind.
     """
     packages: set[str] = set()
     for package in metadata.distributions():
         try:
-            entry_points = package.entry_points.select(group=ENTRY_POINT_GROUP)
+            entry_points = package.entry_points.select(group=group)
         except Exception as error:  # whatever the package is for, its file is damaged
-            _warn(package, 'the file of its entry points cannot be read', error)
+            _warn(what, package, 'the file of its entry points cannot be read', error)
             continue
         if not entry_points or package.name in packages:  # hidden by one of the same name
             continue
         packages.add(package.name)
         for entry_point in entry_points:
-            known = {*MESSAGE_TYPES}
             try:
-                entry_point.load()
+                load(entry_point)
             except (Exception, SystemExit) as error:
-                for type_name in MESSAGE_TYPES.keys() - known:
-                    del MESSAGE_TYPES[type_name]
                 where = f'its entry point {entry_point.name!r} ({entry_point.value})'
-                _warn(package, f'{where} in {ENTRY_POINT_GROUP} cannot be loaded', error)
+                _warn(what, package, f'{where} in {group} cannot be loaded', error)
 
 
-def _warn(package: metadata.Distribution, reason: str, error: BaseException) -> None:
+def _load_types(entry_point: metadata.EntryPoint) -> None:
+    """Import a module that registers types; if it fails, none of them is known."""
+    known = {*MESSAGE_TYPES}
+    try:
+        entry_point.load()
+    except BaseException:
+        for type_name in MESSAGE_TYPES.keys() - known:
+            del MESSAGE_TYPES[type_name]
+        raise
+
+
+def _warn(what: str, package: metadata.Distribution, reason: str, error: BaseException) -> None:
     warnings.warn(
-        f'message types of the package {package.name} {package.version} are not known, '
+        f'{what} of the package {package.name} {package.version} are not known, '
         f'since {reason}: {type(error).__name__}: {error}',
         EntryPointWarning,
-        stacklevel=3,
+        stacklevel=4,
     )
 
 

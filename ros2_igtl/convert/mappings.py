@@ -3,15 +3,14 @@
 """
 The table: which OpenIGTLink type becomes which ROS type, by which functions, under which topic.
 
-A new pair of types is a new row here and two functions; nothing else knows message types.
+A new pair of types is a new row here and two functions; nothing else knows message types. Other
+packages add rows through the entry point group ``ros2_igtl.mappings``, see ``mapping.py``.
 """
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 from ros2_igtl import codec
 from ros2_igtl.convert import (
@@ -28,9 +27,11 @@ from ros2_igtl.convert import (
     std_msgs,
     visualization_msgs,
 )
-from ros2_igtl.convert.context import Context, Outbound
+from ros2_igtl.convert.context import Outbound
 from ros2_igtl.convert.errors import ConvertError
 from ros2_igtl.convert.interfaces import ros_type
+from ros2_igtl.convert.mapping import ANY_OTHER_TYPE, Mapping, ToRos, with_rows_of_packages
+from ros2_igtl.convert.mapping import one as _one
 
 __all__ = [
     'ANY_OTHER_TYPE',
@@ -48,17 +49,6 @@ __all__ = [
     'pairs',
     'ros_type',
 ]
-
-ANY_OTHER_TYPE = '*'
-"""The type name of rows for the types that have no row of their own."""
-
-ToRos: TypeAlias = Callable[[Any, Context], Sequence[Any]]
-FromRos: TypeAlias = Callable[..., Sequence[Outbound]]  # the message, and its companion if any
-
-
-def always(content: codec.Content) -> bool:
-    """Accept any content of the row's type."""
-    return True
 
 
 def is_slice(content: Any) -> bool:
@@ -85,44 +75,18 @@ def is_array_of(name: str) -> Callable[[Any], bool]:
     return accepts
 
 
-@dataclass(frozen=True, slots=True)
-class Mapping:
-    """One row: a pair of types and how to get from one to the other."""
-
-    type_name: str  # 'TRANSFORM', or ANY_OTHER_TYPE
-    ros_type_name: str  # 'geometry_msgs/msg/TransformStamped'
-    to_ros: ToRos | None  # None: this row is one way only
-    from_ros: FromRos | None
-    default: bool = False  # published without being asked for
-    topic_suffix: str = ''  # 'geometry': topic <connection>/<type>/<device>/geometry
-    latched: bool = False
-    traffic: Literal['state', 'event'] = 'state'  # newest wins, or nothing is lost
-    accepts: Callable[[Any], bool] = always
-    is_for: Callable[[Any], bool] = always  # of what it accepts: what others do not show better
-    companion: str = ''  # 'geometry': from_ros also takes the row's of that suffix, same stamp
-
-
-def _one(convert: Callable[..., Any]) -> Callable[..., tuple[Any]]:
-    """Return a function that gives the one result of another in a sequence."""
-
-    @functools.wraps(convert)
-    def convert_one(*arguments: Any) -> tuple[Any]:
-        return (convert(*arguments),)
-
-    return convert_one
-
-
 # What goes to tf and to a topic is one object, so that it is made once.
 _TRANSFORM_TO_TF = _one(geometry_msgs.transform_to_transform_stamped)
 _POSITION_TO_TF = _one(geometry_msgs.position_to_transform_stamped)
 
-MAPPINGS: tuple[Mapping, ...] = (
+_OWN_MAPPINGS = (
     Mapping(
         'TRANSFORM',
         'geometry_msgs/msg/TransformStamped',
         _TRANSFORM_TO_TF,
         _one(geometry_msgs.transform_from_transform_stamped),
         default=True,
+        to_tf=_TRANSFORM_TO_TF,
     ),
     Mapping(
         'TRANSFORM',
@@ -136,6 +100,7 @@ MAPPINGS: tuple[Mapping, ...] = (
         _one(geometry_msgs.position_to_pose_stamped),
         _one(geometry_msgs.position_from_pose_stamped),
         default=True,
+        to_tf=_POSITION_TO_TF,
     ),
     Mapping(
         'POSITION',
@@ -155,6 +120,7 @@ MAPPINGS: tuple[Mapping, ...] = (
         _one(ros2_igtl_msgs.tracking_data_to_tracking_data),
         _one(ros2_igtl_msgs.tracking_data_from_tracking_data),
         default=True,
+        to_tf=geometry_msgs.tracking_data_to_transform_stamped,
     ),
     Mapping(
         'TDATA',
@@ -168,6 +134,7 @@ MAPPINGS: tuple[Mapping, ...] = (
         _one(ros2_igtl_msgs.tracking_data_to_tracking_data),
         _one(ros2_igtl_msgs.quaternion_tracking_data_from_tracking_data),
         default=True,
+        to_tf=geometry_msgs.tracking_data_to_transform_stamped,
     ),
     Mapping(
         'QTDATA',
@@ -183,6 +150,7 @@ MAPPINGS: tuple[Mapping, ...] = (
         default=True,
         is_for=is_slice,
         companion='geometry',
+        to_tf=geometry_msgs.image_to_transform_stamped,
     ),
     Mapping(
         'IMAGE',
@@ -285,6 +253,7 @@ MAPPINGS: tuple[Mapping, ...] = (
         default=True,
         traffic='event',  # without one frame those after it mean nothing
         companion='geometry',
+        to_tf=geometry_msgs.image_to_transform_stamped,
     ),
     Mapping(
         'VIDEO',
@@ -443,6 +412,8 @@ MAPPINGS: tuple[Mapping, ...] = (
         accepts=is_unknown,
     ),
 )
+
+MAPPINGS = with_rows_of_packages(_OWN_MAPPINGS)
 """Every pair of types; of one type the first row is the one a user would expect."""
 
 METADATA = Mapping(ANY_OTHER_TYPE, 'ros2_igtl/msg/Metadata', None, None, topic_suffix='metadata')
@@ -454,15 +425,12 @@ DEVICE_STATUS = Mapping(
 """What is published beside what is watched, on ``<topic>/status``."""
 
 TF_SOURCES: dict[str, ToRos] = {
-    'TRANSFORM': _TRANSFORM_TO_TF,
-    'POSITION': _POSITION_TO_TF,
-    'TDATA': geometry_msgs.tracking_data_to_transform_stamped,
-    'QTDATA': geometry_msgs.tracking_data_to_transform_stamped,
-    'IMAGE': geometry_msgs.image_to_transform_stamped,
-    'VIDEO': geometry_msgs.image_to_transform_stamped,
+    type_name: row.to_tf
+    for type_name, kind in codec.MESSAGE_TYPES.items()
+    for row in MAPPINGS
+    if row.type_name == kind.type_name and row.to_tf is not None
 }
-"""What of each type goes to tf: type name to a function that gives TransformStamped."""
-TF_SOURCES['QTRANS'] = TF_SOURCES['POSITION']
+"""What of each type goes to tf: type name (aliases too) to what gives TransformStamped."""
 
 
 def children_of(message: codec.Message) -> tuple[codec.Message, ...]:

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import importlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 
 from helpers.feeding import receive_every_way
+from helpers.packages import add_package, forgotten_modules
 from helpers.wire_bytes import message_bytes
 from ros2_igtl import codec
 from ros2_igtl.codec import registry
@@ -105,25 +105,12 @@ def test_a_name_that_cannot_stand_in_a_header_is_refused(type_name: str) -> None
     assert type_name not in codec.MESSAGE_TYPES
 
 
-def add_package(folder: Path, name: str, source: str, value: str | None = None) -> None:
-    """Put a package with one module and one entry point into a folder, as pip would."""
-    (folder / f'{name}.py').write_text(source)
-    information = folder / f'{name}-1.0.dist-info'
-    information.mkdir()
-    (information / 'METADATA').write_text(f'Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n')
-    (information / 'entry_points.txt').write_text(
-        f'[ros2_igtl.messages]\n{name}_point = {value or name}\n'
-    )
-
-
 @pytest.fixture
 def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Return a folder where packages are found; their modules are forgotten afterwards."""
     monkeypatch.syspath_prepend(str(tmp_path))
-    modules = {*sys.modules}
-    yield tmp_path
-    for name in sys.modules.keys() - modules:
-        del sys.modules[name]
+    with forgotten_modules():
+        yield tmp_path
 
 
 def module_of(type_name: str) -> str:
@@ -137,7 +124,6 @@ def module_of(type_name: str) -> str:
 
 def test_a_type_of_another_package_is_found_through_its_entry_point(packages: Path) -> None:
     add_package(packages, 'thermometer', module_of('THERMO'))
-    importlib.invalidate_caches()
     registry.load_entry_points()
     assert codec.MESSAGE_TYPES['THERMO'] is sys.modules['thermometer'].Thermo
 
@@ -164,7 +150,6 @@ def test_a_package_that_cannot_be_loaded_is_named_and_leaves_nothing(
     add_package(packages, 'broken', source, value)
     add_package(packages, 'thermometer', module_of('THERMO'))
     add_package(packages, 'airbag', module_of('AIRBAG'))
-    importlib.invalidate_caches()
     said = (
         f"package broken 1.0 .* entry point 'broken_point' .{value or 'broken'}. "
         f'in ros2_igtl.messages cannot be loaded: .*{cause}'
@@ -184,7 +169,6 @@ def test_a_package_with_a_damaged_file_is_named_and_the_others_are_loaded(
     add_package(packages, 'damaged', '')
     (packages / 'damaged-1.0.dist-info' / 'entry_points.txt').write_bytes(damaged)
     add_package(packages, 'thermometer', module_of('THERMO'))
-    importlib.invalidate_caches()
     with pytest.warns(codec.EntryPointWarning) as warned:
         registry.load_entry_points()
     (warning,) = warned
@@ -202,7 +186,6 @@ def test_of_a_package_that_is_there_twice_the_first_is_loaded(
     add_package(packages, 'thermometer', module_of('OLD'), 'thermometer:Old')
     add_package(overlay, 'thermometer', module_of('THERMO'), 'thermometer:Thermo')
     monkeypatch.syspath_prepend(str(overlay))
-    importlib.invalidate_caches()
     registry.load_entry_points()  # without a warning, which fails
     assert 'THERMO' in codec.MESSAGE_TYPES
     assert 'OLD' not in codec.MESSAGE_TYPES
@@ -211,7 +194,6 @@ def test_of_a_package_that_is_there_twice_the_first_is_loaded(
 def test_of_two_packages_with_the_same_type_the_second_is_named(packages: Path) -> None:
     add_package(packages, 'one', module_of('THERMO'))
     add_package(packages, 'other', module_of('THERMO'))
-    importlib.invalidate_caches()
     with pytest.warns(codec.EntryPointWarning, match="'THERMO' is taken by Thermo"):
         registry.load_entry_points()
     owners = [name for name in ('one', 'other') if name in sys.modules]
