@@ -3,9 +3,10 @@
 """
 Regular expressions for names: compiled, and refused where a match could take long.
 
-A name of a device or a command comes from the peer, so that a peer could stall the node through an
-expression that backtracks. Here the number of ways in which a name can be tried is bounded from
-above by reading the expression: choices in a row multiply, alternatives add up.
+A name of a device or a command comes from the peer, and that of a topic from any node: they
+could stall this one through an expression that backtracks. Here the number of ways in which a name
+can be tried is bounded from above by reading the expression: choices in a row multiply,
+alternatives add up.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ MAX_REGEX_LENGTH = 200
 MAX_WAYS = 300_000
 DEVICE_NAME_LENGTH = 20
 COMMAND_NAME_LENGTH = 127
+TOPIC_NAME_LENGTH = 247  # RMW_TOPIC_MAX_NAME_LENGTH
 
 _TOKEN = re.compile(
     r'(?P<open>\((?:\?(?P<extension>.))?)'
@@ -46,6 +48,15 @@ def compile_command_regex(pattern: str) -> re.Pattern[str]:
     :raises Refused: it is too long, does not compile, or can take too long on 127 characters.
     """
     return _compile(pattern, COMMAND_NAME_LENGTH, 2)
+
+
+def compile_topic_regex(pattern: str) -> re.Pattern[str]:
+    """
+    Return the compiled expression, which the full name of a topic is to match in full.
+
+    :raises Refused: it is too long, does not compile, or can take too long on 247 characters.
+    """
+    return _compile(pattern, TOPIC_NAME_LENGTH, 2)
 
 
 def _compile(pattern: str, length: int, repetitions: int) -> re.Pattern[str]:

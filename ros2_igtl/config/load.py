@@ -16,7 +16,11 @@ import yaml
 
 from ros2_igtl.config import checks
 from ros2_igtl.config.consistency import Consistency
-from ros2_igtl.config.device_regex import compile_command_regex, compile_device_regex
+from ros2_igtl.config.device_regex import (
+    compile_command_regex,
+    compile_device_regex,
+    compile_topic_regex,
+)
 from ros2_igtl.config.document import compose, read_file
 from ros2_igtl.config.errors import Problems, Refused
 from ros2_igtl.config.schema import (
@@ -57,6 +61,10 @@ def _device_regex(node: yaml.Node) -> re.Pattern[str]:
 
 def _device_regex_text(node: yaml.Node) -> str:
     return _device_regex(node).pattern
+
+
+def _topic_regex_text(node: yaml.Node) -> str:
+    return compile_topic_regex(checks.text(node)).pattern
 
 
 def _command_regex(node: yaml.Node) -> re.Pattern[str]:
@@ -107,6 +115,7 @@ OPTION_LISTS: dict[str, checks.Check] = {
     'allowed_peers': checks.network,
     'device_whitelist': _device_regex_text,
     'device_blacklist': _device_regex_text,
+    'auto_outbound': _topic_regex_text,
 }
 
 # What only the one who listens, or only the one who dials, can be told.

@@ -45,6 +45,7 @@ __all__ = [
     'canonical',
     'check_type',
     'find_mapping',
+    'find_outbound',
     'mappings_for',
     'pairs',
     'ros_type',
@@ -518,6 +519,23 @@ def find_mapping(type_name: str, ros_type_name: str) -> Mapping:
     if row_type == ANY_OTHER_TYPE:
         text += f'; types with others are {", ".join(_ROWS)}'
     raise ConvertError('unknown_mapping', text)
+
+
+def find_outbound(ros_type_name: str) -> Mapping | None:
+    """
+    Return the row by which a ROS type is sent where nobody says as what, None if there is none.
+
+    It is the first row of this ROS type that is a default, else the first one; of RawMessage,
+    which may be of any type, there is none.
+    """
+    rows = [
+        row
+        for row in MAPPINGS
+        if row.ros_type_name == ros_type_name
+        and row.from_ros is not None
+        and row.type_name != ANY_OTHER_TYPE
+    ]
+    return next((row for row in rows if row.default), rows[0] if rows else None)
 
 
 def check_type(type_name: str, content: codec.Content) -> None:

@@ -46,6 +46,11 @@ def device_name_for(child: str, parent: str) -> str:
     return name if split_device_name(name) == (child, parent) else child
 
 
+def device_name_of_topic(topic: str) -> str:
+    """Return a device name for a topic: its last token, as :func:`default_topic` ends in one."""
+    return topic.rpartition('/')[2]
+
+
 def fit_device_name(name: str) -> str:
     """
     Return a name that fits the 20 bytes of a header's field.

@@ -11,7 +11,9 @@ from rclpy.node import Node
 from tf2_ros import Buffer, TransformBroadcaster
 
 from ros2_igtl import codec
+from ros2_igtl.config import MappingConfig
 from ros2_igtl.nodes.audience import Audience
+from ros2_igtl.nodes.auto_outbound import AutoOutbound
 from ros2_igtl.nodes.binds import BindGroup
 from ros2_igtl.nodes.commands import Commands
 from ros2_igtl.nodes.counters import Outcomes
@@ -61,7 +63,7 @@ class BridgeConnection:
         """What diagnostics subtract of the counts since ~/reset_statistics was called."""
         self.state: ConnectionState = 'closed'
         self.detail = ''
-        self.senders: list[Sender] = []
+        self._row_senders: list[Sender] = []
         self._groups: dict[str, BindGroup] = {}
         self._node = node
         self.actual_port = settings.port
@@ -87,6 +89,7 @@ class BridgeConnection:
             lambda delay_s, function: io_thread.loop.call_later(delay_s, function),
             subscribed,
         )
+        self._auto_outbound = AutoOutbound(node, settings, self.inbound, self._topic_sender)
         self.queries = Queries(
             node, settings, io_thread, self._sessions, self._send, self.inbound.outcomes
         )
@@ -106,9 +109,9 @@ class BridgeConnection:
             audience = self._audience(row.on_request or row.bind is not None)
             group = None if row.bind is None else self._group(row.bind)
             if row.tf is None:
-                self.senders.append(TopicSender(self._node, row, audience, self.sent, group))
+                self._row_senders.append(TopicSender(self._node, row, audience, self.sent, group))
             else:
-                self.senders.append(
+                self._row_senders.append(
                     TfSender(
                         self._node,
                         row,
@@ -121,11 +124,25 @@ class BridgeConnection:
                         group,
                     )
                 )
-        self.queries.givers = (*self.senders, *self._groups.values())
+        self._auto_outbound.follow()
+        self._note_givers()
         self._endpoint.start()
         if isinstance(self._endpoint, Server):
             self.actual_port = self._endpoint.actual_port
         self._shared.status_changed()
+
+    @property
+    def senders(self) -> Sequence[Sender]:
+        """What is sent by rows, and without one."""
+        return (*self._row_senders, *self._auto_outbound.senders.values())
+
+    def _topic_sender(self, row: MappingConfig) -> TopicSender:
+        """Return the sender of a topic that has no row in the mapping file."""
+        return TopicSender(self._node, row, self._audience(on_request=False), self.sent)
+
+    def _note_givers(self) -> None:
+        """Let peers ask for what is sent now."""
+        self.queries.givers = (*self.senders, *self._groups.values())
 
     def _audience(self, on_request: bool) -> Audience:
         return Audience(self._sessions, self._send, on_request=on_request)
@@ -142,9 +159,10 @@ class BridgeConnection:
 
     def stop(self) -> None:
         """Unsubscribe, close the sockets and destroy the publishers; may be called twice."""
-        for sender in self.senders:
+        self._auto_outbound.destroy()
+        for sender in self._row_senders:
             sender.destroy()
-        self.senders.clear()
+        self._row_senders.clear()
         self._io_thread.call(self.queries.stop)
         for group in self._groups.values():
             group.destroy()
@@ -171,7 +189,9 @@ class BridgeConnection:
         return len(chosen)
 
     def follow_publishers(self) -> None:
-        """Let the subscriptions follow their publishers' quality of service."""
+        """Follow the topics that come and go, and their publishers' quality of service."""
+        if self._auto_outbound.follow():
+            self._note_givers()
         for sender in self.senders:
             sender.follow()
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -166,7 +167,8 @@ class Inbound:
     :param tree: of the node; shared by its connections.
     :param owners: likewise.
     :param call_later: of the I/O thread's loop: calls a function after seconds.
-    :param subscribed: topics this connection sends from, which it must not publish on.
+    :param subscribed: topics this connection sends from, which it must not publish on; see
+        :meth:`reserve`.
     """
 
     def __init__(
@@ -188,7 +190,8 @@ class Inbound:
         self._broadcaster = broadcaster
         self._tree = tree
         self._call_later = call_later
-        self._subscribed = subscribed
+        self._topics_lock = threading.Lock()  # of the two that follow
+        self._subscribed = set(subscribed)
         self._owners = owners
         self._publishers: list[Publisher] = []
         self._discovered_s = time.monotonic() + DISCOVERY_S
@@ -220,6 +223,23 @@ class Inbound:
         for route in self.routes.values():
             if route.source is not None and route.source.peer == peer:
                 route.source = None
+
+    def reserve(self, topic: str) -> bool:
+        """
+        Keep a topic, which is to be sent, from being published on; from any thread.
+
+        :returns: False if it is published on already.
+        """
+        with self._topics_lock:
+            is_free = topic not in self._owners
+            if is_free:
+                self._subscribed.add(topic)
+            return is_free
+
+    def give_back(self, topic: str) -> None:
+        """Let a topic be published on that is not sent any more; from any thread."""
+        with self._topics_lock:
+            self._subscribed.discard(topic)
 
     def publish(self, peer: str, message: codec.Message, receive_time_ns: int) -> str:
         """
@@ -676,6 +696,15 @@ class Inbound:
         topics: Sequence[str],
     ) -> str:
         """Make the topics a device's own, or return why they cannot be."""
+        with self._topics_lock:
+            return self._claim_locked(device, outputs, topics)
+
+    def _claim_locked(
+        self,
+        device: _Device,
+        outputs: Sequence[tuple[mappings.Mapping, MappingConfig | None]],
+        topics: Sequence[str],
+    ) -> str:
         claims: TopicOwners = {}
         for (mapping, _), topic in zip(outputs, topics, strict=True):
             resolved = self._node.resolve_topic_name(topic)

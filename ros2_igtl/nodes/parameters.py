@@ -68,6 +68,11 @@ PARAMETERS = (
     Declaration('handshake_timeout', 3.0, 'Seconds that TLS may take to begin.', (0.01, _DAY_S)),
     Declaration('device_whitelist', (), 'Regular expressions; other devices are skipped.'),
     Declaration('device_blacklist', (), 'Regular expressions; these devices are skipped.'),
+    Declaration(
+        'auto_outbound',
+        (),
+        'Regular expressions; topics whose full names match are sent without a mapping row.',
+    ),
     Declaration('max_clients', 8, 'Server: peers at one time.', (1, 1000)),
     Declaration(
         'max_message_bytes',

@@ -19,7 +19,7 @@ from ros2_igtl.config import (
     MappingConfig,
     load_config,
 )
-from ros2_igtl.config.device_regex import compile_device_regex
+from ros2_igtl.config.device_regex import compile_device_regex, compile_topic_regex
 from ros2_igtl.config.errors import Refused
 from ros2_igtl.convert import companions, mappings, naming
 from ros2_igtl.transport import Options
@@ -45,6 +45,7 @@ class Settings:
     commands: tuple[CommandConfig, ...]
     device_whitelist: tuple[re.Pattern[str], ...]
     device_blacklist: tuple[re.Pattern[str], ...]
+    auto_outbound: tuple[re.Pattern[str], ...]
     timestamp_mode: str
     time_offset_ns: int
     max_clock_skew_ns: int
@@ -140,6 +141,7 @@ def _settings_of(
         commands=connection.commands,
         device_whitelist=_patterns(where, 'device_whitelist', merged),
         device_blacklist=_patterns(where, 'device_blacklist', merged),
+        auto_outbound=_patterns(where, 'auto_outbound', merged, compile_topic_regex),
         timestamp_mode=merged['timestamp_mode'],
         time_offset_ns=round(merged['time_offset'] * 1e9),
         max_clock_skew_ns=round(merged['max_clock_skew'] * 1e9),
@@ -228,9 +230,14 @@ def _check_topics(
             )
 
 
-def _patterns(where: str, name: str, values: Mapping[str, Any]) -> tuple[re.Pattern[str], ...]:
+def _patterns(
+    where: str,
+    name: str,
+    values: Mapping[str, Any],
+    compile_regex: Callable[[str], re.Pattern[str]] = compile_device_regex,
+) -> tuple[re.Pattern[str], ...]:
     try:
-        return tuple(compile_device_regex(pattern) for pattern in values[name])
+        return tuple(compile_regex(pattern) for pattern in values[name])
     except Refused as error:
         raise SettingsError(f'{where}: {name}: {error}') from None
 

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import re
 import time
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
@@ -14,6 +16,7 @@ from ros2_igtl.config.device_regex import (
     MAX_REGEX_LENGTH,
     compile_command_regex,
     compile_device_regex,
+    compile_topic_regex,
 )
 from ros2_igtl.config.errors import Refused
 
@@ -73,10 +76,21 @@ def test_what_people_write_for_commands_is_taken_and_quick(pattern: str) -> None
     assert time.process_time() - begin < 0.1
 
 
-def test_names_of_commands_are_longer_and_their_expressions_simpler() -> None:
+@pytest.mark.parametrize('pattern', ['/robot/.*', '/.*/pose', '/(left|right)/[a-z_]+/image.*'])
+def test_what_people_write_for_topics_is_taken_and_quick(pattern: str) -> None:
+    regex = compile_topic_regex(pattern)
+    begin = time.process_time()
+    regex.fullmatch('/' + 'image/pose/' * 22 + '\n')
+    assert time.process_time() - begin < 0.1
+
+
+@pytest.mark.parametrize('compile_regex', [compile_command_regex, compile_topic_regex])
+def test_names_of_commands_and_topics_are_longer_and_their_expressions_simpler(
+    compile_regex: Callable[[str], re.Pattern[str]],
+) -> None:
     compile_device_regex('.*a.*b.*')
     with pytest.raises(Refused, match='at most 2 repetitions'):
-        compile_command_regex('.*a.*b.*')
+        compile_regex('.*a.*b.*')
 
 
 @pytest.mark.parametrize('start', ['(?=', '(?!', '(?<=', '(?P<n>', '(?x:', '(?#', '(?-i:'])

@@ -163,6 +163,7 @@ connections:
     certfile: server.crt
     cafile: /etc/ssl/ca.pem
     tls_client_auth: none
+    auto_outbound: ['/robot/.*', /text]
     command_dialect: string
     commands:
       - {igtl_command_name: Start, ros_service_name: ~/start, timeout: 30}
@@ -203,11 +204,12 @@ def test_every_key_of_a_right_file_arrives() -> None:
             'certfile': 'server.crt',
             'cafile': '/etc/ssl/ca.pem',
             'tls_client_auth': 'none',
+            'auto_outbound': ('/robot/.*', '/text'),
         },
         command_dialect='string',
         commands=(
-            config.CommandConfig('~/start', 66, igtl_command_name='Start', timeout=30.0),
-            config.CommandConfig('/needle', 67, igtl_command_regex=re.compile('Needle.*')),
+            config.CommandConfig('~/start', 67, igtl_command_name='Start', timeout=30.0),
+            config.CommandConfig('/needle', 68, igtl_command_regex=re.compile('Needle.*')),
         ),
     )
     assert pose == config.MappingConfig(

@@ -1214,6 +1214,27 @@ def test_any_type_without_a_row_of_its_own_finds_the_one_for_raw_messages(type_n
         mappings.find_mapping('TRANSFORM', 'ros2_igtl/msg/RawMessage')
 
 
+@pytest.mark.parametrize(
+    ('ros_type_name', 'type_name'),
+    [
+        ('geometry_msgs/msg/TransformStamped', 'TRANSFORM'),
+        ('geometry_msgs/msg/PoseStamped', 'POSITION'),
+        ('geometry_msgs/msg/PoseArray', 'POINT'),
+        ('ros2_igtl/msg/TrackingData', 'TDATA'),
+        ('sensor_msgs/msg/Image', 'IMAGE'),
+        ('sensor_msgs/msg/PointCloud2', 'POINT'),
+        ('ros2_igtl/msg/ImageGeometry', None),
+        ('ros2_igtl/msg/RawMessage', None),
+        ('tf2_msgs/msg/TFMessage', None),
+    ],
+)
+def test_a_ros_type_is_sent_by_its_first_default_row_or_else_its_first(
+    ros_type_name: str, type_name: str | None
+) -> None:
+    row = mappings.find_outbound(ros_type_name)
+    assert (row and row.type_name) == type_name
+
+
 def test_a_message_of_another_type_than_its_mapping_says_is_refused() -> None:
     mappings.check_type('TRANSFORM', TRANSFORM)
     mappings.check_type('QTRANS', POSITION)

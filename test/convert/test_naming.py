@@ -96,6 +96,14 @@ def test_a_device_name_reads_back_to_its_frames_or_is_the_child(child: str, pare
     assert naming.split_device_name(name) == (child, parent) or name == child
 
 
+@pytest.mark.parametrize(
+    ('topic', 'name'),
+    [('/robot/arm/tip', 'tip'), ('/text', 'text'), ('/a/ProbeToTracker', 'ProbeToTracker')],
+)
+def test_a_topic_gives_a_device_name_by_its_last_token(topic: str, name: str) -> None:
+    assert naming.device_name_of_topic(topic) == name
+
+
 def test_b36_a_name_that_fits_is_not_touched() -> None:
     assert naming.fit_device_name('12345678901234567890') == '12345678901234567890'
     assert naming.fit_device_name('é' * 10) == 'é' * 10

@@ -72,6 +72,7 @@ OTHER: dict[str, tuple[str, Any, Callable[[Settings], Any]]] = {
     'allowed_peers': ('[10.0.0.0/8]', ('10.0.0.0/8',), lambda s: s.options.allowed_peers),
     'device_whitelist': ('[a]', ('a',), lambda s: tuple(p.pattern for p in s.device_whitelist)),
     'device_blacklist': ('[b]', ('b',), lambda s: tuple(p.pattern for p in s.device_blacklist)),
+    'auto_outbound': ('[/a/.*]', ('/a/.*',), lambda s: tuple(p.pattern for p in s.auto_outbound)),
     'max_clients': ('3', 3, lambda s: s.options.max_clients),
     'max_message_bytes': ('1000', 1000, lambda s: s.options.max_message_bytes),
     'crc_policy': ('warn', 'warn', lambda s: s.options.crc_policy),
@@ -138,6 +139,8 @@ REFUSED_PARAMETERS: dict[str, tuple[str, dict[str, Any], list[str]]] = {
     'tls_choice': ('server', {'tls_client_auth': 'optional'}, ['required', 'none', 'optional']),
     'no_certificate': ('server', {'tls': True}, ['certfile: is empty; allowed: the certificate']),
     'no_tls': ('client', {'cafile': 'a.pem'}, ['cafile: is given, and tls is false; allowed:']),
+    'topic_regex': ('server', {'auto_outbound': ('/a/[',)}, ['auto_outbound', "'/a/['"]),
+    'slow_topics': ('server', {'auto_outbound': ('.*a.*b.*',)}, ['auto_outbound', '2 repetit']),
     'choice': ('server', {'crc_policy': 'maybe'}, ['crc_policy', 'reject', 'warn', 'maybe']),
     'delays': (
         'client',
