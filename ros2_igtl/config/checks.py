@@ -156,7 +156,12 @@ def word(*allowed: str) -> Check:
 
 def device_name(node: yaml.Node) -> str:
     """Return a device name of at most 20 bytes of UTF-8; '' is a device without a name."""
-    return _limited(text(node), MAX_DEVICE_NAME_BYTES)
+    return limit_device_name(text(node))
+
+
+def limit_device_name(value: str) -> str:
+    """Return a device name of at most 20 bytes of UTF-8."""
+    return _limited(value, MAX_DEVICE_NAME_BYTES)
 
 
 def tool_name(node: yaml.Node) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 
 from ros2_igtl.config.schema import CommandConfig, MappingConfig
 from ros2_igtl.config.section import Section
+from ros2_igtl.convert.naming import fit_device_name
 
 # What the rows of one device and type cannot say one this and one that: it is about the device.
 DEVICE_KEYS = (
@@ -56,8 +57,12 @@ class Consistency:
         regex = row.igtl_device_regex.pattern if row.igtl_device_regex else None
         device = (connection, row.igtl_device_name, regex, row.igtl_type_name)
         if row.direction == 'ROS_TO_IGTL':
-            text = f'sends {row.igtl_type_name} as device {row.igtl_device_name!r}'
-            self._claim(section, 'igtl_device_name', text, 'sent', device)
+            name = row.igtl_device_name or ''
+            fitted = fit_device_name(name)
+            cut = f', cut to {fitted!r}' if fitted != name else ''
+            text = f'sends {row.igtl_type_name} as device {name!r}{cut}'
+            claim = ('sent', connection, fitted, row.igtl_type_name)
+            self._claim(section, 'igtl_device_name', text, *claim)
             return
         skip, line = self._skipped.setdefault(device, (row.skip, section.line))
         if skip != row.skip:

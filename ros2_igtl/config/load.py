@@ -84,6 +84,7 @@ FILE_KEYS: dict[str, checks.Check] = {
 # Node parameters that may differ from connection to connection, by the parameters' names.
 OPTION_KEYS: dict[str, checks.Check] = {
     'header_version': checks.whole_number(0, 2),
+    'long_device_names': checks.word('truncate', 'reject'),
     'max_clients': checks.whole_number(1, 1000),
     'max_message_bytes': checks.whole_number(1, 2**40),
     'crc_policy': checks.word('reject', 'warn', 'ignore'),
@@ -137,7 +138,7 @@ CONNECTION_KEYS: dict[str, checks.Check] = {
 }
 
 MAPPING_KEYS: dict[str, checks.Check] = {
-    'igtl_device_name': checks.device_name,
+    'igtl_device_name': checks.text,  # how long it may be depends on the direction
     'igtl_device_regex': _device_regex,
     'igtl_type_name': checks.type_name,
     'ros_topic_name': checks.topic_name,
@@ -359,6 +360,7 @@ def _check_inbound(section: Section) -> None:
         section.forbid(['request'], text)
     else:
         section.require('igtl_device_name', hint='allowed: it or igtl_device_regex')
+        _limit_device_name(section)
     if section.values.get('request') != 'stream':
         section.forbid(STREAM_KEYS, 'is about a stream; allowed with request: stream')
     frame = section.values.get('frame_id')
@@ -372,12 +374,22 @@ def _check_inbound(section: Section) -> None:
 def _check_outbound(section: Section) -> None:
     section.forbid(INBOUND_KEYS, f'is for {INBOUND}, and this row is {OUTBOUND}')
     section.require('igtl_device_name', hint='what is sent has a device name')
+    if section.has('bind'):
+        _limit_device_name(section, ' in a BIND, which has no place for a longer one')
     if section.has('tf'):
         section.forbid(TOPIC_KEYS, 'is about a topic; allowed without tf')
     else:
         hint = f'{OUTBOUND} needs it, or tf in place of a topic'
         section.require('ros_topic_name', 'ros_type_name', hint=hint)
         section.forbid(['stale_timeout'], NO_TOOLS)
+
+
+def _limit_device_name(section: Section, where: str = '') -> None:
+    """Hold a device name to the field of the message header."""
+    try:
+        checks.limit_device_name(section.values.get('igtl_device_name', ''))
+    except Refused as refused:
+        section.refuse('igtl_device_name', f'{refused}{where}')
 
 
 def _read_qos(section: Section) -> dict[str, Any]:

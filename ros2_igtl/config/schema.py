@@ -45,7 +45,8 @@ class MappingConfig:
     igtl_type_name: str
     direction: Direction
     line: int
-    igtl_device_name: str | None = None  # at most 20 bytes; '' is a device without a name
+    # '' is a device without a name; of IGTL_TO_ROS it has at most 20 bytes
+    igtl_device_name: str | None = None
     igtl_device_regex: re.Pattern[str] | None = None  # to be used with fullmatch
     ros_topic_name: str | None = None  # None: as without a mapping file
     ros_type_name: str | None = None  # None: the default of the type

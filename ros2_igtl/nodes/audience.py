@@ -15,7 +15,7 @@ Send = Callable[[codec.Message, str, 'Sequence[Session] | None'], int]
 """
 Queues a message for some peers, None for all, and returns for how many it was.
 
-It raises ``codec.EncodeError``.
+It raises ``codec.EncodeError``, and ``ConvertError`` if no peer can be told whose message it is.
 """
 
 
@@ -113,6 +113,7 @@ class Audience:
 
         :param peers: as :meth:`due` has returned them.
         :raises EncodeError: it cannot be packed.
+        :raises ConvertError: ``long_device_name``.
         """
         if peers is not None and not peers:
             return 0

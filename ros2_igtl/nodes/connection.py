@@ -12,6 +12,8 @@ from tf2_ros import Buffer, TransformBroadcaster
 
 from ros2_igtl import codec
 from ros2_igtl.config import MappingConfig
+from ros2_igtl.convert import naming
+from ros2_igtl.convert.errors import ConvertError
 from ros2_igtl.nodes.audience import Audience
 from ros2_igtl.nodes.auto_outbound import AutoOutbound
 from ros2_igtl.nodes.binds import BindGroup
@@ -64,6 +66,7 @@ class BridgeConnection:
         self.state: ConnectionState = 'closed'
         self.detail = ''
         self._row_senders: list[Sender] = []
+        self._rejects_cut_names = settings.long_device_names == 'reject'
         self._groups: dict[str, BindGroup] = {}
         self._node = node
         self.actual_port = settings.port
@@ -203,7 +206,15 @@ class BridgeConnection:
     ) -> int:
         if not self._endpoint.sessions:
             return 0
-        return self._endpoint.send(message, traffic=traffic, to=peers)  # type: ignore[arg-type]
+        if not (message.metadata and self._rejects_cut_names and _is_cut(message)):
+            return self._endpoint.send(message, traffic=traffic, to=peers)  # type: ignore[arg-type]
+        queued = self._endpoint.send(message, traffic=traffic, to=peers, least_version=2)  # type: ignore[arg-type]
+        if not queued:
+            raise ConvertError(
+                'long_device_name',
+                'no peer reads header version 2, in which the whole name would be',
+            )
+        return queued
 
     def session_opened(self, session: Session) -> None:
         """Get to know its clock, and ask it for what the mapping file says."""
@@ -254,3 +265,9 @@ def choose_connection(
             return connection, ''
     allowed = ', '.join(connection.settings.name for connection in connections)
     return None, f'connection is {name!r}; allowed: {allowed or "none, the node is not active"}'
+
+
+def _is_cut(message: codec.Message) -> bool:
+    """Return whether only the metadata have the whole of a message's device name."""
+    name = message.device_name
+    return naming.full_device_name(name, message.metadata.get(naming.FULL_NAME_KEY)) != name

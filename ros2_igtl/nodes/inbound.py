@@ -266,7 +266,7 @@ class Inbound:
         outcomes = self.outcomes
         if message.metadata:
             message.device_name = naming.full_device_name(
-                message.device_name, message.metadata.get('IGTL_DEVICE_NAME')
+                message.device_name, message.metadata.get(naming.FULL_NAME_KEY)
             )
         try:
             take_apart = mappings.CONTAINERS.get(message.type_name)

@@ -24,7 +24,7 @@ from tf2_ros import Buffer, TransformException
 
 from ros2_igtl import codec
 from ros2_igtl.config import MappingConfig
-from ros2_igtl.convert import mappings
+from ros2_igtl.convert import mappings, naming
 from ros2_igtl.convert.context import Outbound as Converted
 from ros2_igtl.convert.errors import ConvertError
 from ros2_igtl.convert.mappings import find_mapping, ros_type
@@ -72,9 +72,17 @@ class Sender(ABC):
         self._interval_s = 1.0 / row.rate_limit if row.rate_limit else 0.0
         self._next_s = 0.0
         self.type_name = row.igtl_type_name
-        self.device_name = row.igtl_device_name or ''
+        name = row.igtl_device_name or ''
+        self.device_name = naming.fit_device_name(name)
+        self._full_name: dict[str, str] = {}  # as metadata
         self._name = f"{self.source} -> {row.igtl_type_name} '{row.igtl_device_name}'"
         self._throttle = Throttle()
+        if self.device_name != name:
+            self._full_name[naming.FULL_NAME_KEY] = name
+            node.get_logger().warning(
+                f'{self._name}: the device name has more than {naming.DEVICE_NAME_SIZE} bytes and '
+                f"is sent as '{self.device_name}', with the metadata {naming.FULL_NAME_KEY}"
+            )
 
     @property
     def source(self) -> str:
@@ -161,7 +169,7 @@ class Sender(ABC):
 
     def _message(self, converted: Converted) -> codec.Message:
         mappings.check_type(self.type_name, converted.content)
-        metadata = {**self.row.metadata, **converted.metadata}
+        metadata = {**self.row.metadata, **converted.metadata, **self._full_name}
         return codec.Message(
             converted.content,
             self.device_name,

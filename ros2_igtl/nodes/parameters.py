@@ -66,6 +66,12 @@ PARAMETERS = (
         ('required', 'none'),
     ),
     Declaration('handshake_timeout', 3.0, 'Seconds that TLS may take to begin.', (0.01, _DAY_S)),
+    Declaration(
+        'long_device_names',
+        'truncate',
+        'Device names of more than 20 bytes, to peers of header version 1: sent cut, or not sent.',
+        ('truncate', 'reject'),
+    ),
     Declaration('device_whitelist', (), 'Regular expressions; other devices are skipped.'),
     Declaration('device_blacklist', (), 'Regular expressions; these devices are skipped.'),
     Declaration(

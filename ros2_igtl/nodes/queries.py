@@ -24,6 +24,7 @@ from ros2_igtl import codec
 from ros2_igtl.codec.messages.companions import Companion
 from ros2_igtl.convert import companions, mappings, naming
 from ros2_igtl.convert.companions import find_companion
+from ros2_igtl.convert.errors import ConvertError
 from ros2_igtl.convert.mappings import canonical
 from ros2_igtl.nodes.audience import Giver, Send
 from ros2_igtl.nodes.counters import Outcomes
@@ -182,11 +183,12 @@ class Queries:
             if not any(len(part) for part in answer.content.pack_parts()):
                 return False
             return bool(self._send(answer, traffic, (session,)))
-        except codec.EncodeError as error:
+        except (codec.EncodeError, ConvertError) as error:
+            cause = error.cause if isinstance(error, ConvertError) else 'encode'
             self._throttle.log(
                 logging.WARNING,
                 (answer.type_name, answer.device_name),
-                f"{answer.type_name} '{answer.device_name}': encode: {error}",
+                f"{answer.type_name} '{answer.device_name}': {cause}: {error}",
             )
             return False
 

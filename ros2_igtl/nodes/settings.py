@@ -43,6 +43,7 @@ class Settings:
     auto_inbound: bool
     command_dialect: CommandDialect
     commands: tuple[CommandConfig, ...]
+    long_device_names: str  # truncate or reject
     device_whitelist: tuple[re.Pattern[str], ...]
     device_blacklist: tuple[re.Pattern[str], ...]
     auto_outbound: tuple[re.Pattern[str], ...]
@@ -139,6 +140,7 @@ def _settings_of(
         auto_inbound=connection.auto_inbound,
         command_dialect=connection.command_dialect,
         commands=connection.commands,
+        long_device_names=merged['long_device_names'],
         device_whitelist=_patterns(where, 'device_whitelist', merged),
         device_blacklist=_patterns(where, 'device_blacklist', merged),
         auto_outbound=_patterns(where, 'auto_outbound', merged, compile_topic_regex),

@@ -80,6 +80,7 @@ class Endpoint(ABC):
         to: Session | Container[Session] | None = None,
         exclude: Session | None = None,
         key: Hashable = None,
+        least_version: int = 1,
     ) -> int:
         """
         Queue a message for one peer or all; from any thread; never blocks.
@@ -93,6 +94,8 @@ class Endpoint(ABC):
         :param to: the only peer that gets it, or the only ones; None for all.
         :param exclude: a peer that does not get it, usually the one it came from.
         :param key: what it can be withdrawn by; None: type name and device name.
+        :param least_version: peers that are sent a lower header version do not get it, which is
+            counted as refused.
         :returns: for how many peers it was queued.
         :raises EncodeError: the message cannot be packed.
         """
@@ -111,6 +114,9 @@ class Endpoint(ABC):
             key = (message.type_name, message.device_name)
         for session in targets:
             version = session.header_version
+            if version < least_version:
+                self._count_refused('header_version')
+                continue
             if version not in packed:
                 try:
                     packed[version] = _pack(message, version)

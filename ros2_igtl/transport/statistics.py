@@ -17,7 +17,8 @@ class Statistics:
     Two sums hold for each session:
     ``received`` = messages given to the handler + all of ``rejected``;
     messages that :meth:`Client.send` queued = ``sent`` + ``replaced`` + all of ``send_rejected``
-    but ``no_peer``, ``encode`` (these were never queued) + those that still wait.
+    but ``no_peer``, ``encode``, ``header_version`` (these were never queued) + those that still
+    wait.
     """
 
     received: int = 0  # messages off the wire, the rejected included

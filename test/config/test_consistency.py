@@ -57,6 +57,20 @@ def test_two_connections_may_send_one_device() -> None:
     assert_taken(f'name: a, {row}', f'name: b, {row}')
 
 
+def test_b36_two_rows_may_not_send_names_that_are_one_when_cut() -> None:
+    row = (
+        'igtl_type_name: STRING, direction: ROS_TO_IGTL, '
+        'ros_topic_name: a, ros_type_name: std_msgs/msg/String'
+    )
+    names = [f'igtl_device_name: camera_optical_frame_{end}, {row}' for end in ('1623', '8000')]
+    assert_taken(f'name: a, {rows(names[0])}', f'name: b, {rows(names[1])}')
+    first, second = (f'{{{name}}}' for name in names)
+    assert refusal_of(f'mappings: [{first},\n{second}]') == (
+        'f:4: connections[0].mappings[1].igtl_device_name: sends STRING as device '
+        "'camera_optical_frame_8000', cut to 'camera_optical_~ef1e', as line 3 does; allowed: once"
+    )
+
+
 def test_two_connections_may_not_publish_on_one_topic() -> None:
     row = rows(f'igtl_device_name: A, {POSE}, ros_topic_name: a')
     assert refusal_of(f'name: a, {row}', f'name: b, {row}') == (

@@ -125,6 +125,12 @@ def test_each_peer_gets_its_own_header_version(listen: Listen, handler: Recordin
         assert codec.unpack(old.receive_message()).header_version == 1
         message = codec.unpack(new.receive_message())
         assert (message.header_version, message.metadata) == (2, {'a': 'b'})
+        for text, least, queued in (('some', 2, 1), ('all', 1, 2)):
+            message = codec.Message(codec.String(text))
+            assert server.send(message, traffic='event', least_version=least) == queued
+        assert codec.unpack(old.receive_message()).content.text == 'all'
+        assert codec.unpack(new.receive_message()).content.text == 'some'
+        assert server.statistics.send_rejected == {'header_version': 1}
 
 
 def test_f14_a_port_in_use_is_named_and_can_be_had_once_it_is_free(
