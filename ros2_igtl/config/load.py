@@ -33,7 +33,8 @@ from ros2_igtl.config.schema import (
 )
 from ros2_igtl.config.section import Section
 
-# (OpenIGTLink type name, ROS type name) -> the directions it can be converted in.
+# (OpenIGTLink type name, ROS type name) -> the directions it can be converted in, and which of
+# PAIR_KEYS its rows may have.
 Pairs = Mapping[tuple[str, str], Set[str]]
 # OpenIGTLink type name -> of 'once', 'stream', 'resolution' and 'coordinate_name' those that a
 # peer can be asked for, and with.
@@ -154,12 +155,15 @@ MAPPING_KEYS: dict[str, checks.Check] = {
     'tf': _nested,
     'metadata': _nested,
     'bind': checks.device_name,
+    'threshold': checks.number(-1e38, 1e38, 'as the voxels have them'),
     'skip': checks.truth,
     'request': checks.word('once', 'stream'),
     'resolution': _seconds,
     'coordinate_name': checks.coordinate_name,
     'on_request': checks.truth,
 }
+# What only rows of some pairs of types may say.
+PAIR_KEYS = ('threshold',)
 # What only a row of that direction may say.
 STREAM_KEYS = ('resolution', 'coordinate_name')
 INBOUND_KEYS = (
@@ -171,6 +175,7 @@ INBOUND_KEYS = (
     'skip',
     'request',
     *STREAM_KEYS,
+    *PAIR_KEYS,
 )
 OUTBOUND_KEYS = ('tf', 'metadata', 'bind', 'on_request')
 # What a row with tf may not say: it has no topic, and tf.rate is its rate.
@@ -313,6 +318,7 @@ class _Reader:
             section.values['tf'] = _read_tf(section)
         if self._pairs is not None:
             _check_pair(section, self._pairs)
+            _check_pair_keys(section, self._pairs)
         if self._requests is not None:
             _check_request(section, self._requests)
         if len(self._problems) > problems_before:
@@ -481,6 +487,22 @@ def _check_pair(section: Section, pairs: Pairs) -> None:
         near = checks.suggest(ros_type_name, allowed)
         text = f'{ros_type_name!r} has no {direction} conversion with {type_name}{near}; allowed: '
         section.refuse('ros_type_name', text + ', '.join(allowed))
+
+
+def _check_pair_keys(section: Section, pairs: Pairs) -> None:
+    """Refuse what is for other pairs of types than the row's."""
+    values = section.values
+    if values.get('direction') != INBOUND or values.get('skip'):
+        return  # which is said where these are judged
+    pair = (values.get('igtl_type_name', ''), values.get('ros_type_name', ''))
+    for key in PAIR_KEYS:
+        if key in values and key not in pairs.get(pair, ()):
+            allowed = ', '.join(
+                f'{igtl} with ros_type_name {ros}'
+                for (igtl, ros), words in pairs.items()
+                if key in words
+            )
+            section.refuse(key, f'is not for this pair of types; allowed: {allowed}')
 
 
 def _check_request(section: Section, requests: Requests) -> None:

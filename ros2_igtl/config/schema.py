@@ -60,6 +60,7 @@ class MappingConfig:
     tf: TfLookup | None = None
     metadata: dict[str, str] = field(default_factory=dict)  # of each message that is sent
     bind: str | None = None  # device name of the BIND that it is sent in
+    threshold: float | None = None  # voxels above it are in a cloud; None: above 0
     skip: bool = False
     request: Request | None = None  # what the peer is asked for when a session opens
     resolution: float | None = None  # seconds between two messages of a stream; 0: all there are

@@ -24,9 +24,11 @@ ENTRY_POINT_GROUP = 'ros2_igtl.mappings'
 ANY_OTHER_TYPE = '*'
 """The type name of rows for the types that have no row of their own."""
 
-ToRos: TypeAlias = Callable[[Any, Context], Sequence[Any]]
+ToRos: TypeAlias = Callable[..., Sequence[Any]]  # the content, its Context, and options by name
 FromRos: TypeAlias = Callable[..., Sequence[Outbound]]  # the message, and its companion if any
 Traffic = Literal['state', 'event']
+OPTIONS = frozenset({'threshold'})
+"""Keys of a row of the mapping file that a conversion to ROS may take by name."""
 
 
 def always(content: codec.Content) -> bool:
@@ -53,15 +55,24 @@ class Mapping:
     accepts: Callable[[Any], bool] = always
     is_for: Callable[[Any], bool] = always  # of what it accepts: what others do not show better
     companion: str = ''  # 'geometry': from_ros also takes the row's of that suffix, same stamp
+    options: tuple[str, ...] = ()  # those of OPTIONS that to_ros takes
     to_tf: ToRos | None = None  # gives the TransformStamped that go to tf, for all of the type
+
+
+def with_options(row: Mapping, values: dict[str, Any]) -> Mapping:
+    """Return a row whose conversion to ROS is given the options it takes, as far as they are."""
+    given = {name: values[name] for name in row.options if values.get(name) is not None}
+    if not given or row.to_ros is None:
+        return row
+    return replace(row, to_ros=functools.partial(row.to_ros, **given))
 
 
 def one(convert: Callable[..., Any]) -> Callable[..., tuple[Any]]:
     """Return a function that gives the one result of another in a sequence."""
 
     @functools.wraps(convert)
-    def convert_one(*arguments: Any) -> tuple[Any]:
-        return (convert(*arguments),)
+    def convert_one(*arguments: Any, **options: Any) -> tuple[Any]:
+        return (convert(*arguments, **options),)
 
     return convert_one
 
@@ -117,7 +128,7 @@ def _check_functions(row: Mapping) -> None:
     Hold a row to functions where there have to be some.
 
     :raises TypeError: something else is there.
-    :raises ValueError: there is no conversion, or no such traffic.
+    :raises ValueError: there is no conversion, no such traffic or no such option.
     """
     for name in ('to_ros', 'from_ros', 'accepts', 'is_for', 'to_tf'):
         value = getattr(row, name)
@@ -127,6 +138,8 @@ def _check_functions(row: Mapping) -> None:
         raise _refusal(row, 'it converts neither way')
     if row.traffic not in get_args(Traffic):
         raise _refusal(row, f'traffic is {row.traffic!r}; allowed: {get_args(Traffic)}')
+    if not OPTIONS.issuperset(row.options):
+        raise _refusal(row, f'options are {row.options!r}; allowed: {sorted(OPTIONS)}')
 
 
 def _check_types(row: Mapping, table: Sequence[Mapping]) -> None:
@@ -165,8 +178,8 @@ def _giving(message_class: type[Any], convert: ToRos) -> ToRos:
     """
 
     @functools.wraps(convert)
-    def convert_checked(content: Any, context: Context) -> tuple[Any, ...]:
-        messages = tuple(convert(content, context))
+    def convert_checked(content: Any, context: Context, **options: Any) -> tuple[Any, ...]:
+        messages = tuple(convert(content, context, **options))
         for message in messages:
             if not isinstance(message, message_class):
                 raise TypeError(f'{convert!r} gave {message!r}, no {message_class.__name__}')

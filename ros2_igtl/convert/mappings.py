@@ -30,7 +30,13 @@ from ros2_igtl.convert import (
 from ros2_igtl.convert.context import Outbound
 from ros2_igtl.convert.errors import ConvertError
 from ros2_igtl.convert.interfaces import ros_type
-from ros2_igtl.convert.mapping import ANY_OTHER_TYPE, Mapping, ToRos, with_rows_of_packages
+from ros2_igtl.convert.mapping import (
+    ANY_OTHER_TYPE,
+    Mapping,
+    ToRos,
+    with_options,
+    with_rows_of_packages,
+)
 from ros2_igtl.convert.mapping import one as _one
 
 __all__ = [
@@ -49,6 +55,7 @@ __all__ = [
     'mappings_for',
     'pairs',
     'ros_type',
+    'with_options',
 ]
 
 
@@ -178,6 +185,7 @@ _OWN_MAPPINGS = (
         _one(sensor_clouds.image_to_point_cloud),
         None,  # a cloud has no grid, and not all voxels
         traffic='event',
+        options=('threshold',),
     ),
     Mapping(
         'POINT',
@@ -473,9 +481,10 @@ _DEFAULTS = {
 
 def pairs() -> dict[tuple[str, str], frozenset[str]]:
     """
-    Return which pairs of types there are rows for, and in which directions.
+    Return which pairs of types there are rows for, in which directions and with which options.
 
-    :returns: ``IGTL_TO_ROS``, ``ROS_TO_IGTL`` or both, by type name (aliases too) and ROS type.
+    :returns: ``IGTL_TO_ROS``, ``ROS_TO_IGTL`` or both, and the keys of the mapping file that are
+        for this pair alone, by type name (aliases too) and ROS type.
     """
     type_names = [(name, kind.type_name) for name, kind in codec.MESSAGE_TYPES.items()]
     type_names.append((ANY_OTHER_TYPE, ANY_OTHER_TYPE))
@@ -484,7 +493,7 @@ def pairs() -> dict[tuple[str, str], frozenset[str]]:
             direction
             for direction, convert in (('IGTL_TO_ROS', row.to_ros), ('ROS_TO_IGTL', row.from_ros))
             if convert is not None
-        )
+        ).union(row.options)
         for type_name, row_type in type_names
         for row in _ROWS.get(row_type, ())
     }

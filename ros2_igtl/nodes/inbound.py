@@ -661,7 +661,7 @@ class Inbound:
             else:
                 mapping = mappings.find_mapping(message.type_name, row.ros_type_name)
                 if mapping.accepts(message.content):
-                    outputs.append((mapping, row))
+                    outputs.append((mappings.with_options(mapping, vars(row)), row))
         return [output for output in outputs if output[0].is_for(message.content)] or outputs
 
     def _wanted(self, device: str) -> bool:

@@ -24,6 +24,7 @@ PAIRS = {
     ('IMAGE', 'ros2_igtl/msg/ImageGeometry'): {'IGTL_TO_ROS'},
     ('IMU', 'sensor_msgs/msg/Imu'): BOTH,
     ('STATUS', 'diagnostic_msgs/msg/DiagnosticStatus'): {'IGTL_TO_ROS'},
+    ('IMAGE', 'sensor_msgs/msg/PointCloud2'): {'IGTL_TO_ROS', 'threshold'},
     (config.ANY_OTHER_TYPE, 'ros2_igtl/msg/RawMessage'): BOTH,
 }
 REQUESTS = {
@@ -153,6 +154,11 @@ connections:
         resolution: 0.05
         coordinate_name: Patient
       - {igtl_device_name: State, igtl_type_name: STATUS, direction: IGTL_TO_ROS, request: once}
+      - igtl_device_name: CT
+        igtl_type_name: IMAGE
+        direction: IGTL_TO_ROS
+        ros_type_name: sensor_msgs/msg/PointCloud2
+        threshold: -200.5
   - name: scanner
     mode: server
     address: 0.0.0.0
@@ -174,7 +180,7 @@ connections:
 
 def test_every_key_of_a_right_file_arrives() -> None:
     plus, scanner = read(EVERYTHING).connections
-    pose, images, skipped, robot, looked_up, tools, stream, once = plus.mappings
+    pose, images, skipped, robot, looked_up, tools, stream, once, cloud = plus.mappings
     assert plus == config.ConnectionConfig(
         line=3,
         name='plus',
@@ -192,7 +198,7 @@ def test_every_key_of_a_right_file_arrives() -> None:
         mappings=plus.mappings,
     )
     assert scanner == config.ConnectionConfig(
-        line=54,
+        line=59,
         name='scanner',
         mode='server',
         address='0.0.0.0',
@@ -208,8 +214,8 @@ def test_every_key_of_a_right_file_arrives() -> None:
         },
         command_dialect='string',
         commands=(
-            config.CommandConfig('~/start', 67, igtl_command_name='Start', timeout=30.0),
-            config.CommandConfig('/needle', 68, igtl_command_regex=re.compile('Needle.*')),
+            config.CommandConfig('~/start', 72, igtl_command_name='Start', timeout=30.0),
+            config.CommandConfig('/needle', 73, igtl_command_regex=re.compile('Needle.*')),
         ),
     )
     assert pose == config.MappingConfig(
@@ -261,6 +267,7 @@ def test_every_key_of_a_right_file_arrives() -> None:
         'Patient',
     )
     assert (once.request, once.resolution, once.coordinate_name) == ('once', None, None)
+    assert (cloud.threshold, once.threshold) == (-200.5, None)
     assert tools.stale_timeout == 2.0
     assert tools.tf == config.TfLookup(
         0.5, tools=(config.TfTool('a', 'base', 'a'), config.TfTool('b', 'base', 'b'))

@@ -8,13 +8,14 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from builtin_interfaces.msg import Time
 
 from helpers.packages import add_package, forgotten_modules
 from ros2_igtl import codec
 from ros2_igtl.convert.context import Context
-from ros2_igtl.convert.mapping import Mapping, with_rows_of_packages
+from ros2_igtl.convert.mapping import Mapping, with_options, with_rows_of_packages
 from ros2_igtl.convert.mappings import MAPPINGS
 
 GROUP = 'ros2_igtl.mappings'
@@ -93,6 +94,7 @@ REFUSED = {
     'neither_way': ("[row('STRING', to_ros=None)]", 'converts neither way'),
     'no_function': ("[row('STRING', from_ros='f')]", "TypeError: from_ros is 'f'; allowed: a f"),
     'no_accepts': ("[row('STRING', accepts=None)]", 'TypeError: accepts is None'),
+    'options': ("[row('STRING', options=('limit',))]", "options are .'limit',.; allowed: .'thr"),
     'traffic': ("[row('STRING', traffic='bulk')]", "traffic is 'bulk'; allowed: .'state', 'eve"),
     'no_companion': (
         "[row('STRING', from_ros=none, companion='geometry')]",
@@ -123,6 +125,18 @@ def test_a_row_may_take_the_companion_of_another_row(packages: Path) -> None:
     add_rows(packages, "[row('IMAGE', from_ros=none, companion='geometry')]")
     (row,) = added()
     assert row.companion == 'geometry'
+
+
+def test_a_conversion_is_given_the_options_it_takes_and_no_others() -> None:
+    row = next(row for row in MAPPINGS if row.options)
+    assert row.to_ros is not None
+    content = codec.Image.from_pixels(np.arange(4, dtype='u1').reshape(1, 2, 2))
+    for value, count in ((None, 3), (1.5, 2), (0.0, 3)):
+        to_ros = with_options(row, {'threshold': value, 'lazy': True}).to_ros
+        assert to_ros is not None
+        assert to_ros(content, CONTEXT)[0].width == count
+    other = next(row for row in MAPPINGS if not row.options)
+    assert with_options(other, {'threshold': 1.5}) is other
 
 
 def test_what_is_no_message_of_the_row_is_a_fault_before_it_is_published(packages: Path) -> None:

@@ -1190,6 +1190,13 @@ def test_what_seldom_changes_is_latched() -> None:
     assert latched == {'IMAGE', 'CAPABILITY', 'IMGMETA', 'LBMETA', 'VIDEOMETA', 'COLORT'}
 
 
+def test_pairs_have_directions_and_the_options_of_their_rows() -> None:
+    pairs = mappings.pairs()
+    assert pairs['STRING', 'std_msgs/msg/String'] == {'IGTL_TO_ROS', 'ROS_TO_IGTL'}
+    assert pairs['IMAGE', 'sensor_msgs/msg/PointCloud2'] == {'IGTL_TO_ROS', 'threshold'}
+    assert ('QTRANS', 'geometry_msgs/msg/PoseStamped') in pairs
+
+
 def test_a_pair_of_types_finds_its_row() -> None:
     for row in MAPPINGS:
         assert mappings.find_mapping(row.type_name, row.ros_type_name) is row

@@ -1022,3 +1022,19 @@ def test_a_volume_is_a_cloud_where_one_is_asked_for(graph: Graph, tmp_path: Path
     peer.send(pack(codec.Image.from_pixels(VOXELS), 'CT'))
     (cloud,) = wait_until(lambda: clouds, what='the cloud')
     assert (cloud.width, cloud.header.frame_id) == (23, 'igtl_ras')
+
+
+@pytest.mark.parametrize(('threshold', 'count'), [('11', 12), ('-0.5', 24), ('22.5', 1)])
+def test_a_cloud_has_the_voxels_above_the_threshold_of_its_row(
+    graph: Graph, tmp_path: Path, threshold: str, count: int
+) -> None:
+    cloud = ', ros_type_name: sensor_msgs/msg/PointCloud2, ros_topic_name: '
+    rows = row('igtl_device_name: CT', 'IMAGE', f'{cloud}bones, threshold: {threshold}')
+    rows += row('igtl_device_name: CT', 'IMAGE', f'{cloud}all')
+    _, peer = serve(graph, config_file=config(tmp_path, f'mappings:\n{rows}'))
+    topics = [
+        graph.subscribe('sensor_msgs/msg/PointCloud2', topic) for topic in ('/bones', '/all')
+    ]
+    peer.send(pack(codec.Image.from_pixels(VOXELS), 'CT'))
+    wait_until(lambda: all(topics), 10.0, 'both clouds')
+    assert [cloud.width for (cloud,) in topics] == [count, 23]
