@@ -28,7 +28,7 @@ OpenIGTLink to ROS, `<-` the other way. *Default* is what is published where no 
 otherwise, on `<connection>/<type>/<device>` and the suffix that stands there; *latched* is kept
 for late joiners. Of *events* none is lost on the way to a peer, of all else the newest counts.
 What has a pose goes to `/tf` too, and BIND is taken apart. `*` stands for the types that have no
-line of their own.
+line of their own; where a mapping file asks for it, `RawMessage` can be had of every type.
 
 | OpenIGTLink | | ROS 2 | |
 | --- | --- | --- | --- |

@@ -40,7 +40,7 @@ Pairs = Mapping[tuple[str, str], Set[str]]
 # peer can be asked for, and with.
 Requests = Mapping[str, Set[str]]
 
-# In such pairs: all type names that are in no other.
+# In such pairs: all type names that are in none with this ROS type.
 ANY_OTHER_TYPE = '*'
 
 INBOUND = 'IGTL_TO_ROS'
@@ -458,13 +458,17 @@ def _check_pair(section: Section, pairs: Pairs) -> None:
     if type_name is None or direction is None or values.get('skip'):
         return
     ros_type_name = values.get('ros_type_name')
-    if not any(igtl == type_name for igtl, _ in pairs) and direction in pairs.get(
-        (ANY_OTHER_TYPE, ros_type_name or ''), ()
-    ):
+    of_any = pairs.get((ANY_OTHER_TYPE, ros_type_name or ''), ())
+    if direction in pairs.get((type_name, ros_type_name or ''), of_any):
         return
-    others = [ros for igtl, ros in pairs if igtl == ANY_OTHER_TYPE]
-    known = {igtl for (igtl, _), directions in pairs.items() if direction in directions}
-    known.discard(ANY_OTHER_TYPE)
+    others = [
+        ros for igtl, ros in pairs if igtl == ANY_OTHER_TYPE and (type_name, ros) not in pairs
+    ]
+    known = {
+        igtl
+        for (igtl, ros), directions in pairs.items()
+        if direction in directions and (ANY_OTHER_TYPE, ros) not in pairs
+    }
     allowed = sorted(
         ros
         for (igtl, ros), directions in pairs.items()
@@ -486,7 +490,7 @@ def _check_pair(section: Section, pairs: Pairs) -> None:
     elif ros_type_name is not None and ros_type_name not in allowed:
         near = checks.suggest(ros_type_name, allowed)
         text = f'{ros_type_name!r} has no {direction} conversion with {type_name}{near}; allowed: '
-        section.refuse('ros_type_name', text + ', '.join(allowed))
+        section.refuse('ros_type_name', text + ', '.join([*allowed, *others]))
 
 
 def _check_pair_keys(section: Section, pairs: Pairs) -> None:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from ros2_igtl import codec
 from ros2_igtl.codec.messages.companions import Companion
-from ros2_igtl.convert.mappings import canonical, pairs
+from ros2_igtl.convert.mappings import RAW_TYPE, canonical, pairs
 
 # Fields of STT_ that say how far apart messages are to be, and their units in a second.
 _INTERVALS = {'resolution': 1e3, 'resolution_ns': 1e9, 'interval': 1e3}
@@ -91,7 +91,7 @@ def start_content(
 def requests() -> dict[str, set[str]]:
     """Return what can be asked of each type: once, stream, resolution, coordinate_name."""
     found: dict[str, set[str]] = {}
-    known = {type_name for type_name, _ in pairs()}
+    known = {type_name for type_name, ros_type_name in pairs() if ros_type_name != RAW_TYPE}
     for type_name in codec.MESSAGE_TYPES.keys() & known:
         keys = {'once'} if find_companion(codec.Get, type_name) else set()
         start = find_companion(codec.Start, type_name)

@@ -47,7 +47,10 @@ class ConvertError(ValueError):
     no_geometry          a frame of a video whose size nothing says
     status_value         a code, sub-code or level that is not a number in its range
     unknown_mapping      a pair of types that no row of the table joins
+    encode               a content that came in a form which cannot be packed
     ==================== ======================================================================
+
+    Bytes of a RawMessage that are no content of its type have the causes of the codec's errors.
     """
 
     def __init__(self, cause: str, text: str) -> None:

@@ -10,6 +10,7 @@ packages add rows through the entry point group ``ros2_igtl.mappings``, see ``ma
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ros2_igtl import codec
@@ -34,6 +35,7 @@ from ros2_igtl.convert.mapping import (
     ANY_OTHER_TYPE,
     Mapping,
     ToRos,
+    always,
     with_options,
     with_rows_of_packages,
 )
@@ -82,6 +84,9 @@ def is_array_of(name: str) -> Callable[[Any], bool]:
 
     return accepts
 
+
+RAW_TYPE = 'ros2_igtl/msg/RawMessage'
+"""What a message of any type can become, and be made of."""
 
 # What goes to tf and to a topic is one object, so that it is made once.
 _TRANSFORM_TO_TF = _one(geometry_msgs.transform_to_transform_stamped)
@@ -413,9 +418,9 @@ _OWN_MAPPINGS = (
     ),
     Mapping(
         ANY_OTHER_TYPE,
-        'ros2_igtl/msg/RawMessage',
-        _one(ros2_igtl_msgs.unknown_to_raw_message),
-        _one(ros2_igtl_msgs.unknown_from_raw_message),
+        RAW_TYPE,
+        _one(ros2_igtl_msgs.content_to_raw_message),
+        _one(ros2_igtl_msgs.content_from_raw_message),
         default=True,
         traffic='event',
         accepts=is_unknown,
@@ -474,9 +479,15 @@ _ROWS = {
     type_name: tuple(row for row in MAPPINGS if row.type_name == type_name)
     for type_name in dict.fromkeys(row.type_name for row in MAPPINGS)
 }
+# of any content, where somebody asks for it; the row in the table is for what nobody knows
+_RAW = replace(_ROWS[ANY_OTHER_TYPE][0], default=False, accepts=always)
 _DEFAULTS = {
     type_name: tuple(row for row in rows if row.default) for type_name, rows in _ROWS.items()
 }
+
+
+# What is never published itself: it is taken apart, run or answered.
+_TAKEN = (codec.Bind, codec.Command, codec.Companion)
 
 
 def pairs() -> dict[tuple[str, str], frozenset[str]]:
@@ -484,11 +495,17 @@ def pairs() -> dict[tuple[str, str], frozenset[str]]:
     Return which pairs of types there are rows for, in which directions and with which options.
 
     :returns: ``IGTL_TO_ROS``, ``ROS_TO_IGTL`` or both, and the keys of the mapping file that are
-        for this pair alone, by type name (aliases too) and ROS type.
+        for this pair alone, by type name (aliases too) and ROS type. What is said of any type
+        holds for those of which nothing else is.
     """
     type_names = [(name, kind.type_name) for name, kind in codec.MESSAGE_TYPES.items()]
     type_names.append((ANY_OTHER_TYPE, ANY_OTHER_TYPE))
-    return {
+    only_sent = {
+        (type_name, RAW_TYPE): frozenset({'ROS_TO_IGTL'})
+        for type_name, kind in codec.MESSAGE_TYPES.items()
+        if issubclass(kind, _TAKEN)
+    }
+    return only_sent | {
         (type_name, row.ros_type_name): frozenset(
             direction
             for direction, convert in (('IGTL_TO_ROS', row.to_ros), ('ROS_TO_IGTL', row.from_ros))
@@ -513,7 +530,7 @@ def mappings_for(type_name: str, content: codec.Content) -> tuple[Mapping, ...]:
 
 def find_mapping(type_name: str, ros_type_name: str) -> Mapping:
     """
-    Return the row of a pair of types.
+    Return the row of a pair of types; RawMessage makes one with any type.
 
     :param type_name: may be an alias, such as QTRANS.
     :raises ConvertError: ``unknown_mapping``; its text lists what the type can become.
@@ -521,8 +538,10 @@ def find_mapping(type_name: str, ros_type_name: str) -> Mapping:
     row_type = _row_type(type_name)
     rows = _ROWS[row_type]
     for row in rows:
-        if row.ros_type_name == ros_type_name:
+        if row.ros_type_name == ros_type_name and row_type != ANY_OTHER_TYPE:
             return row
+    if ros_type_name == RAW_TYPE:
+        return replace(_RAW, type_name=row_type, traffic=rows[0].traffic)
     allowed = ', '.join(row.ros_type_name for row in rows)
     text = f'{type_name} <-> {ros_type_name}: {allowed} are allowed'
     if row_type == ANY_OTHER_TYPE:

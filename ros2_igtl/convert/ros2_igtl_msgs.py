@@ -373,15 +373,28 @@ def metadata_to_ros(type_name: str, context: Context) -> Metadata:
     )
 
 
-def unknown_to_raw_message(content: codec.Unknown, context: Context) -> RawMessage:
+def content_to_raw_message(content: codec.Content, context: Context) -> RawMessage:
     """
-    Return a message of a type that nobody knows, its content as bytes.
+    Return a message of any type, its content as bytes.
 
-    Lost: what is no UTF-8 in the names of the device and of metadata.
+    Of a type that nobody knows they are those that came; of any other those that the codec packs
+    the content to, under the name of the type.
+
+    Lost: what is no UTF-8 in the names of the device and of metadata, and another name of a type
+    that has two, as QTRANS.
+
+    :raises ConvertError: ``encode``: the content came in a form that cannot be packed.
     """
+    try:
+        if isinstance(content, codec.Unknown):
+            body = content.body
+        else:
+            body = b''.join(content.pack_parts())
+    except codec.EncodeError as error:
+        raise ConvertError('encode', str(error)) from None
     return message_with_arrays(
         RawMessage,
-        {'body': byte_array(content.body)},
+        {'body': byte_array(body)},
         header=Header(stamp=context.stamp),
         type_name=content.type_name,
         device_name=naming.ros_text(context.device_name),
@@ -391,13 +404,15 @@ def unknown_to_raw_message(content: codec.Unknown, context: Context) -> RawMessa
     )
 
 
-def unknown_from_raw_message(message: RawMessage) -> Outbound:
+def content_from_raw_message(message: RawMessage) -> Outbound:
     """
     Return the bytes under their type name, with metadata if there are any.
 
+    Bytes of a type that the codec knows have to be a content of it.
+
     Lost: the device name and the header version; the mapping has the one, the peer the other.
 
-    :raises ConvertError: ``type_name``; ``metadata``.
+    :raises ConvertError: ``type_name``; ``metadata``; the causes of ``codec.MessageError``.
     """
     if not is_type_name(message.type_name):
         raise ConvertError(
@@ -405,8 +420,17 @@ def unknown_from_raw_message(message: RawMessage) -> Outbound:
             f"type name '{naming.escape(message.type_name)}': 1 to 12 printable characters of "
             'ASCII are allowed',
         )
-    sent = outbound(codec.Unknown(message.type_name, memoryview(message.body)), message.header)
-    return sent._replace(
+    body = memoryview(message.body)
+    content_class = codec.MESSAGE_TYPES.get(message.type_name)
+    try:
+        content = (
+            codec.Unknown(message.type_name, body)
+            if content_class is None
+            else content_class.unpack(body)
+        )
+    except codec.MessageError as error:
+        raise ConvertError(error.cause, str(error)) from None
+    return outbound(content, message.header)._replace(
         message_id=message.message_id, metadata=metadata.metadata_from_ros(message.metadata)
     )
 

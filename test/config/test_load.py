@@ -26,6 +26,7 @@ PAIRS = {
     ('STATUS', 'diagnostic_msgs/msg/DiagnosticStatus'): {'IGTL_TO_ROS'},
     ('IMAGE', 'sensor_msgs/msg/PointCloud2'): {'IGTL_TO_ROS', 'threshold'},
     (config.ANY_OTHER_TYPE, 'ros2_igtl/msg/RawMessage'): BOTH,
+    ('BIND', 'ros2_igtl/msg/RawMessage'): {'ROS_TO_IGTL'},
 }
 REQUESTS = {
     'TRANSFORM': {'once', 'stream'},

@@ -1199,7 +1199,8 @@ def test_pairs_have_directions_and_the_options_of_their_rows() -> None:
 
 def test_a_pair_of_types_finds_its_row() -> None:
     for row in MAPPINGS:
-        assert mappings.find_mapping(row.type_name, row.ros_type_name) is row
+        found = mappings.find_mapping(row.type_name, row.ros_type_name)
+        assert found is row or row.type_name == mappings.ANY_OTHER_TYPE
     row = mappings.find_mapping('QTRANS', 'geometry_msgs/msg/PointStamped')
     assert row.type_name == 'POSITION'
 
@@ -1213,12 +1214,40 @@ def test_a_pair_that_does_not_exist_is_refused_with_what_does() -> None:
     assert refusal.value.cause == 'unknown_mapping'
 
 
-@pytest.mark.parametrize('type_name', ['NOSUCHTYPE', 'GET_IMAGE', '*'])
-def test_any_type_without_a_row_of_its_own_finds_the_one_for_raw_messages(type_name: str) -> None:
-    row = mappings.find_mapping(type_name, 'ros2_igtl/msg/RawMessage')
-    assert row.type_name == mappings.ANY_OTHER_TYPE
-    with pytest.raises(ConvertError, match='TransformStamped, geometry_msgs/msg/PoseStamped are'):
-        mappings.find_mapping('TRANSFORM', 'ros2_igtl/msg/RawMessage')
+@pytest.mark.parametrize(
+    ('type_name', 'traffic'),
+    [('NOSUCHTYPE', 'event'), ('QUERY', 'event'), ('TRANSFORM', 'state'), ('QTRANS', 'state')],
+)
+def test_any_type_can_be_a_raw_message_where_somebody_asks_for_it(
+    type_name: str, traffic: str
+) -> None:
+    row = mappings.find_mapping(type_name, mappings.RAW_TYPE)
+    assert (row.ros_type_name, row.default, row.traffic) == (mappings.RAW_TYPE, False, traffic)
+    assert all(row.accepts(case.content) and row.is_for(case.content) for case in CASES.values())
+
+
+@pytest.mark.parametrize('pair', CASES, ids='-'.join)
+def test_any_content_comes_back_from_a_raw_message(pair: tuple[str, str]) -> None:
+    content = codec.unpack(codec.pack(codec.Message(CASES[pair].content, 'Stylus'))).content
+    row = mappings.find_mapping(content.type_name, mappings.RAW_TYPE)
+    assert row.to_ros is not None
+    assert row.from_ros is not None
+    (message,) = row.to_ros(content, CONTEXT)
+    assert (message.type_name, message.device_name) == (content.type_name, 'Stylus')
+    assert bytes(message.body) == b''.join(content.pack_parts())
+    (sent,) = row.from_ros(deserialize_message(serialize_message(message), RawMessage))
+    mappings.check_type(content.type_name, sent.content)
+    assert type(sent.content) is type(content)
+    assert_same(sent.content, content)
+    assert (sent.stamp_ns, sent.message_id, sent.metadata) == (STAMP_NS, 42, METADATA)
+
+
+def test_what_is_never_published_itself_is_no_raw_message_either() -> None:
+    pairs = mappings.pairs()
+    for type_name in ('BIND', 'COMMAND', 'RTS_COMMAND', 'GET_IMAGE', 'STT_TDATA', 'RTS_TRANS'):
+        assert pairs[type_name, mappings.RAW_TYPE] == {'ROS_TO_IGTL'}
+    assert ('TRANSFORM', mappings.RAW_TYPE) not in pairs
+    assert pairs[mappings.ANY_OTHER_TYPE, mappings.RAW_TYPE] == {'IGTL_TO_ROS', 'ROS_TO_IGTL'}
 
 
 @pytest.mark.parametrize(

@@ -437,9 +437,9 @@ def test_b8_a_message_of_an_unknown_type_passes_through_ros_byte_by_byte(
         received.message_id,
         received.metadata,
     )
-    message = ros2_igtl_msgs.unknown_to_raw_message(received.content, context)
+    message = ros2_igtl_msgs.content_to_raw_message(received.content, context)
     assert (message.device_name, message.header_version) == ('Robot', 2)
-    sent = ros2_igtl_msgs.unknown_from_raw_message(
+    sent = ros2_igtl_msgs.content_from_raw_message(
         deserialize_message(serialize_message(message), RawMessage)
     )
     back = codec.Message(sent.content, 'Robot', 0, 2, sent.message_id, sent.metadata)
@@ -448,9 +448,9 @@ def test_b8_a_message_of_an_unknown_type_passes_through_ros_byte_by_byte(
 
 def test_the_bytes_of_an_unknown_type_are_not_copied_where_they_need_not_be() -> None:
     body = array('B', b'1234')
-    message = ros2_igtl_msgs.unknown_to_raw_message(codec.Unknown('NEW', body), CONTEXT)
+    message = ros2_igtl_msgs.content_to_raw_message(codec.Unknown('NEW', body), CONTEXT)
     assert message.body is body
-    sent: Any = ros2_igtl_msgs.unknown_from_raw_message(message)
+    sent: Any = ros2_igtl_msgs.content_from_raw_message(message)
     body[0] = 0
     assert bytes(sent.content.body) == b'\x00234'
     assert sent == Outbound(sent.content, 5_000_000_000)
@@ -459,13 +459,34 @@ def test_the_bytes_of_an_unknown_type_are_not_copied_where_they_need_not_be() ->
 @pytest.mark.parametrize('type_name', ['', 'A' * 13, 'ÄRGER', 'A\nB'])
 def test_b8_a_type_name_that_fits_no_header_is_refused(type_name: str) -> None:
     message = RawMessage(type_name=type_name)
-    assert cause(ros2_igtl_msgs.unknown_from_raw_message, message) == 'type_name'
+    assert cause(ros2_igtl_msgs.content_from_raw_message, message) == 'type_name'
+
+
+@pytest.mark.parametrize(
+    ('type_name', 'body', 'expected'),
+    [
+        ('TRANSFORM', bytes(47), 'content_size'),
+        ('TRANSFORM', b'', 'no_data'),
+        ('IMAGE', bytes(72), 'content_value'),
+        ('GET_IMAGE', b'1', 'content_size'),
+    ],
+)
+def test_bytes_that_are_no_content_of_a_known_type_are_refused(
+    type_name: str, body: bytes, expected: str
+) -> None:
+    message = RawMessage(type_name=type_name, body=body)
+    assert cause(ros2_igtl_msgs.content_from_raw_message, message) == expected
+
+
+def test_a_content_that_cannot_be_packed_is_refused() -> None:
+    content = codec.String('x' * 70_000)
+    assert cause(lambda c: ros2_igtl_msgs.content_to_raw_message(c, CONTEXT), content) == 'encode'
 
 
 def test_metadata_that_are_none_are_refused() -> None:
     entries = [MetadataEntry(key='A'), MetadataEntry(key='A')]
     message = RawMessage(type_name='NEW', metadata=entries)
-    assert cause(ros2_igtl_msgs.unknown_from_raw_message, message) == 'metadata'
+    assert cause(ros2_igtl_msgs.content_from_raw_message, message) == 'metadata'
 
 
 def test_metadata_say_whose_they_are_and_come_with_the_stamp_of_the_message() -> None:

@@ -1038,3 +1038,30 @@ def test_a_cloud_has_the_voxels_above_the_threshold_of_its_row(
     peer.send(pack(codec.Image.from_pixels(VOXELS), 'CT'))
     wait_until(lambda: all(topics), 10.0, 'both clouds')
     assert [cloud.width for (cloud,) in topics] == [count, 23]
+
+
+# Raw messages
+
+
+@pytest.mark.parametrize('type_name', ['POSITION', 'QTRANS'])
+def test_a_known_type_can_be_had_as_its_bytes_beside_what_it_is(
+    graph: Graph, tmp_path: Path, type_name: str
+) -> None:
+    rows = row(
+        'igtl_device_name: Arm', type_name, ', ros_type_name: geometry_msgs/msg/PoseStamped'
+    )
+    raw = ', ros_type_name: ros2_igtl/msg/RawMessage, ros_topic_name: raw'
+    rows += row('igtl_device_regex: A.*', type_name, raw)
+    bridge, peer = serve(graph, config_file=config(tmp_path, f'mappings:\n{rows}'))
+    raws = graph.subscribe('ros2_igtl/msg/RawMessage', '/raw')
+    poses = graph.subscribe('geometry_msgs/msg/PoseStamped', f'/bridge/{type_name.lower()}/Arm')
+    tf = graph.subscribe('tf2_msgs/msg/TFMessage', '/tf')
+    fields: dict[str, Any] = {'header_version': 2, 'message_id': 7, 'metadata': {'Room': '12'}}
+    content = codec.Position(1.0, 2.0, 3.0)
+    peer.send(pack(content, 'Arm', type_name=type_name, **fields))
+    wait_until(lambda: raws and poses and tf, 10.0, 'all three')
+    (message,) = raws
+    assert (message.type_name, message.device_name, message.message_id) == ('POSITION', 'Arm', 7)
+    assert bytes(message.body) == b''.join(content.pack_parts())
+    assert [(entry.key, entry.value) for entry in message.metadata] == [('Room', '12')]
+    assert bridge.connections[0].inbound.outcomes.done == 1

@@ -243,6 +243,28 @@ def test_a_raw_message_is_sent_as_what_the_mapping_says_it_is(
 
 
 @pytest.mark.parametrize(
+    ('type_name', 'content'),
+    [
+        ('TRANSFORM', codec.Transform(*range(12))),
+        ('QTRANS', codec.Position(1.0, 2.0, 3.0)),
+        ('GET_IMAGE', codec.GetImage()),
+        ('BIND', codec.Bind([codec.Message(codec.String('x'), 'Note')])),
+    ],
+)
+def test_a_raw_message_of_a_known_type_is_sent_if_it_is_one(
+    graph: Graph, tmp_path: Path, type_name: str, content: Any
+) -> None:
+    rows = row('Probe', type_name, '/raw', 'ros2_igtl/msg/RawMessage')
+    bridge, peer = sending(graph, tmp_path, rows)
+    publisher = graph.publisher('ros2_igtl/msg/RawMessage', '/raw')
+    publisher.publish(RawMessage(type_name=type_name, body=b'1'))
+    publisher.publish(RawMessage(type_name=type_name, body=b''.join(content.pack_parts())))
+    data = peer.receive_message()
+    assert data == codec.pack(codec.Message(content, 'Probe', type_name=type_name))
+    assert sum(bridge.connections[0].sent.rejected.values()) == 1
+
+
+@pytest.mark.parametrize(
     ('cause', 'message'),
     [
         ('not_finite', transform('base', 'tip', float('nan'))),
