@@ -159,6 +159,27 @@ def test_a_slice_lies_where_its_voxels_lie(axes: Any, position: Any, lps: bool) 
         assert actual == pytest.approx(expected, rel=1e-9, abs=1e-9)
 
 
+@pytest.mark.parametrize('lps', [False, True])
+def test_the_plane_of_a_tilted_slice_agrees_with_scipy(lps: bool) -> None:
+    transform = pytest.importorskip(
+        'scipy.spatial.transform', reason='SciPy is a second opinion and need not be there'
+    )
+    flip = np.array([-1.0, -1.0, 1.0]) if lps else np.ones(3)
+    spacing, size, centre = (
+        np.array([0.5, 0.75, 2.5]),
+        (640, 480, 1),
+        np.array([10.0, -20.0, 30.0]),
+    )
+    corner = -spacing * (np.array(size) - 1) / 2
+    for theirs in transform.Rotation.random(200, random_state=2):
+        axes = (theirs.as_matrix() * spacing).T * flip
+        translation, quaternion = image_geometry.plane_pose(
+            size, axes.ravel().tolist(), (flip * centre).tolist(), lps=lps
+        )
+        assert abs(abs(np.dot(theirs.as_quat(), quaternion)) - 1.0) < 1e-12
+        assert np.multiply(translation, 1000) == pytest.approx(centre + theirs.apply(corner))
+
+
 def test_in_plane_axes_at_an_angle_are_refused_beyond_the_tolerance() -> None:
     axes = [1.0, 0.0, 0.0, 0.002, 2.0, 0.0, 0.0, 0.0, 1.0]  # cosine just below 1e-3
     translation, quaternion = image_geometry.plane_pose((2, 2, 1), axes, (0.0, 0.0, 0.0))
