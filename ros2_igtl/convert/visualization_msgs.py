@@ -263,9 +263,11 @@ def _ends(marker: Marker) -> list[Any]:
             f'marker {marker.id} of type {marker.type} with {len(marker.points)} points: a '
             'sphere, or an arrow or line strip of 2 points is allowed',
         )
+    points = [elements.position_mm(point) for point in marker.points]
+    if marker.pose == Pose():  # then not even the sign of a zero changes
+        return points
     # points are given in the frame of the pose
-    points = [(*elements.position_mm(point), 1.0) for point in marker.points]
-    return (np.array(points) @ columns).tolist()  # type: ignore[no-any-return]
+    return (np.array(points) @ columns[:3] + columns[3]).tolist()  # type: ignore[no-any-return]
 
 
 def _corner_colors(content: codec.PolyData, triangles: meshes.Triangles) -> list[ColorRGBA]:
