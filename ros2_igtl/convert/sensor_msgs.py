@@ -85,8 +85,8 @@ def image_to_ros(content: codec.Image, context: Context) -> Image:
     pixels are not copied if they are an array('B'), as they are when they came through a
     connection, and not uint32.
 
-    Lost: the anatomical directions LPS, which become RAS; the place, where ImageGeometry is
-    not taken beside it.
+    Lost: the anatomical directions LPS, which become RAS; that numbers are uint32; the place,
+    where ImageGeometry is not taken beside it.
 
     :raises ConvertError: ``image_size``: more than one slice; ``sub_volume``; and those of
         :func:`~.image_geometry.ijk_to_frame`: a slice that lies nowhere is refused.
@@ -118,8 +118,9 @@ def image_to_slices(content: codec.Image, context: Context) -> list[Image]:
     """
     Return one image a slice, from the first k on; a slice alone as :func:`image_to_ros` does.
 
-    Lost: the anatomical directions LPS, which become RAS; the place, where ImageGeometry is not
-    taken beside it; and of a volume that its slices are one.
+    Lost: the anatomical directions LPS, which become RAS; that numbers are uint32, which become
+    float64; the place, where ImageGeometry is not taken beside it; and of a volume that its slices
+    are one.
 
     :raises ConvertError: those of :func:`~.slices.slices_of` and :func:`image_to_ros`.
     """
