@@ -22,6 +22,7 @@ PARAMETERS = [
         'igtl_ras',
         'parent frame of devices whose name does not say theirs',
     ),
+    ('frame_prefix', str, '', 'put before frames that names say, and before default_frame_id'),
     ('header_version', int, '0', 'header version to send: 1, 2, or 0 for that of the peer'),
     ('publish_tf', bool, 'true', 'publish poses on /tf too'),
     ('tls', bool, 'false', 'speak TLS, with the files below'),

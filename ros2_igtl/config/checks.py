@@ -242,6 +242,14 @@ def frame_id(node: yaml.Node) -> str:
     return value
 
 
+def frame_prefix(node: yaml.Node) -> str:
+    """Return what frames' names begin with; '' is no prefix."""
+    value = text(node)
+    if value.startswith('/') or ' ' in value:
+        raise Refused(f'is {clip(value)!r}; allowed: text without a space or a leading /')
+    return value
+
+
 def address(node: yaml.Node) -> str:
     """Return an IPv4 or IPv6 address or a host name."""
     value = text(node)

@@ -110,6 +110,7 @@ OPTION_KEYS: dict[str, checks.Check] = {
     'publish_tf': checks.truth,
     'lazy': checks.truth,
     'default_frame_id': checks.frame_id,
+    'frame_prefix': checks.frame_prefix,
 }
 
 # Those of them that are lists, by what an item may be.

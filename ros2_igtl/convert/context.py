@@ -27,6 +27,7 @@ class Context:
     header_version: int = 1
     message_id: int = 0  # 0: none
     metadata: Mapping[str, str] = field(default_factory=dict)
+    frame_prefix: str = ''  # of the frames that names of tools say
 
 
 class Outbound(NamedTuple):

@@ -18,6 +18,7 @@ from std_msgs.msg import ColorRGBA
 
 from ros2_igtl import codec
 from ros2_igtl.convert import naming
+from ros2_igtl.convert.context import Context
 from ros2_igtl.convert.errors import ConvertError
 from ros2_igtl.convert.geometry import (
     MM_PER_M,
@@ -115,15 +116,17 @@ def quaternion_tracking_data_of(
     return codec.QuaternionTrackingData(array)
 
 
-def tracking_data_frame(tools: Sequence[Tool], frame_id: str) -> str:
+def tracking_data_frame(tools: Sequence[Tool], context: Context) -> str:
     """
     Return the frame that the poses of tools are in.
 
     ``ProbeToTracker`` says Tracker: the frame that all names agree on, read as device names. If
-    they do not, or there are none, the given one.
+    they do not, or there are none, the context's parent frame.
     """
-    parents = {naming.frames_of(tool.name, frame_id)[1] for tool in tools}
-    return parents.pop() if len(parents) == 1 else frame_id
+    parents = {
+        naming.frames_of(tool.name, context.frame_id, context.frame_prefix)[1] for tool in tools
+    }
+    return parents.pop() if len(parents) == 1 else context.frame_id
 
 
 def _array_of(tools: list[tuple[str, int, Pose]], dtype: np.dtype[Any]) -> NDArray[Any]:

@@ -191,7 +191,7 @@ def tracking_data_to_pose_array(
     return PoseArray(
         header=Header(
             stamp=context.stamp,
-            frame_id=elements.tracking_data_frame(tools, context.frame_id),
+            frame_id=elements.tracking_data_frame(tools, context),
         ),
         poses=[elements.make_pose(tool.position, tool.orientation) for tool in tools],
     )
@@ -235,7 +235,7 @@ def tracking_data_to_transform_stamped(
     for tool in elements.tools_of(content):
         if tool.name in faults:
             continue
-        child, parent = naming.frames_of(tool.name, context.frame_id)
+        child, parent = naming.frames_of(tool.name, context.frame_id, context.frame_prefix)
         if child in children:
             raise ConvertError('duplicate_name', f"two tools have the frame '{child}'")
         children.add(child)

@@ -95,17 +95,18 @@ def header_names(name: str) -> tuple[str, ...]:
     return raw[:DEVICE_NAME_SIZE].decode('utf-8', 'surrogateescape'), fit_device_name(name)
 
 
-def frames_of(name: str, default_parent: str) -> tuple[str, str]:
+def frames_of(name: str, default_parent: str, prefix: str = '') -> tuple[str, str]:
     """
     Return the tf frames (child, parent) that a device or tool name stands for.
 
     :param default_parent: the parent if the name does not say one; taken as it is.
+    :param prefix: put before the frames that the name says.
     """
     pair = split_device_name(name)
     if pair is None:
-        return frame_id(name), default_parent
+        return prefix + frame_id(name), default_parent
     child, parent = pair
-    return frame_id(child), frame_id(parent)
+    return prefix + frame_id(child), prefix + frame_id(parent)
 
 
 def frame_id(name: str) -> str:

@@ -159,7 +159,7 @@ def tracking_data_to_tracking_data(
     message = TrackingData(
         header=Header(
             stamp=context.stamp,
-            frame_id=elements.tracking_data_frame(tools, context.frame_id),
+            frame_id=elements.tracking_data_frame(tools, context),
         )
     )
     for tool in tools:

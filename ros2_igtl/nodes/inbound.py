@@ -359,6 +359,7 @@ class Inbound:
             message.header_version,
             message.message_id,
             message.metadata,
+            self._settings.frame_prefix,
         )
         # All is converted before anything is published: a message is refused as a whole.
         convert_poses = route.poses
@@ -672,7 +673,8 @@ class Inbound:
         return not any(_fits_expression(pattern, device) for pattern in blacklist)
 
     def _frames(self, device: str, rows: Sequence[MappingConfig]) -> tuple[str, str]:
-        child, parent = naming.frames_of(device, self._settings.default_frame_id)
+        settings = self._settings
+        child, parent = naming.frames_of(device, settings.default_frame_id, settings.frame_prefix)
         for row in rows:
             parent = row.frame_id or parent
             child = row.child_frame_id or child

@@ -142,6 +142,9 @@ PARAMETERS = (
     Declaration(
         'default_frame_id', 'igtl_ras', 'Parent frame of devices whose name does not say theirs.'
     ),
+    Declaration(
+        'frame_prefix', '', 'Put before frames that device names say, and default_frame_id.'
+    ),
 )
 ACTUAL_PORT = 'actual_port'
 

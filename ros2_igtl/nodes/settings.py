@@ -54,7 +54,8 @@ class Settings:
     stale_timeout_s: float
     publish_tf: bool
     lazy: bool
-    default_frame_id: str
+    default_frame_id: str  # with the prefix
+    frame_prefix: str
 
 
 def load_settings(
@@ -130,6 +131,11 @@ def _settings_of(
         raise SettingsError(
             f'{where}: default_frame_id: {frame!r}; allowed: a name without a space or a leading /'
         )
+    prefix = merged['frame_prefix']
+    if naming.frame_id(f'{prefix}{frame}') != f'{prefix}{frame}':
+        raise SettingsError(
+            f'{where}: frame_prefix: {prefix!r}; allowed: text without a space or a leading /'
+        )
     return Settings(
         name=name,
         mode=mode,
@@ -151,7 +157,8 @@ def _settings_of(
         stale_timeout_s=merged['stale_timeout'],
         publish_tf=merged['publish_tf'],
         lazy=merged['lazy'],
-        default_frame_id=frame,
+        default_frame_id=f'{prefix}{frame}',
+        frame_prefix=prefix,
     )
 
 

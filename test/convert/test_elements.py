@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Point, Pose, Quaternion
 
 from ros2_igtl import codec
 from ros2_igtl.convert import elements
+from ros2_igtl.convert.context import Context
 from ros2_igtl.convert.elements import MAX_TOOLS, Tool
 from ros2_igtl.convert.errors import ConvertError
 
@@ -143,7 +145,14 @@ def test_the_frame_of_tools_is_the_one_that_all_their_names_say(
     names: list[str], frame: str
 ) -> None:
     tools = [Tool(name, 2, (0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0)) for name in names]
-    assert elements.tracking_data_frame(tools, 'given') == frame
+    assert elements.tracking_data_frame(tools, Context('', Time(), 'given', '')) == frame
+
+
+def test_the_frame_of_tools_has_the_prefix_unless_it_is_the_given_one() -> None:
+    context = Context('', Time(), 'given', '', frame_prefix='left/')
+    tools = [Tool('ProbeToTracker', 2, (0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0))]
+    assert elements.tracking_data_frame(tools, context) == 'left/Tracker'
+    assert elements.tracking_data_frame([], context) == 'given'
 
 
 def test_b26_one_bad_point_refuses_all() -> None:

@@ -140,6 +140,18 @@ def test_frames_are_read_from_a_device_name(name: str, frames: tuple[str, str]) 
 
 
 @pytest.mark.parametrize(
+    ('name', 'frames'),
+    [
+        ('ProbeToTracker', ('left/Probe', 'left/Tracker')),
+        ('/Probe', ('left/Probe', 'igtl_ras')),
+        ('', ('left/unnamed', 'igtl_ras')),
+    ],
+)
+def test_a_prefix_stands_before_what_the_name_says(name: str, frames: tuple[str, str]) -> None:
+    assert naming.frames_of(name, 'igtl_ras', 'left/') == frames
+
+
+@pytest.mark.parametrize(
     ('name', 'frame'),
     [
         ('Probe', 'Probe'),

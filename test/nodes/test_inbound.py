@@ -68,6 +68,38 @@ def test_tracking_data_becomes_one_message_and_a_frame_a_tool(graph: Graph) -> N
     assert frames == [('igtl_ras', 'Needle'), ('Tracker', 'Probe')]
 
 
+def test_a_prefix_stands_before_frames_that_names_say_and_before_no_other(
+    graph: Graph, tmp_path: Path
+) -> None:
+    path = tmp_path / 'mapping.yaml'
+    path.write_text(
+        'version: 1\nconnections:\n  - frame_prefix: left/\n    mappings:\n'
+        '      - {igtl_device_name: Stylus, igtl_type_name: TRANSFORM, direction: IGTL_TO_ROS,\n'
+        '         frame_id: room}\n'
+        '      - {igtl_device_name: Tip, igtl_type_name: TRANSFORM, direction: IGTL_TO_ROS,\n'
+        '         child_frame_id: tip}\n'
+    )
+    _, peer = serve(graph, config_file=str(path))
+    tf = graph.subscribe('tf2_msgs/msg/TFMessage', '/tf')
+    data = graph.subscribe('ros2_igtl/msg/TrackingData', '/bridge/tdata/Polaris')
+    tools = [('Needle', 2, np.eye(4)), ('HookToTracker', 2, np.eye(4))]
+    names = 'ProbeToTracker', 'Stylus', 'Tip'
+    peer.send(b''.join(pose(device_name=name) for name in names))
+    peer.send(pack(codec.TrackingData.from_tools(tools), 'Polaris'))
+    peer.send(pack(codec.TrackingData.from_tools(tools[1:]), 'Polaris'))
+    wait_for_count(tf, 5)
+    frames = {(t.header.frame_id, t.child_frame_id) for tree in tf for t in tree.transforms}
+    assert frames == {
+        ('left/Tracker', 'left/Probe'),
+        ('room', 'left/Stylus'),
+        ('left/igtl_ras', 'tip'),
+        ('left/igtl_ras', 'left/Needle'),
+        ('left/Tracker', 'left/Hook'),
+    }
+    wait_for_count(data, 2)
+    assert [message.header.frame_id for message in data] == ['left/igtl_ras', 'left/Tracker']
+
+
 def test_a_slice_is_an_image_a_geometry_and_a_plane_of_one_stamp(graph: Graph) -> None:
     _, peer = serve(graph)
     images = graph.subscribe('sensor_msgs/msg/Image', '/bridge/image/MRI')

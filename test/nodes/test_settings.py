@@ -93,6 +93,7 @@ OTHER: dict[str, tuple[str, Any, Callable[[Settings], Any]]] = {
     'publish_tf': ('false', False, lambda s: s.publish_tf),
     'lazy': ('true', True, lambda s: s.lazy),
     'default_frame_id': ('room', 'room', lambda s: s.default_frame_id),
+    'frame_prefix': ('left/', 'left/', lambda s: s.frame_prefix),
 }
 NOT_OF_A_CONNECTION = {'config_file', 'autostart', 'address', 'port'}
 # Of no use one by one: they have tests of their own below.
@@ -151,6 +152,9 @@ REFUSED_PARAMETERS: dict[str, tuple[str, dict[str, Any], list[str]]] = {
     'no_frame': ('server', {'default_frame_id': ''}, ["default_frame_id: ''", 'allowed']),
     'rooted_frame': ('server', {'default_frame_id': '/a'}, ["default_frame_id: '/a'", 'allowed']),
     'spaced_frame': ('server', {'default_frame_id': 'a b'}, ["'a b'", 'allowed']),
+    'rooted_prefix': ('server', {'frame_prefix': '/a/'}, ["frame_prefix: '/a/'", 'allowed']),
+    'spaced_prefix': ('server', {'frame_prefix': 'a '}, ["frame_prefix: 'a '", 'allowed']),
+    'tabbed_prefix': ('server', {'frame_prefix': 'a\t'}, ["frame_prefix: 'a\\t'", 'allowed']),
 }
 
 
