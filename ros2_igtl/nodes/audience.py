@@ -68,6 +68,8 @@ class Audience:
         self._send = send
         self._on_request = on_request
         self._said: dict[Session, Stream | None] = {}  # None: it wants none of it
+        # who has what goes to each peer once, by the stream it was sent for
+        self._had: dict[Session, Stream | None] = {}
 
     def start(self, session: Session, interval_s: float) -> None:
         """Let a peer have messages, at least so far apart."""
@@ -104,6 +106,31 @@ class Audience:
             return (), 'not_asked_for'
         due = [session for session, stream in wanted if stream.is_due(now)]
         return due, '' if due else 'resolution'
+
+    def lacking(self, peers: Sequence[Session] | None) -> tuple[Sequence[Session] | None, str]:
+        """
+        Return those who have not had what goes to each peer once, and the cause if there are none.
+
+        They have it from now on. A peer that asks for a stream anew lacks it anew.
+
+        :param peers: as :meth:`due` has returned them.
+        """
+        said, had = self._said, self._had
+        sessions = self._sessions()
+        if not sessions:
+            return (), 'no_peer'
+        self._had = {session: had[session] for session in sessions if session in had}
+        lacking = [
+            session
+            for session in (sessions if peers is None else peers)
+            if session not in had or had[session] is not said.get(session)
+        ]
+        self._had.update((session, said.get(session)) for session in lacking)
+        return lacking, '' if lacking else 'not_newer'
+
+    def renew(self) -> None:
+        """Let every peer lack what goes to each peer once: it is another now."""
+        self._had = {}
 
     def send(
         self, message: codec.Message, traffic: str, peers: Sequence[Session] | None, now: float

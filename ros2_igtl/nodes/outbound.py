@@ -77,6 +77,7 @@ class Sender(ABC):
         self._full_name: dict[str, str] = {}  # as metadata
         self._name = f"{self.source} -> {row.igtl_type_name} '{row.igtl_device_name}'"
         self._throttle = Throttle()
+        self._is_static = False  # what is sent now goes to each peer once
         if self.device_name != name:
             self._full_name[naming.FULL_NAME_KEY] = name
             node.get_logger().warning(
@@ -125,8 +126,10 @@ class Sender(ABC):
         try:
             queued = 0
             ready = convert()
-            if not ready:
-                outcomes.skipped['not_newer'] += 1
+            if ready and self._is_static:
+                peers, nobody = self.audience.lacking(peers)
+            if not ready or (nobody and self._group is None):
+                outcomes.skipped[nobody if ready else 'not_newer'] += 1
                 return
             for converted in ready:
                 message = self._message(converted)
@@ -345,8 +348,9 @@ class TfSender(Sender):
     """
     Looks up a pair of frames, or several for one message, at a rate.
 
-    A pose is never repeated: what tf has not heard anew is not sent again, but for static
-    transforms, whose stamp is 0.
+    A pose is never repeated: what tf has not heard anew is not sent again. Static transforms,
+    whose stamp is 0, go once to each peer, and again when they change; into a BIND they go at the
+    rate, since the others of its rows wait for them.
 
     :param stale_timeout_s: a tool whose pose is older is absent from the message; 0: never.
     """
@@ -366,8 +370,9 @@ class TfSender(Sender):
         self._tf = row.tf
         self._buffer = buffer
         self._stale_timeout_ns = round(1e9 * stale_timeout_s)
-        self._sent: dict[str, int] = {}  # stamp of each tool in the last message, nanoseconds
-        self._convert = self._tools if self._tf.tools else self._pair
+        # of each tool in the last message the stamp, nanoseconds, or the pose if it is static
+        self._sent: dict[str, Any] = {}
+        self._last: Sequence[Converted] = ()
         self._timer = node.create_timer(1.0 / row.tf.rate, lambda: self._submit(self._convert))
 
     def destroy(self) -> None:
@@ -376,44 +381,53 @@ class TfSender(Sender):
 
     def _newest(self) -> Sequence[Converted]:
         """Return the poses of now, sent before or not."""
-        return self._convert(repeats=True)
+        return self._message_of(self._transforms())
 
-    def _look_up(self, parent: str, child: str) -> tuple[Any, int]:
-        transform = self._buffer.lookup_transform(parent, child, Time())
-        return transform, Time.from_msg(transform.header.stamp).nanoseconds
+    def _convert(self) -> Sequence[Converted]:
+        """Return the poses of now, nothing if they are not new; static ones always."""
+        transforms = self._transforms()
+        found = {name: _stamp_ns(pose) or pose.transform for name, pose in transforms}
+        if found != self._sent:
+            self._sent, self._last = found, ()
+            self._last = self._message_of(transforms)
+            self.audience.renew()
+            self._is_static = bool(found) and not any(_stamp_ns(pose) for _, pose in transforms)
+            return self._last
+        return self._last if self._is_static else ()
 
-    def _pair(self, *, repeats: bool = False) -> Sequence[Converted]:
-        """Return the pose of a pair of frames, sent before only if it repeats."""
-        assert self._tf.parent_frame_id is not None
-        assert self._tf.child_frame_id is not None
-        transform, stamp_ns = self._look_up(self._tf.parent_frame_id, self._tf.child_frame_id)
-        if not repeats:
-            if stamp_ns and self._sent.get('') == stamp_ns:
-                return ()
-            self._sent[''] = stamp_ns
-        from_ros = find_mapping(self.row.igtl_type_name, TF_TYPE).from_ros
-        assert from_ros is not None
-        return from_ros(transform)
+    def _transforms(self) -> list[tuple[str, Any]]:
+        """
+        Return the tools that are not stale by name; a pair of frames is one without a name.
 
-    def _tools(self, *, repeats: bool = False) -> Sequence[Converted]:
-        """Return one message of the tools that are not stale, nothing new only if it repeats."""
+        :raises TransformException: tf does not know the pair.
+        """
+        if not self._tf.tools:
+            return [('', self._look_up(self._tf.parent_frame_id, self._tf.child_frame_id))]
         now_ns = self._node.get_clock().now().nanoseconds
-        seen: dict[str, int] = {}
         transforms = []
         for tool in self._tf.tools:
             try:
-                transform, stamp_ns = self._look_up(tool.parent_frame_id, tool.child_frame_id)
+                transform = self._look_up(tool.parent_frame_id, tool.child_frame_id)
             except TransformException as error:
                 self._warn('tf_lookup', f"tool '{tool.name}' is absent: {error}")
                 continue
-            timeout_ns = self._stale_timeout_ns
-            if stamp_ns and timeout_ns and now_ns - stamp_ns > timeout_ns:
-                continue
-            seen[tool.name] = stamp_ns
-            transforms.append((tool.name, transform))
-        is_static = bool(seen) and not any(seen.values())
-        if not repeats:
-            if seen == self._sent and not is_static:
-                return ()
-            self._sent = seen
-        return (mappings.TF_TOOLS[self.type_name](transforms),)
+            timeout_ns, stamp_ns = self._stale_timeout_ns, _stamp_ns(transform)
+            if not (stamp_ns and timeout_ns and now_ns - stamp_ns > timeout_ns):
+                transforms.append((tool.name, transform))
+        return transforms
+
+    def _look_up(self, parent: str | None, child: str | None, time: Time | None = None) -> Any:
+        return self._buffer.lookup_transform(parent, child, time or Time())
+
+    def _message_of(self, transforms: list[tuple[str, Any]]) -> Sequence[Converted]:
+        """Return the one message of what was looked up."""
+        if self._tf.tools:
+            return (mappings.TF_TOOLS[self.type_name](transforms),)
+        from_ros = find_mapping(self.row.igtl_type_name, TF_TYPE).from_ros
+        assert from_ros is not None
+        return from_ros(transforms[0][1])
+
+
+def _stamp_ns(transform: Any) -> int:
+    """Return when a pose was, nanoseconds; 0 if it holds for all times."""
+    return int(Time.from_msg(transform.header.stamp).nanoseconds)

@@ -111,6 +111,44 @@ def test_nobody_is_due_where_all_have_stopped() -> None:
     assert audience.due(1.0) == ((), 'not_asked_for')
 
 
+def test_what_goes_to_each_peer_once_is_lacked_by_those_who_come_later() -> None:
+    peers = Peers()
+    audience = peers.audience()
+    assert audience.lacking(None) == ((), 'no_peer')
+    peers.sessions = (ONE,)
+    assert audience.lacking(None) == ([ONE], '')
+    assert audience.lacking(None) == ([], 'not_newer')
+    peers.sessions = (ONE, TWO)
+    assert audience.lacking(None) == ([TWO], '')
+    peers.sessions = (TWO,)
+    assert audience.lacking(None) == ([], 'not_newer')
+    peers.sessions = (ONE, TWO)  # as good as new
+    assert audience.lacking(None) == ([ONE], '')
+
+
+def test_all_lack_what_is_renewed() -> None:
+    audience = Peers(ONE, TWO).audience()
+    assert audience.lacking(None) == ([ONE, TWO], '')
+    audience.renew()
+    assert audience.lacking(None) == ([ONE, TWO], '')
+
+
+def test_a_peer_that_is_not_due_goes_on_lacking() -> None:
+    audience = Peers(ONE, TWO).audience()
+    assert audience.lacking([TWO]) == ([TWO], '')
+    assert audience.lacking([ONE, TWO]) == ([ONE], '')
+
+
+def test_a_peer_that_starts_a_stream_anew_lacks_it_anew() -> None:
+    audience = Peers(ONE, TWO).audience()
+    audience.lacking(None)
+    audience.start(ONE, 0.0)
+    assert audience.lacking([ONE, TWO]) == ([ONE], '')
+    assert audience.lacking([ONE, TWO]) == ([], 'not_newer')
+    audience.start(ONE, 0.0)
+    assert audience.lacking([ONE, TWO]) == ([ONE], '')
+
+
 def test_a_message_that_is_not_sent_takes_nobodys_turn() -> None:
     audience = Peers(ONE).audience()
     audience.start(ONE, 10.0)
