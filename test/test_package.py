@@ -28,7 +28,7 @@ from ros2_igtl.codec import _crc64
 from ros2_igtl.msg import TrackedTool, Volume
 from ros2_igtl.nodes import client, server
 assert _crc64.crc64(b'123456789') == 0x6C40DF5F0B497347
-from ros2_igtl.srv import Command, Query
+from ros2_igtl.srv import Command, Query, SetRegistration
 assert Volume.UINT16 == 5 and TrackedTool.INSTRUMENT_3D == 3
 print(codec.__file__)
 """

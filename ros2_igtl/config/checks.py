@@ -126,6 +126,20 @@ def number(low: float, high: float, unit: str, *, above: bool = False) -> Check:
     return check
 
 
+def numbers(count: int, limit: float, unit: str) -> Check:
+    """Return a check for a list of `count` finite numbers from `-limit` to `limit`."""
+    check_one = number(-limit, limit, unit)
+
+    def check(node: yaml.Node) -> tuple[float, ...]:
+        if not isinstance(node, yaml.SequenceNode):
+            raise Refused(f'is {show(node)}; allowed: a list of {count} numbers')
+        if len(node.value) != count:
+            raise Refused(f'has {len(node.value)} items; allowed: {count} numbers')
+        return tuple(map(check_one, node.value))
+
+    return check
+
+
 def text(node: yaml.Node) -> str:
     """Return printable text, which may be empty."""
     found = kind(node)

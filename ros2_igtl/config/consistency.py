@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any
 
-from ros2_igtl.config.schema import CommandConfig, MappingConfig
+from ros2_igtl.config.schema import CommandConfig, MappingConfig, RegistrationConfig
 from ros2_igtl.config.section import Section
 from ros2_igtl.convert.naming import fit_device_name
 
@@ -38,6 +38,8 @@ class Consistency:
         self._skipped: dict[Hashable, tuple[bool, int]] = {}
         # Of each device, what its rows say together, and the section that said it.
         self._devices: dict[Hashable, dict[str, tuple[Any, Section]]] = {}
+        # Of each child frame that is registered, its parent and the line.
+        self._registered: dict[str, tuple[str, int]] = {}
 
     def add_connection(self, section: Section, *, alone: bool) -> None:
         """Refuse a connection that has another one's name, or its address and port."""
@@ -86,14 +88,33 @@ class Consistency:
         name = row.igtl_command_name if regex is None else regex.pattern
         self._claim(section, key, f'runs command {name!r}', 'command', connection, key, name)
 
+    def add_registration(self, section: Section, row: RegistrationConfig) -> None:
+        """Refuse to register a frame twice, or below itself."""
+        parent, child = row.parent_frame_id, row.child_frame_id
+        if child in self._registered:
+            text = f'is {child!r}, registered in line {self._registered[child][1]} already'
+            section.refuse('child_frame_id', f'{text}; allowed: one parent')
+            return
+        above = parent
+        while above != child and above in self._registered:
+            above = self._registered[above][0]
+        if above == child:
+            section.refuse('parent_frame_id', f'{parent!r} hangs below {child!r}; allowed: a tree')
+        else:
+            self._registered[child] = parent, section.line_of('child_frame_id')
+
     def check_tree(self) -> None:
-        """Keep tf a tree: one device for each child frame, and no circle."""
-        parents: dict[str, str] = {}
+        """Keep tf a tree: one device for each child frame, or a registration, and no circle."""
+        parents = {child: parent for child, (parent, _) in self._registered.items()}
         lines: dict[str, int] = {}
         for said in self._devices.values():
             if 'child_frame_id' not in said or not _is_on_tf(said):
                 continue
             child, section = said['child_frame_id']
+            if child in self._registered:
+                text = f'is {child!r}, registered in line {self._registered[child][1]}'
+                section.refuse('child_frame_id', f'{text}; allowed: one parent')
+                continue
             if child in lines:
                 text = f'is {child!r}, of another device in line {lines[child]}'
                 section.refuse('child_frame_id', f'{text}; allowed: one device')

@@ -23,6 +23,7 @@ from ros2_igtl.config.device_regex import (
 )
 from ros2_igtl.config.document import compose, read_file
 from ros2_igtl.config.errors import Problems, Refused
+from ros2_igtl.config.registration import check_frame_pair, read_registrations
 from ros2_igtl.config.schema import (
     CommandConfig,
     Config,
@@ -80,6 +81,7 @@ _rate = checks.number(0, 10_000, 'Hz', above=True)
 FILE_KEYS: dict[str, checks.Check] = {
     'version': checks.whole_number(1, 1),
     'connections': _nested,
+    'registration': _nested,
 }
 
 # Node parameters that may differ from connection to connection, by the parameters' names.
@@ -258,9 +260,13 @@ class _Reader:
             self._read_connection(node, index, alone=len(nodes) == 1)
             for index, node in enumerate(nodes)
         )
+        registration = []
+        for at, registered in read_registrations(section):
+            self._consistency.add_registration(at, registered)
+            registration.append(registered)
         self._consistency.check_tree()
         self._problems.raise_if_any()
-        return Config(connections)
+        return Config(connections, tuple(registration))
 
     def _read_connection(self, node: yaml.Node, index: int, *, alone: bool) -> ConnectionConfig:
         section = Section(node, f'connections[{index}]', CONNECTION_KEYS, self._problems)
@@ -423,7 +429,7 @@ def _read_tf(section: Section) -> TfLookup | None:
     tf = Section(section.values['tf'], section.key('tf'), TF_KEYS, section.problems)
     tf.require('rate')
     if not tf.has('tools'):
-        _check_frame_pair(tf)
+        check_frame_pair(tf)
         section.forbid(['stale_timeout'], NO_TOOLS)
         return TfLookup(**tf.values) if len(section.problems) == problems_before else None
     tf.forbid(['parent_frame_id', 'child_frame_id'], 'stands beside tools; allowed: in each tool')
@@ -434,7 +440,7 @@ def _read_tf(section: Section) -> TfLookup | None:
     for index, node in enumerate(nodes):
         tool = Section(node, tf.key(f'tools[{index}]'), TF_TOOL_KEYS, section.problems)
         tool.require('name')
-        _check_frame_pair(tool)
+        check_frame_pair(tool)
         if tool.values.get('name') in tools:
             tool.refuse('name', f'{tool.values["name"]!r} stands twice; allowed: one tool a name')
         elif len(tool.values) == len(TF_TOOL_KEYS):
@@ -442,14 +448,6 @@ def _read_tf(section: Section) -> TfLookup | None:
     if len(section.problems) > problems_before:
         return None
     return TfLookup(tf.values['rate'], tools=tuple(tools.values()))
-
-
-def _check_frame_pair(section: Section) -> None:
-    section.require('parent_frame_id', 'child_frame_id')
-    parent = section.values.get('parent_frame_id')
-    if parent is not None and parent == section.values.get('child_frame_id'):
-        text = f'is {parent!r}, as parent_frame_id is; allowed: another frame'
-        section.refuse('child_frame_id', text)
 
 
 def _check_pair(section: Section, pairs: Pairs) -> None:

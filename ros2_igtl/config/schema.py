@@ -97,7 +97,19 @@ class ConnectionConfig:
 
 
 @dataclass(frozen=True)
+class RegistrationConfig:
+    """A static transform: the pose of the child frame in the parent frame."""
+
+    parent_frame_id: str
+    child_frame_id: str
+    translation: tuple[float, float, float]  # metres
+    rotation: tuple[float, float, float, float]  # unit quaternion x y z w
+    line: int
+
+
+@dataclass(frozen=True)
 class Config:
     """A mapping file that was read without a problem."""
 
     connections: tuple[ConnectionConfig, ...]
+    registration: tuple[RegistrationConfig, ...] = ()

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 import numpy as np
+from builtin_interfaces.msg import Time
 from geometry_msgs.msg import (
     Point,
     PointStamped,
@@ -338,6 +339,22 @@ def point_from_point_stamped(message: PointStamped) -> Outbound:
     :raises ConvertError: ``not_finite``; ``out_of_range``.
     """
     return outbound(_points([message.point]), message.header)
+
+
+def static_transform(
+    frame_id: str, child_frame_id: str, translation: Vector, rotation: Quaternion
+) -> TransformStamped:
+    """
+    Return the pose of a child frame in its parent frame that holds for all times, without a stamp.
+
+    :param translation: metres.
+    :param rotation: x, y, z, w; scaled to length 1.
+    :raises ConvertError: ``not_finite``; ``out_of_range``; ``zero_quaternion``;
+        ``quaternion_norm``; ``empty_frame``; ``same_frame``.
+    """
+    millimetres(*translation)
+    context = Context('', Time(), frame_id, child_frame_id)
+    return _transform_stamped(translation, unit_quaternion(*rotation), context)
 
 
 def image_to_transform_stamped(

@@ -31,6 +31,7 @@ from ros2_igtl.nodes import diagnostics, log
 from ros2_igtl.nodes.connection import BridgeConnection, Shared
 from ros2_igtl.nodes.parameters import ACTUAL_PORT, declare_parameters, judge, parameter_values
 from ros2_igtl.nodes.qos import latched
+from ros2_igtl.nodes.registrations import Registrations
 from ros2_igtl.nodes.services import Services
 from ros2_igtl.nodes.settings import Settings, SettingsError, load_settings
 from ros2_igtl.transport import IoThread
@@ -61,6 +62,7 @@ class BridgeNode(LifecycleNode):
         self._settings: tuple[Settings, ...] = ()
         self._connections: list[BridgeConnection] = []
         self._offered: Services | None = None
+        self._registrations: Registrations | None = None
         self._io_thread = IoThread()
         self._timer: Any = None
         self._tf_listener: Any = None
@@ -148,6 +150,8 @@ class BridgeNode(LifecycleNode):
         self._status = self.create_publisher(
             BridgeStatus, '~/status', latched(len(self._settings))
         )
+        # of the whole file, and so of each of its connections
+        self._registrations = Registrations(self, self._settings[0].registration)
         self.get_logger().info(
             f'Fast DDS profile: {os.environ.get(PROFILE_VARIABLE) or "none, large images suffer"}'
         )
@@ -158,10 +162,13 @@ class BridgeNode(LifecycleNode):
         if any(row.tf is not None for settings in self._settings for row in settings.rows):
             self._tf_listener = TransformListener(buffer, self)
         shared = Shared(self._io_thread, self._broadcaster, buffer, self._publish_status)
+        assert self._registrations is not None  # the node is configured
+        self._registrations.enter(shared.tree)
         for settings in self._settings:
             connection = BridgeConnection(self, settings, shared)
             self._connections.append(connection)
             connection.start()
+        self._registrations.start()  # latched: not before it is known that the ports are free
         if len(self._connections) == 1:
             self._set_actual_port(self._connections[0].actual_port)
         self._offered = Services(self, self._connections)
@@ -177,6 +184,8 @@ class BridgeNode(LifecycleNode):
             self._offered.destroy()
             self._offered = None
         self._connections.clear()
+        if self._registrations is not None:
+            self._registrations.stop()
         if self._tf_listener is not None:
             self._tf_listener.unregister()
             self._tf_listener = None
@@ -189,6 +198,7 @@ class BridgeNode(LifecycleNode):
         if self._status is not None:
             self.destroy_publisher(self._status)
             self._status = None
+        self._registrations = None
 
     def _on_timer(self) -> None:
         array = DiagnosticArray()

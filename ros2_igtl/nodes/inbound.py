@@ -78,40 +78,79 @@ TopicOwners = dict[str, tuple[str, ...]]
 """Of each topic the connection, type, device and ROS type that it belongs to: one of each."""
 
 
+REGISTRATION = 'a registration'
+
+
 class Tree:
     """
     Keeps what one node sends to tf a tree, each frame of which has one source.
 
-    The first to say where a frame is goes on doing so, with the same parent, until its peer goes.
+    The first to say where a frame is goes on doing so, with the same parent, until its peer goes;
+    what is registered stays. Any thread may ask.
     """
 
     def __init__(self) -> None:
-        self._edges: dict[str, tuple[str, Source]] = {}
+        # of each child its parent, and who says so; None: it is registered
+        self._edges: dict[str, tuple[str, Source | None]] = {}
+        self._lock = threading.Lock()
 
     def refusal(self, child: str, parent: str, source: Source) -> tuple[str, str]:
         """Return why a pose may not go to tf, a word and a sentence; both empty if it may."""
-        edge = self._edges.get(child)
-        if edge is None:
-            if len(self._edges) >= MAX_FRAMES:
-                return 'too_many_frames', f'{MAX_FRAMES} frames are allowed'
-            edge = self._edges[child] = (parent, source)
+        with self._lock:
+            edge = self._edges.get(child)
+            if edge is None:
+                if len(self._edges) >= MAX_FRAMES:
+                    return 'too_many_frames', f'{MAX_FRAMES} frames are allowed'
+                if self._hangs_below(parent, child):
+                    return 'circle', (
+                        f"frame '{parent}' hangs below '{child}' on tf already; this pose is on "
+                        'its topic only'
+                    )
+                edge = self._edges[child] = (parent, source)
         first_parent, first = edge
         if first_parent != parent:
             return 'second_parent', (
-                f"frame '{child}' has parent '{first_parent}' on tf already, from {first}; its "
-                f"pose in '{parent}' is on its topic only"
+                f"frame '{child}' has parent '{first_parent}' on tf already, from "
+                f"{first or REGISTRATION}; its pose in '{parent}' is on its topic only"
             )
         if first != source:
-            is_other = first.connection != source.connection
+            is_other = first is not None and first.connection != source.connection
             return 'second_connection' if is_other else 'second_source', (
-                f"frame '{child}' comes from {first} already; this pose is "
+                f"frame '{child}' comes from {first or REGISTRATION} already; this pose is "
                 f'{"refused" if is_other else "on its topic only"}'
             )
         return '', ''
 
+    def register(self, child: str, parent: str) -> str:
+        """Keep a frame its place in another for good; return why it cannot be, or nothing."""
+        with self._lock:
+            first_parent, first = self._edges.get(child, (parent, None))
+            if first is not None or first_parent != parent:
+                return (
+                    f"frame '{child}' has parent '{first_parent}' on tf already, from "
+                    f'{first or REGISTRATION}'
+                )
+            if self._hangs_below(parent, child):
+                return f"frame '{parent}' hangs below '{child}' on tf already"
+            if len(self._edges) >= MAX_FRAMES:
+                return f'{MAX_FRAMES} frames are allowed'
+            self._edges[child] = parent, None
+        return ''
+
     def release(self, peer: str) -> None:
         """Give free what came from a peer that has gone."""
-        self._edges = {child: edge for child, edge in self._edges.items() if edge[1].peer != peer}
+        with self._lock:
+            self._edges = {
+                child: (parent, source)
+                for child, (parent, source) in self._edges.items()
+                if source is None or source.peer != peer
+            }
+
+    def _hangs_below(self, frame: str, ancestor: str) -> bool:
+        """Return whether a frame is another one, or hangs somewhere below it."""
+        while frame != ancestor and frame in self._edges:
+            frame = self._edges[frame][0]
+        return frame == ancestor
 
 
 Batch = list[tuple[Publisher, Any]]

@@ -14,9 +14,11 @@ from typing import Any, cast
 from ros2_igtl.config import (
     CommandConfig,
     CommandDialect,
+    Config,
     ConfigError,
     ConnectionConfig,
     MappingConfig,
+    RegistrationConfig,
     load_config,
 )
 from ros2_igtl.config.device_regex import compile_device_regex, compile_topic_regex
@@ -56,6 +58,7 @@ class Settings:
     lazy: bool
     default_frame_id: str  # with the prefix
     frame_prefix: str
+    registration: tuple[RegistrationConfig, ...]  # of the whole file
 
 
 def load_settings(
@@ -78,10 +81,10 @@ def load_settings(
     :raises SettingsError: a value is refused; the text has one line a problem.
     """
     path = values['config_file']
-    connections: Sequence[ConnectionConfig] = [ConnectionConfig(line=0)]
+    config = Config((ConnectionConfig(line=0),))
     if path:
-        connections = _read_connections(path, mode)
-        rows = [row for connection in connections for row in connection.mappings]
+        config = _read_config(path, mode)
+        rows = [row for connection in config.connections for row in connection.mappings]
         _check_topics(path, rows, resolve_topic_name)
     elif mode is None:
         raise SettingsError(
@@ -94,16 +97,23 @@ def load_settings(
             mode=connection.mode or mode or '',
             name=connection.name or node_name,
             where=f'{path}:{connection.line}' if path else 'parameters',
+            registration=config.registration,
         )
-        for connection in connections
+        for connection in config.connections
     )
-    _check_ports(path, connections, settings)
-    _check_tls_is_on(values, connections, settings)
+    _check_ports(path, config.connections, settings)
+    _check_tls_is_on(values, config.connections, settings)
     return settings
 
 
 def _settings_of(
-    values: Mapping[str, Any], connection: ConnectionConfig, *, mode: str, name: str, where: str
+    values: Mapping[str, Any],
+    connection: ConnectionConfig,
+    *,
+    mode: str,
+    name: str,
+    where: str,
+    registration: tuple[RegistrationConfig, ...],
 ) -> Settings:
     """
     Return the settings of one connection.
@@ -159,20 +169,22 @@ def _settings_of(
         lazy=merged['lazy'],
         default_frame_id=f'{prefix}{frame}',
         frame_prefix=prefix,
+        registration=registration,
     )
 
 
-def _read_connections(path: str, mode: str | None) -> Sequence[ConnectionConfig]:
+def _read_config(path: str, mode: str | None) -> Config:
     """
-    Return the connections of a mapping file for a node.
+    Return what a mapping file says to a node.
 
     :param mode: client or server, which have one connection; None: any number of either.
     :raises SettingsError: the file has a problem, or is none for this node.
     """
     try:
-        connections = load_config(path, mappings.pairs(), companions.requests()).connections
+        config = load_config(path, mappings.pairs(), companions.requests())
     except ConfigError as error:
         raise SettingsError(str(error)) from None
+    connections = config.connections
     if mode is None:
         problems = [
             f'{path}:{connection.line}: mode: is missing; allowed: client, server'
@@ -181,7 +193,7 @@ def _read_connections(path: str, mode: str | None) -> Sequence[ConnectionConfig]
         ]
         if problems:
             raise SettingsError('\n'.join(problems))
-        return connections
+        return config
     if len(connections) != 1:
         raise SettingsError(
             f'{path}:1: connections: {len(connections)} given; igtl_{mode} has one connection, '
@@ -192,7 +204,7 @@ def _read_connections(path: str, mode: str | None) -> Sequence[ConnectionConfig]
         raise SettingsError(
             f'{path}:{connection.line}: mode: {connection.mode}; igtl_{mode} takes {mode} or none'
         )
-    return connections
+    return config
 
 
 def _check_ports(

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from ros2_igtl import config
 from ros2_igtl.config import load
+from ros2_igtl.config.registration import REGISTRATION_KEYS
 
 ROOT = Path(__file__).parents[2]
 
@@ -176,11 +177,21 @@ connections:
       - {igtl_command_name: Start, ros_service_name: ~/start, timeout: 30}
       - igtl_command_regex: 'Needle.*'
         ros_service_name: /needle
+registration:
+  - parent_frame_id: patient_ras
+    child_frame_id: Tracker
+    translation: [0.1, 0, 0]
+    rotation: [0, 0, 0, 1]
 """
 
 
 def test_every_key_of_a_right_file_arrives() -> None:
     plus, scanner = read(EVERYTHING).connections
+    assert read(EVERYTHING).registration == (
+        config.RegistrationConfig(
+            'patient_ras', 'Tracker', (0.1, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0), 66
+        ),
+    )
     pose, images, skipped, robot, looked_up, tools, stream, once, cloud = plus.mappings
     assert plus == config.ConnectionConfig(
         line=3,
@@ -350,6 +361,7 @@ def test_every_key_stands_in_the_reference() -> None:
     reference = (ROOT / 'doc' / 'mapping_file.md').read_text()
     tables = (
         load.FILE_KEYS,
+        REGISTRATION_KEYS,
         load.CONNECTION_KEYS,
         load.MAPPING_KEYS,
         load.COMMAND_KEYS,

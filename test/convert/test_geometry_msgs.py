@@ -332,3 +332,15 @@ def test_tools_with_quaternions_go_to_tf_by_their_names() -> None:
     assert (transform.header.frame_id, transform.child_frame_id) == ('Table', 'Probe')
     assert transform.transform.translation.z == 0.003
     assert transform.transform.rotation.z == 1.0
+
+
+def test_a_static_transform_is_in_metres_without_stamp_and_of_unit_norm() -> None:
+    found = geometry_msgs.static_transform('a', 'b', (0.1, 2.0, -3.0), (0.0, 0.0, 0.6, 0.805))
+    assert (found.header.frame_id, found.child_frame_id, found.header.stamp) == ('a', 'b', Time())
+    assert found.transform.translation.z == -3.0
+    rotation = found.transform.rotation
+    assert math.hypot(rotation.x, rotation.y, rotation.z, rotation.w) == pytest.approx(1.0)
+    convert = geometry_msgs.static_transform
+    assert cause(convert, 'a', 'b', (NAN, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0)) == 'not_finite'
+    assert cause(convert, 'a', 'b', (2e6, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0)) == 'out_of_range'
+    assert cause(convert, 'a', 'b', (0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 0.0)) == 'zero_quaternion'
