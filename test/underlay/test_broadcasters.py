@@ -90,6 +90,38 @@ def test_static_transforms_reach_who_comes_late(bench: Bench) -> None:
     assert [bench.x_of(child) for child in 'ab'] == [1.0, 2.0]
 
 
+def test_a_buffer_made_of_another_is_told_what_comes(bench: Bench) -> None:
+    told: list[str] = []
+
+    class TellingBuffer(tf2_ros.Buffer):
+        def set_transform(self, transform: TransformStamped, authority: str) -> None:
+            super().set_transform(transform, authority)
+            told.append(transform.child_frame_id)
+
+        def set_transform_static(self, transform: TransformStamped, authority: str) -> None:
+            super().set_transform_static(transform, authority)
+            told.append(f'{transform.child_frame_id}, static')
+
+    bench.buffer = TellingBuffer()
+    bench.listen()
+    tf2_ros.StaticTransformBroadcaster(bench.speaker).sendTransform(transform('world', 'a', 1.0))
+    assert bench.spin_until(lambda: told == ['a, static'])
+    assert bench.spin_until(lambda: bench.speaker.count_subscribers('/tf') == 1)
+    tf2_ros.TransformBroadcaster(bench.speaker).sendTransform(
+        [transform('a', 'b', 2.0), transform('b', 'c', 3.0)]
+    )
+    assert bench.spin_until(lambda: told == ['a, static', 'b', 'c'])
+    assert bench.x_of('c') == 6.0
+
+
+def test_the_publisher_of_static_transforms_can_be_taken_back(bench: Bench) -> None:
+    broadcaster = tf2_ros.StaticTransformBroadcaster(bench.speaker)
+    broadcaster.sendTransform(transform('world', 'a', 1.0))
+    assert bench.spin_until(lambda: bench.hearer.count_publishers('/tf_static') == 1)
+    assert bench.speaker.destroy_publisher(broadcaster.pub_tf)
+    assert bench.spin_until(lambda: bench.hearer.count_publishers('/tf_static') == 0)
+
+
 def test_a_listener_that_is_unregistered_hears_nothing(bench: Bench) -> None:
     bench.listen()
     assert bench.spin_until(lambda: bench.speaker.count_subscribers('/tf') == 1)

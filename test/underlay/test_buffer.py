@@ -126,6 +126,13 @@ def test_a_static_transform_does_not_hold_back_the_latest_common_time(
     assert x_and_turn(found)[0] == pytest.approx(1.5)
 
 
+def test_a_static_transform_has_the_time_that_was_asked_for(buffer: tf2_ros.Buffer) -> None:
+    buffer.set_transform_static(transform('probe', 'tip', S, x=0.5), 'test')
+    for time in (0, 7 * S):
+        found = buffer.lookup_transform('probe', 'tip', Time(nanoseconds=time))
+        assert Time.from_msg(found.header.stamp).nanoseconds == time
+
+
 def test_an_unknown_frame_is_a_lookup_error(buffer: tf2_ros.Buffer) -> None:
     buffer.set_transform(transform('tracker', 'probe', S), 'test')
     with pytest.raises(tf2_ros.LookupException, match='stylus'):
