@@ -206,6 +206,8 @@ TF_KEYS: dict[str, checks.Check] = {
     'parent_frame_id': checks.frame_id,
     'child_frame_id': checks.frame_id,
     'tools': _nested,
+    'chain': checks.frame_id,
+    'joint_states': checks.topic_name,
 }
 
 TF_TOOL_KEYS: dict[str, checks.Check] = {
@@ -427,7 +429,17 @@ def _read_tf(section: Section) -> TfLookup | None:
     """Return the lookup, or None if anything is wrong with it."""
     problems_before = len(section.problems)
     tf = Section(section.values['tf'], section.key('tf'), TF_KEYS, section.problems)
-    tf.require('rate')
+    if tf.has('joint_states'):
+        tf.forbid(['rate'], 'stands beside joint_states; allowed: one of them')
+        if not tf.has('chain'):
+            tf.refuse('joint_states', 'is for a chain of frames; allowed with chain')
+    else:
+        hint = 'allowed: it or joint_states' if tf.has('chain') else 'it has no default'
+        tf.require('rate', hint=hint)
+    if tf.has('chain'):
+        _check_chain(tf)
+        section.forbid(['stale_timeout'], NO_TOOLS)
+        return TfLookup(**tf.values) if len(section.problems) == problems_before else None
     if not tf.has('tools'):
         check_frame_pair(tf)
         section.forbid(['stale_timeout'], NO_TOOLS)
@@ -448,6 +460,15 @@ def _read_tf(section: Section) -> TfLookup | None:
     if len(section.problems) > problems_before:
         return None
     return TfLookup(tf.values['rate'], tools=tuple(tools.values()))
+
+
+def _check_chain(tf: Section) -> None:
+    text = 'stands beside chain; allowed: one of chain, child_frame_id and tools'
+    tf.forbid(['child_frame_id', 'tools'], text)
+    tf.require('parent_frame_id')
+    chain = tf.values.get('chain')
+    if chain is not None and chain == tf.values.get('parent_frame_id'):
+        tf.refuse('chain', f'is {chain!r}, as parent_frame_id is; allowed: another frame')
 
 
 def _check_pair(section: Section, pairs: Pairs) -> None:
@@ -479,12 +500,12 @@ def _check_pair(section: Section, pairs: Pairs) -> None:
         text = f'{type_name!r} has no {direction} conversion{near}; allowed: '
         text += ', '.join([*sorted(known), *(f'any with {ros}' for ros in others)])
         section.refuse('igtl_type_name', text)
-    elif tf is not None and (TF_TOOLS_TYPE if tf.tools else TF_TYPE) not in allowed:
+    elif tf is not None and (TF_TYPE if tf.child_frame_id else TF_TOOLS_TYPE) not in allowed:
         other = 'ros_topic_name and ros_type_name'
         if TF_TYPE in allowed:
             other = 'tf with parent_frame_id and child_frame_id'
         elif TF_TOOLS_TYPE in allowed:
-            other = 'tf with tools'
+            other = 'tf with tools or chain'
         section.refuse('tf', f'{type_name} cannot be made of this lookup; allowed: {other}')
     elif ros_type_name is not None and ros_type_name not in allowed:
         near = checks.suggest(ros_type_name, allowed)

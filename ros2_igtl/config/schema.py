@@ -28,14 +28,16 @@ class TfLookup:
     """
     What is looked up in tf and sent, `rate` times a second.
 
-    Either one pair of frames (`tools` is empty), or `tools` (both frames are None): then all of
-    them go out in one message.
+    Either one pair of frames, or `tools` (both frames are None), or all frames from the parent
+    frame to `chain`: then all of them go out in one message.
     """
 
-    rate: float  # Hz
+    rate: float | None = None  # Hz; None: with each of `joint_states`
     parent_frame_id: str | None = None
     child_frame_id: str | None = None
     tools: tuple[TfTool, ...] = ()
+    chain: str | None = None
+    joint_states: str | None = None  # topic
 
 
 @dataclass(frozen=True)

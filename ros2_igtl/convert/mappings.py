@@ -44,6 +44,7 @@ from ros2_igtl.convert.mapping import one as _one
 __all__ = [
     'ANY_OTHER_TYPE',
     'CONTAINERS',
+    'JOINT_STATES',
     'MAPPINGS',
     'METADATA',
     'TF_SOURCES',
@@ -437,6 +438,9 @@ DEVICE_STATUS = Mapping(
     ANY_OTHER_TYPE, 'diagnostic_msgs/msg/DiagnosticStatus', None, None, topic_suffix='status'
 )
 """What is published beside what is watched, on ``<topic>/status``."""
+
+JOINT_STATES = Mapping(ANY_OTHER_TYPE, 'sensor_msgs/msg/JointState', None, None, traffic='event')
+"""What a row can have a chain of frames sent with; every one of them counts."""
 
 TF_SOURCES: dict[str, ToRos] = {
     type_name: row.to_tf

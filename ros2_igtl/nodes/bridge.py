@@ -24,11 +24,12 @@ from rclpy.parameter import Parameter
 from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import TimeReference
 from std_msgs.msg import UInt32
-from tf2_ros import Buffer, TransformBroadcaster, TransformListener
+from tf2_ros import TransformBroadcaster, TransformListener
 
 from ros2_igtl.msg import BridgeStatus
 from ros2_igtl.nodes import diagnostics, log
 from ros2_igtl.nodes.connection import BridgeConnection, Shared
+from ros2_igtl.nodes.frames import FrameBuffer
 from ros2_igtl.nodes.parameters import ACTUAL_PORT, declare_parameters, judge, parameter_values
 from ros2_igtl.nodes.qos import latched
 from ros2_igtl.nodes.registrations import Registrations
@@ -158,7 +159,7 @@ class BridgeNode(LifecycleNode):
 
     def _activate(self) -> None:
         self._io_thread.start()
-        buffer = Buffer()
+        buffer = FrameBuffer()
         if any(row.tf is not None for settings in self._settings for row in settings.rows):
             self._tf_listener = TransformListener(buffer, self)
         shared = Shared(self._io_thread, self._broadcaster, buffer, self._publish_status)

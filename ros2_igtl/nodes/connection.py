@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from rclpy.node import Node
-from tf2_ros import Buffer, TransformBroadcaster
+from tf2_ros import TransformBroadcaster
 
 from ros2_igtl import codec
 from ros2_igtl.config import MappingConfig
@@ -17,8 +17,10 @@ from ros2_igtl.convert.errors import ConvertError
 from ros2_igtl.nodes.audience import Audience
 from ros2_igtl.nodes.auto_outbound import AutoOutbound
 from ros2_igtl.nodes.binds import BindGroup
+from ros2_igtl.nodes.chains import ChainSender, JointChainSender
 from ros2_igtl.nodes.commands import Commands
 from ros2_igtl.nodes.counters import Outcomes
+from ros2_igtl.nodes.frames import FrameBuffer
 from ros2_igtl.nodes.inbound import Inbound, TopicOwners, Tree
 from ros2_igtl.nodes.outbound import Sender, TfSender, TopicSender
 from ros2_igtl.nodes.queries import COMPANIONS, Queries
@@ -41,7 +43,7 @@ class Shared:
 
     io_thread: IoThread
     broadcaster: TransformBroadcaster
-    buffer: Buffer
+    buffer: FrameBuffer
     status_changed: Callable[[], None]
     tree: Tree = field(default_factory=Tree)
     topics: TopicOwners = field(default_factory=dict)
@@ -111,22 +113,7 @@ class BridgeConnection:
             # what leaves in a BIND leaves alone only for those who ask
             audience = self._audience(row.on_request or row.bind is not None)
             group = None if row.bind is None else self._group(row.bind)
-            if row.tf is None:
-                self._row_senders.append(TopicSender(self._node, row, audience, self.sent, group))
-            else:
-                self._row_senders.append(
-                    TfSender(
-                        self._node,
-                        row,
-                        audience,
-                        self.sent,
-                        self._shared.buffer,
-                        self.settings.stale_timeout_s
-                        if row.stale_timeout is None
-                        else row.stale_timeout,
-                        group,
-                    )
-                )
+            self._row_senders.append(self._make_sender(row, audience, group))
         self._auto_outbound.follow()
         self._note_givers()
         self._endpoint.start()
@@ -146,6 +133,20 @@ class BridgeConnection:
     def _note_givers(self) -> None:
         """Let peers ask for what is sent now."""
         self.queries.givers = (*self.senders, *self._groups.values())
+
+    def _make_sender(
+        self, row: MappingConfig, audience: Audience, group: BindGroup | None
+    ) -> Sender:
+        if row.tf is None:
+            return TopicSender(self._node, row, audience, self.sent, group)
+        common = self._node, row, audience, self.sent, self._shared.buffer
+        if row.tf.chain is None:
+            timeout_s = row.stale_timeout
+            if timeout_s is None:
+                timeout_s = self.settings.stale_timeout_s
+            return TfSender(*common, timeout_s, group)
+        sender = ChainSender if row.tf.joint_states is None else JointChainSender
+        return sender(*common, self.settings.frame_prefix, group)
 
     def _audience(self, on_request: bool) -> Audience:
         return Audience(self._sessions, self._send, on_request=on_request)

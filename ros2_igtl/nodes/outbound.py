@@ -373,11 +373,15 @@ class TfSender(Sender):
         # of each tool in the last message the stamp, nanoseconds, or the pose if it is static
         self._sent: dict[str, Any] = {}
         self._last: Sequence[Converted] = ()
-        self._timer = node.create_timer(1.0 / row.tf.rate, lambda: self._submit(self._convert))
+        self._timer: Any = None
+        if row.tf.rate is not None:
+            period_s = 1.0 / row.tf.rate
+            self._timer = node.create_timer(period_s, lambda: self._submit(self._convert))
 
     def destroy(self) -> None:
         """Stop the timer."""
-        self._node.destroy_timer(self._timer)
+        if self._timer is not None:
+            self._node.destroy_timer(self._timer)
 
     def _newest(self) -> Sequence[Converted]:
         """Return the poses of now, sent before or not."""
@@ -386,12 +390,12 @@ class TfSender(Sender):
     def _convert(self) -> Sequence[Converted]:
         """Return the poses of now, nothing if they are not new; static ones always."""
         transforms = self._transforms()
-        found = {name: _stamp_ns(pose) or pose.transform for name, pose in transforms}
+        found = {name: stamp_of(pose) or pose.transform for name, pose in transforms}
         if found != self._sent:
             self._sent, self._last = found, ()
             self._last = self._message_of(transforms)
             self.audience.renew()
-            self._is_static = bool(found) and not any(_stamp_ns(pose) for _, pose in transforms)
+            self._is_static = bool(found) and not any(stamp_of(pose) for _, pose in transforms)
             return self._last
         return self._last if self._is_static else ()
 
@@ -411,7 +415,7 @@ class TfSender(Sender):
             except TransformException as error:
                 self._warn('tf_lookup', f"tool '{tool.name}' is absent: {error}")
                 continue
-            timeout_ns, stamp_ns = self._stale_timeout_ns, _stamp_ns(transform)
+            timeout_ns, stamp_ns = self._stale_timeout_ns, stamp_of(transform)
             if not (stamp_ns and timeout_ns and now_ns - stamp_ns > timeout_ns):
                 transforms.append((tool.name, transform))
         return transforms
@@ -421,13 +425,13 @@ class TfSender(Sender):
 
     def _message_of(self, transforms: list[tuple[str, Any]]) -> Sequence[Converted]:
         """Return the one message of what was looked up."""
-        if self._tf.tools:
+        if self._tf.child_frame_id is None:
             return (mappings.TF_TOOLS[self.type_name](transforms),)
         from_ros = find_mapping(self.row.igtl_type_name, TF_TYPE).from_ros
         assert from_ros is not None
         return from_ros(transforms[0][1])
 
 
-def _stamp_ns(transform: Any) -> int:
-    """Return when a pose was, nanoseconds; 0 if it holds for all times."""
+def stamp_of(transform: Any) -> int:
+    """Return when a pose was that tf has, nanoseconds; 0 if it holds for all times."""
     return int(Time.from_msg(transform.header.stamp).nanoseconds)

@@ -234,20 +234,24 @@ def _check_topics(
 
     :raises SettingsError: two rows say so, or a name is too long in its namespace.
     """
-    first: dict[str, MappingConfig] = {}
+    first: dict[str, tuple[str, int]] = {}
     for row in rows:
-        if row.ros_topic_name is None or row.ros_type_name is None:
+        key, name, type_name = 'ros_topic_name', row.ros_topic_name, row.ros_type_name
+        if row.tf is not None:
+            key, name = 'tf.joint_states', row.tf.joint_states
+            type_name = mappings.JOINT_STATES.ros_type_name
+        if name is None or type_name is None:
             continue
-        where = f'{path}:{row.line}: ros_topic_name: '
+        where = f'{path}:{row.line}: {key}: '
         try:
-            topic = resolve_topic_name(row.ros_topic_name)
+            topic = resolve_topic_name(name)
         except RuntimeError as error:
-            raise SettingsError(f'{where}{row.ros_topic_name}: {error}') from None
-        other = first.setdefault(topic, row)
-        if other.ros_type_name != row.ros_type_name:
+            raise SettingsError(f'{where}{name}: {error}') from None
+        first_type, line = first.setdefault(topic, (type_name, row.line))
+        if first_type != type_name:
             raise SettingsError(
-                f'{where}{topic} is {row.ros_type_name} here and {other.ros_type_name} in line '
-                f'{other.line}; allowed: one type a topic'
+                f'{where}{topic} is {type_name} here and {first_type} in line {line}; '
+                'allowed: one type a topic'
             )
 
 

@@ -286,6 +286,21 @@ def test_every_key_of_a_right_file_arrives() -> None:
     )
 
 
+def test_a_chain_is_sent_at_a_rate_or_with_each_joint_state() -> None:
+    row = 'igtl_device_name: Robot, igtl_type_name: TDATA, direction: ROS_TO_IGTL, tf'
+    lookups = [
+        read(f'version: 1\nconnections: [{{mappings: [{{{row}: {{{tf}}}}}]}}]').connections[0]
+        for tf in (
+            'rate: 50, parent_frame_id: base_link, chain: tool0',
+            'joint_states: /arm/joint_states, parent_frame_id: base_link, chain: tool0',
+        )
+    ]
+    assert [connection.mappings[0].tf for connection in lookups] == [
+        config.TfLookup(50.0, 'base_link', chain='tool0'),
+        config.TfLookup(None, 'base_link', chain='tool0', joint_states='/arm/joint_states'),
+    ]
+
+
 def test_what_is_not_said_is_left_to_the_node() -> None:
     assert read('version: 1\nconnections: [{}]') == config.Config(
         (config.ConnectionConfig(line=2, options={}, mappings=()),)

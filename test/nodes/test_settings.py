@@ -251,6 +251,19 @@ def test_loopback_needs_no_list_of_peers(address: str) -> None:
     assert load(address=address).address == address
 
 
+def test_the_registrations_of_the_file_are_there(tmp_path: Path) -> None:
+    assert load().registration == ()
+    pose = 'translation: [0, 0, 1], rotation: [0, 0, 0, 1]'
+    text = f'registration: [{{parent_frame_id: a, child_frame_id: b, {pose}}}]\n'
+    (registration,) = with_file(tmp_path, connection('name: c') + text).registration
+    assert (registration.parent_frame_id, registration.translation) == ('a', (0.0, 0.0, 1.0))
+
+
+def test_a_prefix_stands_before_the_default_frame() -> None:
+    settings = load(frame_prefix='left/', default_frame_id='room')
+    assert (settings.frame_prefix, settings.default_frame_id) == ('left/', 'left/room')
+
+
 def test_a_client_may_dial_anywhere() -> None:
     assert load('client', address='192.0.2.1').address == '192.0.2.1'
 
@@ -260,6 +273,10 @@ TEXT = 'ros_type_name: std_msgs/msg/String'
 POSES = (
     '{igtl_device_name: B, igtl_type_name: TRANSFORM, direction: ROS_TO_IGTL,'
     ' ros_topic_name: /x, ros_type_name: geometry_msgs/msg/PoseStamped}'
+)
+CHAIN = (
+    '{igtl_device_name: C, igtl_type_name: TDATA, direction: ROS_TO_IGTL,'
+    ' tf: {joint_states: x, parent_frame_id: base, chain: tool0}}'
 )
 REFUSED_FILES = {
     'two_connections': (
@@ -288,6 +305,14 @@ REFUSED_FILES = {
         connection('mappings:\n    - ' + ROW % ('ROS_TO_IGTL', 'x', TEXT) + '\n    - ' + POSES),
         [
             'file.yaml:5: ros_topic_name: /x is geometry_msgs/msg/PoseStamped here',
+            'std_msgs/msg/String in line 4',
+            'one type a topic',
+        ],
+    ),
+    'joint_states_on_a_topic_of_another_type': (
+        connection('mappings:\n    - ' + ROW % ('ROS_TO_IGTL', 'x', TEXT) + '\n    - ' + CHAIN),
+        [
+            'file.yaml:5: tf.joint_states: /x is sensor_msgs/msg/JointState here',
             'std_msgs/msg/String in line 4',
             'one type a topic',
         ],
