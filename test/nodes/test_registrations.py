@@ -271,7 +271,7 @@ def test_what_is_registered_is_sent_like_any_static_transform(
 
 def test_a_tree_takes_no_edge_that_closes_a_circle() -> None:
     tree = Tree()
-    source: Any = Source('peer', 'TRANSFORM', 'A')
+    source = Source('c', 'peer', 'TRANSFORM', 'A')
     assert tree.register('b', 'a') == ''
     assert tree.refusal('c', 'b', source) == ('', '')
     assert tree.refusal('a', 'c', source)[0] == 'circle'
