@@ -7,10 +7,11 @@ from __future__ import annotations
 import ast
 import sys
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from helpers.imports import imports_of
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / 'ros2_igtl'
@@ -43,19 +44,6 @@ WAITING = {
     'signal', 'socket', 'socketserver', 'ssl', 'subprocess', 'threading', 'time',
 }  # fmt: skip
 INTERFACES = ('_msgs', '_interfaces')
-
-
-def imports_of(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield the line and the full name of each module that a file imports, wherever it does."""
-    for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
-        if isinstance(node, ast.Import):
-            yield from ((node.lineno, alias.name) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            module = node.module or ''
-            if node.level:
-                package = path.relative_to(ROOT).parts[: -node.level]
-                module = '.'.join([*package, *filter(None, [module])])
-            yield from ((node.lineno, f'{module}.{alias.name}') for alias in node.names)
 
 
 def is_interface(module: str) -> bool:

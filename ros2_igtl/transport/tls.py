@@ -151,7 +151,7 @@ def _new_context(role: Role) -> ssl.SSLContext:
     context.verify_mode = ssl.CERT_NONE
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_RENEGOTIATION
-    if is_server:  # no session is resumed: each has its certificate judged
+    if is_server:  # without tickets, none of TLS 1.3 is resumed, and each certificate is judged
         context.options |= ssl.OP_NO_TICKET
         context.num_tickets = 0
     return context

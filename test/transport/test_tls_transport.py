@@ -398,6 +398,31 @@ def test_f31_a_client_with_an_old_tls_is_refused(
     assert handler.opened == []
 
 
+def test_a_session_of_tls_1_3_is_not_resumed(
+    listen: Listen, handler: RecordingHandler, authority: Authority, theirs: Files
+) -> None:
+    server = listen()
+    context = client_context(authority.cafile, theirs)
+    with secure(server.actual_port, context) as first:
+        wait_for_a_message(server, first)
+        assert tls_of(first).version() == 'TLSv1.3'
+        session = tls_of(first).session
+        assert session is None or not session.has_ticket
+    with ScriptedPeer.dial(server.actual_port) as second:
+        second.socket = context.wrap_socket(
+            second.socket, server_hostname='127.0.0.1', session=session
+        )
+        wait_for_a_message(server, second)
+        assert not second.socket.session_reused
+
+
+def wait_for_a_message(server: Server, peer: ScriptedPeer) -> None:
+    """Wait for a message: whatever TLS has to say after the handshake came before it."""
+    wait_until(lambda: [s for s in server.sessions if s.peer_name == peer.name])
+    server.send(MESSAGE, traffic='event')
+    assert peer.receive_message() == DATA
+
+
 def test_a_server_that_asks_nobody_serves_clients_without_a_certificate(
     listen: Listen, handler: RecordingHandler, authority: Authority
 ) -> None:
