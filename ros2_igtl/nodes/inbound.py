@@ -316,8 +316,8 @@ class Inbound:
                 cause = self._take_parts(peer, message, parts, receive_time_ns, stamp_ns)
         except ConvertError as error:
             cause = error.cause
-            outcomes.rejected[cause] += 1
             self._tell(message, cause, str(error))
+            outcomes.rejected[cause] += 1
         except Exception:
             outcomes.rejected['internal_error'] += 1
             raise  # the transport logs it, and closes this session only

@@ -189,7 +189,7 @@ def test_every_key_of_a_right_file_arrives() -> None:
     plus, scanner = read(EVERYTHING).connections
     assert read(EVERYTHING).registration == (
         config.RegistrationConfig(
-            'patient_ras', 'Tracker', (0.1, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0), 66
+            'patient_ras', 'Tracker', (0.1, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0), 76
         ),
     )
     pose, images, skipped, robot, looked_up, tools, stream, once, cloud = plus.mappings

@@ -91,7 +91,7 @@ def test_b10_of_names_that_give_one_topic_the_second_is_refused_with_an_error(
     assert len(lines) == 2  # once a device
     assert all('[ERROR]' in line for line in lines)
     assert (
-        "STRING 'a-b': topic_taken: /bridge/string/a_b belongs to STRING a b std_msgs/msg/String"
+        "STRING 'a-b': topic_taken: /bridge/string/a_b belongs to bridge STRING a b std_msgs/msg/String"
     ) in lines[0]
 
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
 
 import pytest
 from geometry_msgs.msg import TransformStamped
@@ -221,10 +220,10 @@ def test_what_a_device_places_cannot_be_registered(graph: Graph, tmp_path: Path)
     with ScriptedPeer.dial(bridge.get_parameter('actual_port').value) as peer:
         peer.send(pose(device_name='StylusToTracker'))
         wait_until(lambda: tf, 10.0, 'the pose')
-        for parent, word in (('Tracker', 'comes from'), ('room', 'has parent')):
+        for parent in ('Tracker', 'room'):
             success, message = set_registration(graph, transform(parent, 'Stylus', 0.0))
             assert not success
-            assert f"frame 'Stylus' {word}" in message
+            assert "frame 'Stylus' has parent 'Tracker' on tf already" in message
             assert "TRANSFORM 'StylusToTracker'" in message
     connection = bridge.connections[0]
     wait_until(lambda: not connection.transport.sessions, 10.0, 'the end of the session')
