@@ -90,9 +90,7 @@ def test_b10_of_names_that_give_one_topic_the_second_is_refused_with_an_error(
     lines = [line for line in capfd.readouterr().err.splitlines() if 'topic_taken' in line]
     assert len(lines) == 2  # once a device
     assert all('[ERROR]' in line for line in lines)
-    assert (
-        "STRING 'a-b': topic_taken: /bridge/string/a_b belongs to bridge STRING a b std_msgs/msg/String"
-    ) in lines[0]
+    assert "STRING 'a-b': topic_taken: /bridge/string/a_b belongs to bridge STRING a b" in lines[0]
 
 
 def test_b10_names_that_differ_behind_the_20_bytes_of_the_header_stay_two(graph: Graph) -> None:
