@@ -502,7 +502,7 @@ class Inbound:
             raise ConvertError('transform_status', fault)
         known = {watched.tool for watched in self.watchdog.of(route)}
         for name, fault in faults.items():
-            tool, _ = naming.frames_of(name, '')
+            tool, _ = naming.frames_of(name, '', self._settings.frame_prefix)
             if tool in known:
                 self.watchdog.accuse(route, tool, peer, f'the peer says {naming.escape(fault)}')
 

@@ -135,6 +135,16 @@ def test_f03_a_tool_that_its_tracker_flags_is_not_on_tf_and_told_at_once(
         assert levels(statuses, ': Needle') == [OK]
 
 
+def test_f03_a_tool_with_a_prefix_is_flagged_by_its_name(graph: Graph) -> None:
+    _, peer = serve(graph, frame_prefix='left/', stale_timeout=60.0)
+    statuses = graph.subscribe(STATUS, '/bridge/tdata/Tracker/status', latched=True)
+    peer.send(tracked('Probe', 'Needle'))
+    wait_for_count(statuses, 2)
+    flags = {'ProbeStatus': 'OUT_OF_VIEW'}
+    peer.send(tracked('Probe', 'Needle', header_version=2, metadata=flags))
+    wait_until(lambda: levels(statuses, ': left/Probe') == [OK, ERROR], 5.0, 'the status')
+
+
 def test_f03_a_device_that_is_flagged_from_the_first_is_told_too(graph: Graph) -> None:
     _, peer = serve(graph)
     statuses = graph.subscribe(STATUS, '/bridge/transform/Probe/status', latched=True)
