@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 from geometry_msgs.msg import TransformStamped
@@ -224,7 +225,7 @@ def test_what_a_device_places_cannot_be_registered(graph: Graph, tmp_path: Path)
             success, message = set_registration(graph, transform(parent, 'Stylus', 0.0))
             assert not success
             assert "frame 'Stylus' has parent 'Tracker' on tf already" in message
-            assert "TRANSFORM 'StylusToTracker'" in message
+            assert "from TRANSFORM 'StylusToTracker'" in message
     connection = bridge.connections[0]
     wait_until(lambda: not connection.transport.sessions, 10.0, 'the end of the session')
     wait_until(
@@ -268,9 +269,27 @@ def test_what_is_registered_is_sent_like_any_static_transform(
     assert codec.unpack(peer.receive_message()).content[9:] == (500.0, 0.0, 1000.0)
 
 
+def test_a_registration_holds_for_all_connections_of_a_node(
+    graph: Graph, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / 'mapping.yaml'
+    head = REGISTRATION.partition('connections:')[0]
+    servers = ''.join(f'  - {{name: {name}, mode: server, port: 0}}\n' for name in 'ab')
+    path.write_text(f'{head}connections:\n{servers}')
+    hub = graph.add_bridge(None, {'config_file': str(path)})
+    wait_until(lambda: graph.user.count_publishers('/tf_static') == 1, 10.0, 'one publisher')
+    for name, connection in zip('ab', hub.connections, strict=True):
+        poses = graph.subscribe(TRANSFORM_STAMPED, f'/{name}/transform/TrackerToWorld')
+        peer = graph.stack.enter_context(ScriptedPeer.dial(connection.actual_port))
+        peer.send(pose(device_name='TrackerToWorld'))
+        wait_until(lambda: poses, 10.0, 'the topic')  # noqa: B023
+        text = f"{name}: TRANSFORM 'TrackerToWorld': second_parent: frame 'Tracker' has parent"
+        assert text in capfd.readouterr().err
+
+
 def test_a_tree_takes_no_edge_that_closes_a_circle() -> None:
     tree = Tree()
-    source = Source('c', 'peer', 'TRANSFORM', 'A')
+    source: Any = Source('bridge', 'peer', 'TRANSFORM', 'A')
     assert tree.register('b', 'a') == ''
     assert tree.refusal('c', 'b', source) == ('', '')
     assert tree.refusal('a', 'c', source)[0] == 'circle'
