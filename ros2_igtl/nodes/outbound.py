@@ -140,8 +140,8 @@ class Sender(ABC):
                 return
         except (ConvertError, codec.EncodeError, TransformException) as error:
             cause = _cause(error)
-            outcomes.rejected[cause] += 1
             self._warn(cause, str(error))
+            outcomes.rejected[cause] += 1
             return
         except Exception:  # a fault of ours, or of a user's conversion: this message only
             self._log_fault()

@@ -72,6 +72,21 @@ def test_each_connection_publishes_below_its_own_name(graph: Graph, tmp_path: Pa
         assert came[0].data == f'by {name}'
 
 
+def test_what_one_connection_publishes_another_does_not_send_without_a_row(
+    graph: Graph, tmp_path: Path
+) -> None:
+    """As `auto_outbound` of everything would else send all that comes to everybody."""
+    hub = add_hub(graph, tmp_path, {'a': '', 'b': "    auto_outbound: ['.*']\n"})
+    texts = graph.subscribe(STRING, '/a/string/Text')
+    first, second = dial(graph, hub, 'a'), dial(graph, hub, 'b')
+    first.send(pack(codec.String('not for b'), 'Text'))
+    wait_for_count(texts, 1)
+    other = graph.publisher(STRING, '/other')
+    assert [sender.source for sender in hub.connections[1].senders] == ['/other']
+    other.publish(String(data='for b'))
+    assert codec.unpack(second.receive_message()).content.text == 'for b'
+
+
 def test_clients_and_servers_serve_side_by_side(graph: Graph, tmp_path: Path) -> None:
     with ScriptedServer() as tracker:
         path = tmp_path / 'hub.yaml'

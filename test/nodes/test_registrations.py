@@ -289,7 +289,7 @@ def test_a_registration_holds_for_all_connections_of_a_node(
 
 def test_a_tree_takes_no_edge_that_closes_a_circle() -> None:
     tree = Tree()
-    source: Any = Source('bridge', 'peer', 'TRANSFORM', 'A')
+    source = Source('bridge', 'peer', 'TRANSFORM', 'A')
     assert tree.register('b', 'a') == ''
     assert tree.refusal('c', 'b', source) == ('', '')
     assert tree.refusal('a', 'c', source)[0] == 'circle'
