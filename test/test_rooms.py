@@ -31,7 +31,7 @@ ROOMS = {
 THIRD_PARTY = {
     'codec': {'fastcrc', 'numpy'},
     'transport': set(),
-    'convert': {'numpy'},
+    'convert': {'av', 'numpy'},
     'config': {'yaml'},
     'sim': {'numpy'},
     'cli': {'numpy', 'yaml'},
@@ -118,6 +118,6 @@ def test_every_ros_package_imported_is_declared() -> None:
     }
     needed = {
         names.get(name, name)
-        for name in imported - sys.stdlib_module_names - {'ros2_igtl', 'fastcrc'}
+        for name in imported - sys.stdlib_module_names - {'ros2_igtl', 'av', 'fastcrc'}
     }
     assert needed <= declared

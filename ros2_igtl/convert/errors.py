@@ -43,7 +43,8 @@ class ConvertError(ValueError):
     attribute            an attribute that OpenIGTLink does not have
     marker_type          a marker that the row does not take
     zero_scale           a marker of no size
-    needs_decoder        a frame of a video that only those before it make a picture
+    needs_decoder        a frame of a video that only those before it make a picture, or no PyAV
+    video_stream         a frame of a video that cannot be decoded
     no_geometry          a frame of a video whose size nothing says
     status_value         a code, sub-code or level that is not a number in its range
     unknown_mapping      a pair of types that no row of the table joins

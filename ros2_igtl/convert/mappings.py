@@ -284,6 +284,7 @@ _OWN_MAPPINGS = (
         'sensor_msgs/msg/Image',
         _one(sensor_video.video_to_ros),
         _one(sensor_video.video_from_ros),
+        is_decoded=True,
         companion='geometry',
     ),
     Mapping(

@@ -4,7 +4,8 @@
 VIDEO <-> sensor_msgs/CompressedImage, and sensor_msgs/Image for what is not compressed.
 
 Where a frame lies and how large it is are no part of a CompressedImage: a ros2_igtl/ImageGeometry
-of the same stamp says it, as it does for an Image. Nothing is decoded that needs other frames.
+of the same stamp says it, as it does for an Image. Frames that need others are decoded before, by
+``video_decoder``.
 
 Fourcc: ``igtl_video.h``. Formats: as Foxglove's CompressedVideo and FFmpeg name them.
 """
@@ -22,7 +23,7 @@ from ros2_igtl.convert import image_geometry, naming, yuv
 from ros2_igtl.convert.context import Context, Outbound, outbound
 from ros2_igtl.convert.errors import ConvertError
 from ros2_igtl.convert.interfaces import message_with_data
-from ros2_igtl.convert.sensor_msgs import image_from_ros
+from ros2_igtl.convert.sensor_msgs import image_from_ros, image_to_ros
 
 _FORMATS = {
     'H264': 'h264',
@@ -110,12 +111,13 @@ def video_from_compressed_image(message: CompressedImage, geometry: Any | None =
     return sent._replace(frame_id=geometry.header.frame_id)
 
 
-def video_to_ros(content: codec.Video, context: Context) -> Image:
+def video_to_ros(content: codec.Video | codec.Image, context: Context) -> Image:
     """
     Return the pixels of a frame of I420, mono8 if it is grey and rgb8 else, in the plane's frame.
 
     See :mod:`~.yuv`. Other codecs need those frames that came before, so no conversion of one
-    message can decode them: they are passed on as sensor_msgs/CompressedImage.
+    message can decode them: what :class:`~.video_decoder.Decoder` made of one is taken in its
+    place.
 
     Lost: U and V of grey frames, what pixels of 8 bits round, the anatomical directions LPS, which
     become RAS, and the place, where ImageGeometry is not taken beside it.
@@ -123,6 +125,8 @@ def video_to_ros(content: codec.Video, context: Context) -> Image:
     :raises ConvertError: ``needs_decoder``: another codec; ``sub_volume``; ``image_size``: odd, or
         of several slices; ``size_mismatch``.
     """
+    if isinstance(content, codec.Image):
+        return image_to_ros(content, context)
     image_geometry.check_whole(content.sub_size, content.size)
     if content.fourcc != 'I420':
         raise ConvertError(

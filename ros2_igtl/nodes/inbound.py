@@ -14,6 +14,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -29,10 +30,12 @@ from ros2_igtl.convert import mappings, naming
 from ros2_igtl.convert.context import Context
 from ros2_igtl.convert.diagnostic_msgs import device_status
 from ros2_igtl.convert.errors import ConvertError
+from ros2_igtl.convert.mapping import ToRos
 from ros2_igtl.convert.metadata import faults_of
 from ros2_igtl.convert.ros2_igtl_msgs import metadata_to_ros
 from ros2_igtl.convert.sub_volumes import Assembler
 from ros2_igtl.convert.time import StampEstimator, split_stamp
+from ros2_igtl.convert.video_decoder import Decoder, load_decoders
 from ros2_igtl.nodes.counters import Outcomes, Rate
 from ros2_igtl.nodes.qos import (
     DEVICE_STATUS_QOS,
@@ -153,6 +156,7 @@ class Tree:
         return frame == ancestor
 
 
+Outputs = list[tuple[mappings.Mapping, Publisher]]
 Batch = list[tuple[Publisher, Any]]
 """What one message becomes."""
 
@@ -187,6 +191,7 @@ class Route:
     held: deque[Batch] | None = None  # None: publish at once
     last_stamp_ns: int = -1
     is_in_parts: bool = False  # what comes may be a part
+    is_decoded: bool = False  # an output takes pictures, not frames
     is_lazy: bool = False  # converted only for those who subscribe
     is_exclusive: bool = False  # a pose, which only one peer may send at a time
     source: Source | None = None  # who does
@@ -241,6 +246,10 @@ class Inbound:
         self.clocks: dict[str, StampEstimator] = {}
         """The clock of each peer that is connected, by its name."""
         self._assemblers: dict[str, Assembler] = {}  # of each peer
+        self._decoders: dict[str, Decoder] = {}  # likewise
+        if any(_is_decoded(row) for row in self._rows):
+            with suppress(ConvertError):  # which the first frame raises again
+                load_decoders()  # now, not on the I/O thread
 
     def add_peer(self, peer: str) -> None:
         """Get to know a peer, whose clock is like no other's."""
@@ -252,11 +261,13 @@ class Inbound:
         )
         # what may come in one message may come in parts, and a byte is kept for each voxel
         self._assemblers[peer] = Assembler(2 * settings.options.max_message_bytes)
+        self._decoders[peer] = Decoder(settings.options.max_message_bytes)
 
     def remove_peer(self, peer: str) -> None:
         """Forget a peer that has gone: others may send its devices now."""
         self.clocks.pop(peer, None)
         self._assemblers.pop(peer, None)
+        self._decoders.pop(peer, None)
         self.watchdog.lose(peer)
         self._tree.release(peer)
         for route in self.routes.values():
@@ -316,6 +327,7 @@ class Inbound:
                 cause = self._take_parts(peer, message, parts, receive_time_ns, stamp_ns)
         except ConvertError as error:
             cause = error.cause
+            self._decoders[peer].forget(message.device_name)  # frames behind it need it
             self._tell(message, cause, str(error))
             outcomes.rejected[cause] += 1
         except Exception:
@@ -383,9 +395,9 @@ class Inbound:
             return 'no_subscriber'
         if message.metadata:
             self._check_faults(peer, message, route)
-        content = self._whole(peer, message, route)
-        if content is None:
-            return 'part_of_volume'
+        content, picture, outputs, cause = self._contents(peer, message, route, outputs)
+        if cause:
+            return cause
         if stamp_ns is None:
             stamp_ns = self._stamp_ns(self.clocks[peer], message, (route,), receive_time_ns)
         sec, nanosec = split_stamp(stamp_ns)
@@ -404,11 +416,8 @@ class Inbound:
         convert_poses = route.poses
         poses = convert_poses(content, context) if convert_poses is not None else ()
         is_due = not route.interval_s or _is_time(route)
-        ready = [
-            # what is on tf too is made once
-            (publisher, poses if row.to_ros is convert_poses else row.to_ros(content, context))  # type: ignore[misc]
-            for row, publisher in (outputs if is_due else ())
-        ]
+        made = (convert_poses, poses)
+        batch = _convert(outputs if is_due else (), content, picture, context, made)
         transforms = self._transforms(peer, message, route, poses, stamp_ns)
         if not is_due:
             return 'rate_limit'
@@ -416,11 +425,6 @@ class Inbound:
             return 'no_subscriber'
         if transforms:
             self._broadcaster.sendTransform(transforms)
-        batch = [
-            (publisher, ros_message)
-            for publisher, ros_messages in ready
-            for ros_message in ros_messages
-        ]
         if message.metadata:
             batch += self._metadata(route, message, context)
         self._hold_or_publish(route, batch)
@@ -438,13 +442,39 @@ class Inbound:
             return 'second_source'
         return ''
 
-    def _whole(self, peer: str, message: codec.Message, route: Route) -> Any:
-        """Return the content, None if it is a part of a volume whose others have not come."""
-        if not route.is_in_parts:
-            return message.content
-        return self._assemblers[peer].add(message.device_name, message.content)
+    def _contents(
+        self, peer: str, message: codec.Message, route: Route, outputs: Outputs
+    ) -> tuple[Any, Any, Outputs, str]:
+        """
+        Pass a content through what keeps others of its device.
 
-    def _wanted_outputs(self, route: Route) -> list[tuple[mappings.Mapping, Publisher]]:
+        :returns: the content; the picture that it makes, for outputs that take one; the outputs
+            that there is something for; why it is skipped, if it is a part of a volume whose
+            others have not come, or a frame that makes no picture and nothing else.
+        """
+        content = message.content
+        if route.is_in_parts:
+            content = self._assemblers[peer].add(message.device_name, content)
+            return content, None, outputs, 'part_of_volume' if content is None else ''
+        if not route.is_decoded:
+            return content, None, outputs, ''
+        picture, outputs, cause = self._decode(peer, message, outputs)
+        return content, picture, outputs, cause
+
+    def _decode(
+        self, peer: str, message: codec.Message, outputs: Outputs
+    ) -> tuple[Any, Outputs, str]:
+        """Return the picture, the outputs that can be published, and why a frame is skipped."""
+        decoder = self._decoders[peer]
+        if not any(row.is_decoded for row, _ in outputs):
+            decoder.forget(message.device_name)  # it would miss this frame
+            return None, outputs, ''
+        picture = decoder.decode(message.device_name, message.content)
+        if picture is None:
+            outputs = [output for output in outputs if not output[0].is_decoded]
+        return picture, outputs, 'no_picture' if picture is None and not outputs else ''
+
+    def _wanted_outputs(self, route: Route) -> Outputs:
         """Return those to which somebody listens, or may come later for what is kept."""
         if not route.is_lazy:
             return route.outputs
@@ -611,6 +641,7 @@ class Inbound:
         names = (message.type_name, message.device_name)
         route = Route('', *names, frames=self._frames(message.device_name, rows))
         route.is_in_parts = message.type_name in mappings.TYPES_IN_PARTS
+        route.is_decoded = any(mapping.is_decoded for mapping, _ in outputs)
         poses = mappings.TF_SOURCES.get(message.type_name)
         is_on_tf = self._settings.publish_tf and all(row.publish_tf is not False for row in rows)
         route.is_on_tf = is_on_tf and poses is not None
@@ -810,6 +841,31 @@ def _is_time(route: Route) -> bool:
     return True
 
 
+def _convert(
+    outputs: Sequence[tuple[mappings.Mapping, Publisher]],
+    content: Any,
+    picture: Any,
+    context: Context,
+    made: tuple[ToRos | None, Sequence[Any]],
+) -> Batch:
+    """
+    Return what a content becomes.
+
+    :param picture: for the outputs that take one.
+    :param made: what is on tf too, which is made once, and by which function.
+    """
+    convert_poses, poses = made
+    return [
+        (publisher, ros_message)
+        for row, publisher in outputs
+        for ros_message in (
+            poses
+            if row.to_ros is convert_poses
+            else row.to_ros(picture if row.is_decoded else content, context)  # type: ignore[misc]
+        )
+    ]
+
+
 def _publish_all(batch: Batch) -> None:
     for publisher, ros_message in batch:
         publisher.publish(ros_message)
@@ -819,6 +875,14 @@ def _are_connected(route: Route, node: Node) -> bool:
     return all(
         publisher.get_subscription_count() >= node.count_subscribers(publisher.topic_name)
         for _, publisher in route.outputs
+    )
+
+
+def _is_decoded(row: MappingConfig) -> bool:
+    """Return whether a row of the mapping file asks for pictures."""
+    return (
+        row.ros_type_name is not None
+        and mappings.find_mapping(row.igtl_type_name, row.ros_type_name).is_decoded
     )
 
 

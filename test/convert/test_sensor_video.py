@@ -226,6 +226,13 @@ def test_b31_a_frame_that_needs_those_before_it_is_refused_with_what_can_be_done
     assert refusal.value.cause == 'needs_decoder'
 
 
+def test_what_a_decoder_made_of_a_frame_is_taken_in_its_place() -> None:
+    picture = codec.Image(array('B', range(24)), (4, 2, 1), components=3)
+    message = sensor_video.video_to_ros(picture, CONTEXT)
+    assert (message.encoding, message.header.frame_id) == ('rgb8', CONTEXT.child_frame_id)
+    assert message.data is picture.data
+
+
 @pytest.mark.parametrize(
     ('content', 'expected'),
     [
