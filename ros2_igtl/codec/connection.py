@@ -181,6 +181,11 @@ class Connection:
         in_body = self._header is not None or self._large is not None or self._skip_error
         return 'body' if in_body else 'header'
 
+    @property
+    def held_bytes(self) -> int:
+        """How many bytes are set aside for a large message that is not complete."""
+        return 0 if self._large is None else sum(len(part.data) for part in self._large.buffers)
+
     def get_buffer(self, size_hint: int = -1) -> memoryview:
         """Return a buffer to receive into, never empty."""
         if self._large is not None:

@@ -102,6 +102,8 @@ OPTION_KEYS: dict[str, checks.Check] = {
     'cafile': checks.text,
     'tls_client_auth': checks.word('required', 'none'),
     'handshake_timeout': _timeout,
+    'idle_timeout': _seconds,
+    'max_rejected_rate': checks.whole_number(0, 1_000_000),
     'keepalive_interval': _seconds,
     'reconnect_initial_delay': _timeout,
     'reconnect_max_delay': _timeout,

@@ -142,8 +142,10 @@ class BridgeNode(LifecycleNode):
         return TransitionCallbackReturn.SUCCESS
 
     def _configure(self) -> None:
+        values = parameter_values(self)
+        self._io_thread.budget.limit_bytes = values['memory_limit']
         self._settings = load_settings(
-            parameter_values(self),
+            values,
             mode=self._mode,
             node_name=self.get_name(),
             resolve_topic_name=self.resolve_topic_name,

@@ -65,6 +65,25 @@ PARAMETERS = (
         'Server: whether clients have to show a certificate.',
         ('required', 'none'),
     ),
+    Declaration(
+        'idle_timeout',
+        0.0,
+        'Seconds for which a peer may send nothing before it is closed; 0 for ever.',
+        (0.0, _DAY_S),
+    ),
+    Declaration(
+        'max_rejected_rate',
+        1000,
+        'Messages a second that may be refused before a peer is closed; 0 for any number.',
+        (0, 1_000_000),
+    ),
+    Declaration(
+        'memory_limit',
+        2**30,
+        'Bytes that unfinished messages and what waits to be sent may take, over all peers; the '
+        'peer that takes most is closed.',
+        (1, 2**40),
+    ),
     Declaration('handshake_timeout', 3.0, 'Seconds that TLS may take to begin.', (0.01, _DAY_S)),
     Declaration(
         'long_device_names',
@@ -150,7 +169,13 @@ ACTUAL_PORT = 'actual_port'
 
 _DEFAULTS = {declaration.name: declaration for declaration in PARAMETERS}
 # What a connection of the mapping file may set for itself.
-CONNECTION_PARAMETERS = frozenset(_DEFAULTS) - {'config_file', 'autostart', 'address', 'port'}
+CONNECTION_PARAMETERS = frozenset(_DEFAULTS) - {
+    'config_file',
+    'autostart',
+    'address',
+    'port',
+    'memory_limit',
+}
 
 
 def _descriptor(declaration: Declaration) -> ParameterDescriptor:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
 
+from ros2_igtl.transport.budget import Budget
+
 P = ParamSpec('P')
 T = TypeVar('T')
 
@@ -27,6 +29,8 @@ class IoThread:
     def __init__(self, name: str = 'igtl_io') -> None:
         """Start nothing yet."""
         self._name = name
+        self.budget = Budget()
+        """What the peers of all clients and servers may hold together."""
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 

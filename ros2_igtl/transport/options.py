@@ -17,6 +17,8 @@ _LEAST = (  # name, value, whether that value itself is allowed
     ('header_timeout', 0, False),
     ('body_timeout', 0, False),
     ('handshake_timeout', 0, False),
+    ('idle_timeout', 0, True),
+    ('max_rejected_rate', 0, True),
     ('reconnect_initial_delay', 0, False),
     ('reconnect_max_delay', 0, False),
 )
@@ -38,6 +40,8 @@ class Options:
     connect_timeout: float = 5.0  # resolving the name included
     header_timeout: float = 2.0  # from the first byte of a header to its last
     body_timeout: float = 5.0  # without progress within a body
+    idle_timeout: float = 0.0  # for which nothing may come; 0: for ever
+    max_rejected_rate: int = 1000  # messages a second that the codec refuses; 0: any number
     keepalive_interval: float = (
         0.0  # 0: TCP keepalive only, else STATUS when nothing else was sent
     )

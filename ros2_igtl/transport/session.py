@@ -28,7 +28,10 @@ from ros2_igtl.transport.tls import TlsError
 
 MESSAGES_A_TURN = 100  # then the other peers have their turn
 BYTES_A_TURN = 1 << 20
+ACCOUNTED_BYTES = 1 << 20  # that wait to be sent; fewer are counted a little later
 SLICE_BYTES = 262144  # asyncio copies what the socket does not take: never more than this
+# Of reasons to close, those that a user has to look after.
+WARNED_REASONS = ('send_', 'body_', 'header_', 'idle_', 'memory_', 'max_')
 MAX_CRC_FAILURES = 3  # in a row: the stream is out of step, not a bit flipped
 MIN_BODY_PROGRESS = 1024  # bytes a body_timeout: a peer that drips is as good as silent
 
@@ -78,7 +81,8 @@ class Session(asyncio.BufferedProtocol):
         self._close_reason = ''
         self._timer: asyncio.TimerHandle
         deadlines = (options.header_timeout, options.body_timeout, options.send_timeout)
-        self._tick = min(*deadlines, options.keepalive_interval or 1.0, 1.0) / 4
+        periods = (options.keepalive_interval or 1.0, options.idle_timeout or 1.0)
+        self._tick = min(*deadlines, *periods, 1.0) / 4
 
         self._connection = codec.Connection(
             codec.Limits(max_body_size=options.max_message_bytes),
@@ -88,6 +92,9 @@ class Session(asyncio.BufferedProtocol):
         self._first_bytes = b''
         self._receive_time_ns = 0
         self._crc_failures = 0
+        self._rejected_since = 0.0
+        self._rejected_count = 0  # since then
+        self._last_read_at = 0.0
         self._is_rest_counted = True  # a message that is cut off, unless we closed at will
         self._header_since: float | None = None
         self._body_since: float | None = None
@@ -136,7 +143,10 @@ class Session(asyncio.BufferedProtocol):
 
     def put(self, buffers: Sequence[Buffer], size: int, traffic: Traffic, key: Hashable) -> bool:
         """Queue a packed message, from any thread; flush() has to follow on the I/O thread."""
-        return self._outbox.put(buffers, size, traffic, key)
+        is_queued = self._outbox.put(buffers, size, traffic, key)
+        if self._outbox.waiting_bytes > ACCOUNTED_BYTES:
+            self._account()
+        return is_queued
 
     def withdraw(self, is_chosen: Callable[[Hashable], bool]) -> list[Hashable]:
         """Remove events that wait by their keys, as :meth:`Outbox.withdraw` does."""
@@ -166,7 +176,7 @@ class Session(asyncio.BufferedProtocol):
         self.security = transport.get_extra_info('security', '')
         _tune(transport.get_extra_info('socket'))
         self.statistics.connects = 1
-        self._last_write_at = self._loop.time()
+        self._last_write_at = self._last_read_at = self._rejected_since = self._loop.time()
         self._timer = self._loop.call_later(self._tick, self._check)
         self._on_opened(self)
         self._call_handler(self._handler.session_opened, self)
@@ -186,6 +196,7 @@ class Session(asyncio.BufferedProtocol):
                 self._reject(error)
         self._slices.clear()
         self._outbox.close()
+        self._io_thread.budget.hold(self, 0)
         self.statistics.disconnects = 1
         self._on_closed(self)
         try:
@@ -209,6 +220,7 @@ class Session(asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         """Take what was received."""
         self._receive_time_ns = time.time_ns()
+        self._last_read_at = self._loop.time()
         self.statistics.received_bytes += nbytes
         if len(self._first_bytes) < _FIRST_BYTES:
             self._first_bytes += bytes(self._first_buffer[: min(nbytes, _FIRST_BYTES)])
@@ -316,6 +328,7 @@ class Session(asyncio.BufferedProtocol):
             ):
                 self._body_since = self._loop.time()
                 self._body_mark = received
+            self._account()
 
     def _reject(self, error: codec.DecodeError) -> None:
         """Count, log and pass on a message that the codec refused."""
@@ -330,6 +343,17 @@ class Session(asyncio.BufferedProtocol):
             f'{self.peer_name}: message{what} rejected: {error.cause}: {error}',
         )
         self._call_handler(self._handler.message_rejected, self, error)
+        self._limit_rejected()
+
+    def _limit_rejected(self) -> None:
+        """Close if more messages are refused than a second may have."""
+        most = self._options.max_rejected_rate
+        now = self._loop.time()
+        if now - self._rejected_since >= 1.0:
+            self._rejected_since, self._rejected_count = now, 0
+        self._rejected_count += 1
+        if most and self._rejected_count > most:
+            self._close(f'max_rejected_rate: more than {most} messages a second were rejected')
 
     def _warn_of_crc(self, message: codec.Message) -> None:
         """Count and log a message that passes though its CRC is wrong."""
@@ -427,10 +451,13 @@ class Session(asyncio.BufferedProtocol):
         now = self._loop.time()
         options = self._options
         self._timer = self._loop.call_later(self._tick, self._check)
+        self._account()
         if self._header_since is not None and now - self._header_since > options.header_timeout:
             self._close(f'header_timeout{self._foreign_hint()}', is_rest_counted=True)
         elif self._body_since is not None and now - self._body_since > options.body_timeout:
             self._close('body_timeout', is_rest_counted=True)
+        elif options.idle_timeout and now - self._last_read_at > options.idle_timeout:
+            self._close('idle_timeout')
         elif self._has_send_stalled(now):
             self._close('send_timeout')
         elif options.keepalive_interval and (
@@ -441,6 +468,11 @@ class Session(asyncio.BufferedProtocol):
             self.put([keepalive], len(keepalive), 'event', ('STATUS', ''))
             self._pump()
 
+    def _account(self) -> None:
+        """Say how much memory this peer takes."""
+        held = self._connection.held_bytes + self._outbox.waiting_bytes
+        self._io_thread.budget.hold(self, held)
+
     def _close(self, reason: str, *, is_rest_counted: bool = False) -> None:
         """Close at once; the first reason stays."""
         if self._close_reason:
@@ -450,9 +482,7 @@ class Session(asyncio.BufferedProtocol):
         self._is_rest_counted = is_rest_counted
         waiting = self._outbox.waiting_bytes
         self._outbox.close()
-        level = (
-            logging.WARNING if reason.startswith(('send_', 'body_', 'header_')) else logging.INFO
-        )
+        level = logging.WARNING if reason.startswith(WARNED_REASONS) else logging.INFO
         lost = f'; {waiting} bytes that waited are lost' if waiting else ''
         self._throttle.log(
             level, (self.host, 'closed', reason), f'{self.peer_name}: closed: {reason}{lost}'

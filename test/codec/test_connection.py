@@ -376,3 +376,15 @@ def test_b6_a_large_message_with_a_wrong_crc_is_refused_or_marked(feed: Feed) ->
     (marked,) = feed(codec.Connection(crc_policy='warn'), [data])
     assert marked.content == IMAGE
     assert not marked.crc_ok
+
+
+def test_what_is_set_aside_for_a_message_that_is_not_complete_is_known() -> None:
+    data = codec.pack(codec.Message(codec.Unknown('NEWTYPE', bytes(100_000))))
+    connection = codec.Connection()
+    assert connection.held_bytes == 0
+    connection.receive_data(data[:-1])
+    assert connection.next_message() is codec.NEED_DATA
+    assert connection.held_bytes == 100_000
+    connection.receive_data(data[-1:])
+    assert isinstance(connection.next_message(), codec.Message)
+    assert connection.held_bytes == 0

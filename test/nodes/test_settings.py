@@ -83,6 +83,8 @@ OTHER: dict[str, tuple[str, Any, Callable[[Settings], Any]]] = {
     'header_timeout': ('1.75', 1.75, lambda s: s.options.header_timeout),
     'body_timeout': ('2.25', 2.25, lambda s: s.options.body_timeout),
     'handshake_timeout': ('2.75', 2.75, lambda s: s.options.handshake_timeout),
+    'idle_timeout': ('1.25', 1.25, lambda s: s.options.idle_timeout),
+    'max_rejected_rate': ('7', 7, lambda s: s.options.max_rejected_rate),
     'keepalive_interval': ('2.5', 2.5, lambda s: s.options.keepalive_interval),
     'reconnect_initial_delay': ('0.75', 0.75, lambda s: s.options.reconnect_initial_delay),
     'reconnect_max_delay': ('20.0', 20.0, lambda s: s.options.reconnect_max_delay),
@@ -95,7 +97,7 @@ OTHER: dict[str, tuple[str, Any, Callable[[Settings], Any]]] = {
     'default_frame_id': ('room', 'room', lambda s: s.default_frame_id),
     'frame_prefix': ('left/', 'left/', lambda s: s.frame_prefix),
 }
-NOT_OF_A_CONNECTION = {'config_file', 'autostart', 'address', 'port'}
+NOT_OF_A_CONNECTION = {'config_file', 'autostart', 'address', 'port', 'memory_limit'}
 # Of no use one by one: they have tests of their own below.
 TOGETHER = {'tls', 'certfile', 'keyfile', 'cafile', 'tls_client_auth'}
 

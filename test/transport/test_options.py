@@ -33,6 +33,8 @@ def test_the_defaults_are_those_of_the_documentation() -> None:
         'cafile': '',
         'tls_client_auth': 'required',
         'handshake_timeout': 3.0,
+        'idle_timeout': 0.0,
+        'max_rejected_rate': 1000,
     }
 
 
@@ -53,6 +55,8 @@ def test_the_defaults_are_those_of_the_documentation() -> None:
         ('handshake_timeout', 0.0),
         ('tls_client_auth', 'optional'),
         ('keepalive_interval', -0.1),
+        ('idle_timeout', -0.1),
+        ('max_rejected_rate', -1),
         ('reconnect_initial_delay', 0.0),
         ('reconnect_max_delay', 0.4),
         ('allowed_peers', ('10.0.0.1/8',)),

@@ -426,6 +426,57 @@ def test_f18_a_body_that_drips_makes_no_progress(talk: Talk) -> None:
         assert time.monotonic() - begin < 0.6
 
 
+def test_a_peer_that_sends_nothing_is_closed_after_the_idle_timeout(talk: Talk) -> None:
+    with talk(idle_timeout=0.2) as conversation:
+        for number in range(4):
+            watch_for(lambda: conversation.handler.closed, 0.1)
+            conversation.peer.send(codec.pack(pose(float(number))))
+        begin = time.monotonic()
+        assert conversation.wait_for_close() == 'idle_timeout'
+        assert 0.1 <= time.monotonic() - begin < 0.6
+
+
+def test_more_rejected_messages_a_second_than_are_allowed_close(talk: Talk) -> None:
+    refused = raw(1, b'TRANSFORM', b'too short')
+    with talk(max_rejected_rate=20) as conversation:
+        conversation.peer.send(refused * 20)
+        conversation.assert_alive()
+        watch_for(lambda: conversation.handler.closed, 1.0, 'it is closed')
+        conversation.peer.send(refused * 20)
+        conversation.assert_alive()
+        conversation.peer.send(refused * 21)
+        reason = conversation.wait_for_close()
+        assert reason == 'max_rejected_rate: more than 20 messages a second were rejected'
+        assert conversation.server.statistics.received == 20 + 1 + 20 + 1 + 1
+
+
+def test_of_peers_that_hold_too_much_together_the_largest_is_closed(
+    talk: Talk, io_thread: IoThread
+) -> None:
+    budget = io_thread.budget
+    budget.limit_bytes = 5_000_000
+    large, small = codec.pack(picture(4_000_000)), codec.pack(picture(2_000_000))
+    with talk(body_timeout=30.0) as conversation:
+        conversation.peer.send(large[:-1])
+        wait_until(lambda: budget.held_bytes >= 4_000_000, 5.0, 'the large one')
+        with ScriptedPeer.dial(conversation.server.actual_port) as other:
+            other.send(small)
+            assert conversation.wait_for_close().startswith('memory_limit: all peers hold ')
+            conversation.wait_for_messages(1)
+            wait_until(lambda: budget.held_bytes == 0, 5.0, 'all to be given back')
+            assert len(conversation.server.sessions) == 1
+
+
+def test_what_waits_to_be_sent_counts_too(talk: Talk, io_thread: IoThread) -> None:
+    budget = io_thread.budget
+    budget.limit_bytes = 3_000_000
+    with talk(receive_buffer=4096, send_timeout=30.0) as conversation:
+        for _ in range(12):
+            conversation.server.send(picture(1_000_000), traffic='event')
+        assert conversation.wait_for_close().startswith('memory_limit: ')
+        assert budget.held_bytes == 0
+
+
 def test_a_slow_body_that_makes_progress_is_taken(talk: Talk) -> None:
     data = codec.pack(picture(200_000))
     with talk(body_timeout=0.2) as conversation:

@@ -1,0 +1,67 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of ros2_igtl.transport.budget: who holds most has to go, and nobody else."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from ros2_igtl.transport.budget import Budget
+
+
+class Holder:
+    """Remembers why it was closed."""
+
+    def __init__(self) -> None:
+        self.reasons: list[str] = []
+
+    def close(self, reason: str) -> None:
+        self.reasons.append(reason)
+
+
+@pytest.fixture
+def holders() -> tuple[Holder, Holder]:
+    return Holder(), Holder()
+
+
+def test_up_to_the_limit_nobody_is_closed(holders: tuple[Holder, Holder]) -> None:
+    first, second = holders
+    budget = Budget(100)
+    budget.hold(first, 60)
+    budget.hold(second, 40)
+    budget.hold(first, 40)
+    budget.hold(second, 60)
+    assert budget.held_bytes == 100
+    assert (first.reasons, second.reasons) == ([], [])
+
+
+def test_who_holds_most_is_closed_whoever_asked_for_more(holders: tuple[Holder, Holder]) -> None:
+    first, second = holders
+    budget = Budget(100)
+    budget.hold(first, 90)
+    budget.hold(second, 20)
+    assert first.reasons == [
+        'memory_limit: all peers hold 110 bytes, 100 are allowed, and this one holds most, 90'
+    ]
+    assert second.reasons == []
+    budget.hold(first, 0)
+    budget.hold(second, 100)
+    assert (second.reasons, budget.held_bytes) == ([], 100)
+
+
+def test_many_threads_are_added_up() -> None:
+    budget = Budget(10**9)
+
+    def hold() -> None:
+        holder = Holder()
+        for size in (*range(1000), 7):
+            budget.hold(holder, size)
+
+    threads = [threading.Thread(target=hold) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert budget.held_bytes == 4 * 7
