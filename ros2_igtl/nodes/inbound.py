@@ -392,6 +392,7 @@ class Inbound:
         outputs = self._wanted_outputs(route)
         if not outputs and route.poses is None:
             self._feed(peer, message, route, ())
+            self._decoders[peer].forget(message.device_name)  # it misses this frame
             return 'no_subscriber'
         if message.metadata:
             self._check_faults(peer, message, route)
@@ -467,7 +468,7 @@ class Inbound:
         """Return the picture, the outputs that can be published, and why a frame is skipped."""
         decoder = self._decoders[peer]
         if not any(row.is_decoded for row, _ in outputs):
-            decoder.forget(message.device_name)  # it would miss this frame
+            decoder.forget(message.device_name)  # it misses this frame
             return None, outputs, ''
         picture = decoder.decode(message.device_name, message.content)
         if picture is None:

@@ -18,6 +18,7 @@ from helpers.ros_graph import Graph
 from helpers.scripted_peer import ScriptedPeer
 from helpers.waiting import wait_for_count, wait_until
 from ros2_igtl import codec
+from ros2_igtl.convert.interfaces import ros_type
 
 TOLERANCE = 3.0  # as in convert/test_video_decoder.py
 IMAGE, COMPRESSED = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage'
@@ -166,27 +167,42 @@ def test_peers_and_devices_have_streams_of_their_own(graph: Graph, tmp_path: Pat
     assert len(images) == 6
 
 
+@pytest.mark.parametrize('is_on_tf', [False, True])
 def test_what_nobody_watches_is_not_decoded_and_begins_with_a_key_frame(
-    graph: Graph, tmp_path: Path
+    graph: Graph, tmp_path: Path, is_on_tf: bool
 ) -> None:
-    path = mapping_file(tmp_path, IMAGE, more=', lazy: true, publish_tf: false')
-    bridge, peer = serve(graph, config_file=path)
+    more = f', lazy: true, publish_tf: {str(is_on_tf).lower()}'
+    bridge, peer = serve(graph, config_file=mapping_file(tmp_path, IMAGE, more=more))
     video = frames('H264')
     outcomes = bridge.connections[0].inbound.outcomes
-    for frame in video[:2]:
-        peer.send(pack(frame, 'Scope'))
-    await_accounted(bridge, 2)
-    assert outcomes.skipped == {'no_subscriber': 2}
-    (images,) = subscribe(graph, IMAGE)
-    topic = bridge.resolve_topic_name(TOPICS[IMAGE])
+    topic = TOPICS[IMAGE]
+
+    def send(*numbers: int) -> None:
+        before = outcomes.received
+        for number in numbers:
+            peer.send(pack(video[number], 'Scope'))
+        await_accounted(bridge, before + len(numbers))
+
+    send(0, 1)
+    images: list[Any] = []
+    watcher = graph.user.create_subscription(ros_type(IMAGE), topic, images.append, 100)
     wait_until(lambda: bridge.count_subscribers(topic) == 1, 10.0, 'the subscriber')
     open_topics(peer, images)
-    for frame in video[2:]:
-        peer.send(pack(frame, 'Scope'))
-    await_accounted(bridge, 1 + FRAMES)
-    assert outcomes.skipped == {'no_subscriber': 2, 'no_picture': KEY_EVERY - 2}
-    wait_for_count(images, FRAMES - KEY_EVERY)
-    assert_pictures(images, range(KEY_EVERY, FRAMES))
+    send(2, 3, 4, 5, 6)
+    wait_for_count(images, 2)
+    graph.call(lambda: graph.user.destroy_subscription(watcher))
+    wait_until(lambda: bridge.count_subscribers(topic) == 0, 10.0, 'it to go')
+    send(7)
+    graph.user.create_subscription(ros_type(IMAGE), topic, images.append, 100)
+    (route,) = bridge.connections[0].inbound.routes.values()
+    ((_, publisher),) = route.outputs
+    wait_until(lambda: publisher.get_subscription_count() == 1, 10.0, 'the subscriber')
+    send(8, 9, 10, 11)
+    wait_for_count(images, 4)
+    for image, number in zip(images, (5, 6, 10, 11), strict=True):
+        assert difference(list(image.data), number) < TOLERANCE
+    skipped = {'no_picture': 5} if is_on_tf else {'no_picture': 5, 'no_subscriber': 3}
+    assert outcomes.skipped == skipped
 
 
 def test_without_pyav_frames_are_rejected_with_the_line_that_installs_it(
