@@ -120,7 +120,11 @@ class Tree:
             is_other = first is not None and first.connection != source.connection
             return 'second_connection' if is_other else 'second_source', (
                 f"frame '{child}' comes from {first or REGISTRATION} already; this pose is "
-                f'{"refused" if is_other else "on its topic only"}'
+                + (
+                    'refused; frame_prefix, or frames of its row, can give it another'
+                    if is_other
+                    else 'on its topic only'
+                )
             )
         return '', ''
 

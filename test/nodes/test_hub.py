@@ -183,6 +183,18 @@ def test_f36_a_pose_that_a_second_connection_claims_is_refused_with_an_error(
     assert poses[1][0].transform.translation.x == 0.003
 
 
+def test_two_connections_may_have_a_tool_of_one_name_if_one_has_a_prefix(
+    graph: Graph, tmp_path: Path
+) -> None:
+    hub = add_hub(graph, tmp_path, {'a': '', 'b': '    frame_prefix: b/\n'})
+    tf = graph.subscribe('tf2_msgs/msg/TFMessage', '/tf')
+    for name, x in (('a', 1.0), ('b', 2.0)):
+        dial(graph, hub, name).send(pose(x))
+    wait_for_count(tf, 2)
+    told = {t.child_frame_id: t.transform.translation.x for m in tf for t in m.transforms}
+    assert told == {'Probe': 0.001, 'b/Probe': 0.002}
+
+
 def test_f36_a_topic_that_a_second_connection_claims_is_refused_with_an_error(
     graph: Graph, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
