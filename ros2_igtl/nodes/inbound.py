@@ -269,14 +269,14 @@ class Inbound:
 
     def remove_peer(self, peer: str) -> None:
         """Forget a peer that has gone: others may send its devices now."""
-        self.clocks.pop(peer, None)
-        self._assemblers.pop(peer, None)
-        self._decoders.pop(peer, None)
-        self.watchdog.lose(peer)
-        self._tree.release(peer)
         for route in self.routes.values():
             if route.source is not None and route.source.peer == peer:
                 route.source = None
+        self._tree.release(peer)
+        self.watchdog.lose(peer)
+        self._assemblers.pop(peer, None)
+        self._decoders.pop(peer, None)
+        self.clocks.pop(peer, None)
 
     def reserve(self, topic: str) -> bool:
         """

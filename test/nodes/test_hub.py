@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from std_msgs.msg import String
 
@@ -82,7 +83,8 @@ def test_what_one_connection_publishes_another_does_not_send_without_a_row(
     first.send(pack(codec.String('not for b'), 'Text'))
     wait_for_count(texts, 1)
     other = graph.publisher(STRING, '/other')
-    assert [sender.source for sender in hub.connections[1].senders] == ['/other']
+    senders = hub.connections[1].senders
+    wait_until(lambda: [sender.source for sender in senders] == ['/other'], 10.0, 'the sender')
     other.publish(String(data='for b'))
     assert codec.unpack(second.receive_message()).content.text == 'for b'
 
@@ -277,3 +279,17 @@ def test_a_hub_needs_a_file_and_each_connection_its_role(
     text = capfd.readouterr().err
     for line in (3, 4):
         assert f'{path}:{line}: mode: is missing; allowed: client, server' in text
+
+
+def test_the_memory_limit_is_of_all_connections_together(graph: Graph, tmp_path: Path) -> None:
+    parameters = {'config_file': write_file(tmp_path, TWO_SERVERS), 'memory_limit': 3_000_000}
+    hub = graph.add_bridge(None, parameters)
+    large = pack(codec.Image.from_pixels(np.zeros((2, 1000, 1000), np.uint8)), 'MRI')
+    first, second = dial(graph, hub, 'a'), dial(graph, hub, 'b')
+    first.send(large[:-1])
+    budget = hub._io_thread.budget
+    wait_until(lambda: budget.held_bytes >= 2_000_000, 10.0, 'the first')
+    second.send(large)  # which is the smaller until it is whole
+    assert first.receive_until_closed() == b''
+    outcomes = hub.connections[1].inbound.outcomes
+    wait_until(lambda: outcomes.done == 1, 10.0, 'the second')
