@@ -83,8 +83,8 @@ def test_what_one_connection_publishes_another_does_not_send_without_a_row(
     first.send(pack(codec.String('not for b'), 'Text'))
     wait_for_count(texts, 1)
     other = graph.publisher(STRING, '/other')
-    senders = hub.connections[1].senders
-    wait_until(lambda: [sender.source for sender in senders] == ['/other'], 10.0, 'the sender')
+    receiver = hub.connections[1]
+    wait_until(lambda: [s.source for s in receiver.senders] == ['/other'], 10.0, 'the sender')
     other.publish(String(data='for b'))
     assert codec.unpack(second.receive_message()).content.text == 'for b'
 
