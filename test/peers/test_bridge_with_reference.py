@@ -280,3 +280,34 @@ def test_a_killed_tracker_client_leaves_the_other_alone_and_can_come_back(graph:
         count = len(first)
         with ReferenceProgram('TrackerClient3', '127.0.0.1', port, 50, 'A'):
             wait_until(lambda: len(first) > count, 10.0, 'the first one to be back')
+
+
+def test_a_hub_joins_two_devices_to_two_viewers(graph: Graph, tmp_path: Path) -> None:
+    """Trackers and imagers that are dialled, and viewers that dial, in one node."""
+    tracker_port, imager_port = free_port(), free_port()
+    frame = row('Frame', 'TRANSFORM', 'tracker/transform/Tracker', TRANSFORM_STAMPED)
+    picture = row('Slice', 'IMAGE', 'imager/image/ImagerClient', 'sensor_msgs/msg/Image')
+    path = tmp_path / 'or.yaml'
+    path.write_text(
+        'version: 1\nconnections:\n'
+        f'  - {{name: tracker, mode: client, port: {tracker_port}}}\n'
+        f'  - {{name: imager, mode: client, port: {imager_port}}}\n'
+        f'  - name: viewers\n    mode: server\n    port: 0\n    mappings:\n{frame}{picture}'
+    )
+    with (
+        ReferenceProgram('TrackerServer', tracker_port, 10) as tracker,
+        ReferenceProgram('ImagerServer', imager_port, 5, find_test_images()) as imager,
+    ):
+        tracker.wait_until_listening(tracker_port)
+        imager.wait_until_listening(imager_port)
+        hub = graph.add_bridge(None, {'config_file': str(path)})
+        port = hub.connections[2].actual_port
+        with (
+            ReferenceProgram('ReceiveClient', '127.0.0.1', port) as first,
+            ReferenceProgram('ReceiveClient', '127.0.0.1', port) as second,
+        ):
+            for viewer in (first, second):
+                viewer.wait_for_output('Receiving TRANSFORM data type.', 20.0)
+                viewer.wait_for_output(r'Dimensions            : \(256, 256, 1\)', 20.0)
+        for connection in hub.connections[:2]:  # nothing goes back
+            assert connection.transport.statistics.sent == 0
