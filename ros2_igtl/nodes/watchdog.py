@@ -9,7 +9,7 @@ Everything here runs on the I/O thread, by the steady clock.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,7 +64,8 @@ class Watchdog:
     ) -> None:
         self._call_later = call_later
         self._report = report
-        self._watched: dict[tuple[Hashable, str], Watched] = {}
+        self._tools: dict[Hashable, dict[str, Watched]] = {}  # of each device
+        self._count = 0
         self._timer: Any = None
         self._period_s = MAX_PERIOD_S
 
@@ -74,14 +75,15 @@ class Watchdog:
 
         :param timeout_s: until when the next has to come; 0: for ever.
         """
-        watched = self._watched.get((device, tool))
+        tools = self._tools.setdefault(device, {})
+        watched = tools.get(tool)
         if watched is None:
-            if tool:  # now it is known which tools the device has
-                self._watched.pop((device, ''), None)
-            if len(self._watched) >= MAX_WATCHED:
+            if tool and '' in tools:  # now it is known which tools the device has
+                del tools['']
+                self._count -= 1
+            watched = self._watch(device, tool, peer, timeout_s)
+            if watched is None:
                 return False
-            watched = Watched(device, tool, peer, timeout_s, time.monotonic())
-            self._watched[device, tool] = watched
             self._look_after(timeout_s)
             self._report(watched)
             return True
@@ -102,28 +104,38 @@ class Watchdog:
         :param tool: empty if it is about the device, of which no tool is known yet.
         :param fault: what it says of it.
         """
-        watched = self._watched.get((device, tool))
-        if watched is None and len(self._watched) < MAX_WATCHED:
-            watched = Watched(device, tool, peer, 0.0, time.monotonic())
-            self._watched[device, tool] = watched
+        watched = self._tools.get(device, {}).get(tool) or self._watch(device, tool, peer, 0.0)
         if watched is not None:
             self._set_fault(watched, fault)
 
     def lose(self, peer: str) -> None:
         """Take note that a peer has gone, and with it all that it sends."""
-        for watched in self._watched.values():
+        for watched in self._all():
             if watched.peer == peer and not watched.is_stale:
                 self._set_fault(watched, f'stale: {peer} has gone')
 
     def of(self, device: Hashable) -> Sequence[Watched]:
         """Return the device and its tools, as far as they are watched; from any thread."""
-        return [watched for watched in list(self._watched.values()) if watched.device == device]
+        return list(self._tools.get(device, {}).values())
 
     def stop(self) -> None:
         """Watch no more; may be called twice."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def _watch(self, device: Hashable, tool: str, peer: str, timeout_s: float) -> Watched | None:
+        """Watch something from now on; None if there is too much already."""
+        if self._count >= MAX_WATCHED:
+            return None
+        self._count += 1
+        watched = Watched(device, tool, peer, timeout_s, time.monotonic())
+        self._tools.setdefault(device, {})[tool] = watched
+        return watched
+
+    def _all(self) -> Iterator[Watched]:
+        for tools in self._tools.values():
+            yield from tools.values()
 
     def _set_fault(self, watched: Watched, fault: str) -> None:
         if watched.fault != fault:
@@ -143,7 +155,7 @@ class Watchdog:
     def check(self) -> None:
         """Say of whatever has been silent for too long that it is stale."""
         now = time.monotonic()
-        for watched in self._watched.values():
+        for watched in self._all():
             is_silent = watched.timeout_s and now - watched.last_s > watched.timeout_s
             if is_silent and not watched.fault:
                 self._set_fault(watched, f'stale: no good sample for {watched.timeout_s:g} s')
