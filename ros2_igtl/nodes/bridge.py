@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -43,6 +44,7 @@ IS_FAST_DDS_2 = os.environ.get('ROS_DISTRO') in ('humble', 'iron', 'jazzy')
 PROFILE_VARIABLES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
 PROFILE_VARIABLE = PROFILE_VARIABLES[IS_FAST_DDS_2]
 DIAGNOSTICS_PERIOD_S = 1.0
+STATUS_DELAY_S = 0.01  # a flood of peers must not cost a message each
 END_SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM})
 
 
@@ -78,6 +80,7 @@ class BridgeNode(LifecycleNode):
         self._client_counts = self.create_publisher(UInt32, '~/client_count', latched(1))
         self._client_count = -1  # as it was published
         self._status_lock = threading.Lock()
+        self._is_status_due = False
         self._log_handler = log.attach(self)
 
     @property
@@ -160,11 +163,12 @@ class BridgeNode(LifecycleNode):
         )
 
     def _activate(self) -> None:
+        self._is_status_due = False  # though one was when the loop was stopped
         self._io_thread.start()
         buffer = FrameBuffer()
         if any(row.tf is not None for settings in self._settings for row in settings.rows):
             self._tf_listener = TransformListener(buffer, self)
-        shared = Shared(self._io_thread, self._broadcaster, buffer, self._publish_status)
+        shared = Shared(self._io_thread, self._broadcaster, buffer, self._status_changed)
         assert self._registrations is not None  # the node is configured
         self._registrations.enter(shared.tree)
         for settings in self._settings:
@@ -183,6 +187,8 @@ class BridgeNode(LifecycleNode):
             self._timer = None
         for connection in self._connections:
             connection.stop()
+        if self._connections:
+            self._publish_status()
         if self._offered is not None:
             self._offered.destroy()
             self._offered = None
@@ -214,6 +220,20 @@ class BridgeNode(LifecycleNode):
             for reference in diagnostics.time_references(connection, now.nanoseconds):
                 self._time_references.publish(reference)
         self._diagnostics.publish(array)
+
+    def _status_changed(self) -> None:
+        """Say soon how the connections are, once for any number of peers; on any thread."""
+        with contextlib.suppress(RuntimeError):  # being stopped, which is said at the end
+            self._io_thread.loop.call_soon_threadsafe(self._schedule_status)
+
+    def _schedule_status(self) -> None:
+        if not self._is_status_due:
+            self._is_status_due = True
+            self._io_thread.loop.call_later(STATUS_DELAY_S, self._publish_due_status)
+
+    def _publish_due_status(self) -> None:
+        self._is_status_due = False
+        self._publish_status()
 
     def _publish_status(self) -> None:
         """

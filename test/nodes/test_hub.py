@@ -266,6 +266,9 @@ def test_the_status_of_every_connection_is_there_for_who_comes_late(
     wait_until(
         lambda: [last(name).state for name in 'ab'] == [BridgeStatus.CLOSED] * 2, 10.0, 'the end'
     )
+    graph.call(hub.trigger_activate)
+    again = dial(graph, hub, 'a')
+    wait_until(lambda: list(last('a').peers) == [again.name], 10.0, 'a peer of the next time')
 
 
 def test_a_hub_needs_a_file_and_each_connection_its_role(
