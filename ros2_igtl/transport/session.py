@@ -30,8 +30,9 @@ MESSAGES_A_TURN = 100  # then the other peers have their turn
 BYTES_A_TURN = 1 << 20
 ACCOUNTED_BYTES = 1 << 20  # that wait to be sent; fewer are counted a little later
 SLICE_BYTES = 262144  # asyncio copies what the socket does not take: never more than this
+NO_ANSWER = 'the peer no longer answers'
 # Of reasons to close, those that a user has to look after.
-WARNED_REASONS = ('send_', 'body_', 'header_', 'idle_', 'memory_', 'max_')
+WARNED_REASONS = ('send_', 'body_', 'header_', 'idle_', 'memory_', 'max_', NO_ANSWER)
 MAX_CRC_FAILURES = 3  # in a row: the stream is out of step, not a bit flipped
 MIN_BODY_PROGRESS = 1024  # bytes a body_timeout: a peer that drips is as good as silent
 
@@ -39,6 +40,7 @@ KEEPALIVE_IDLE_S, KEEPALIVE_INTERVAL_S, KEEPALIVE_PROBES = 5, 2, 3
 USER_TIMEOUT_MS = 11_000  # what keepalive takes to give up, for data that is not acknowledged
 NOT_SENT_LOW_WATER = 16384  # more would wait in the kernel, where nothing newer can replace it
 TCP_NOTSENT_LOWAT = 25  # Linux; Python names it from 3.12 on only
+
 
 _FOREIGN_STARTS = (
     (b'\x16\x03', 'TLS'),
@@ -187,7 +189,10 @@ class Session(asyncio.BufferedProtocol):
             self.statistics.tls_failures[exc.cause] += 1
         if exc is not None and not self._close_reason:
             self._receive_rest()
-        reason = self._close_reason = self._close_reason or _describe_loss(exc)
+        if not self._close_reason:
+            self._close_reason = _describe_loss(exc)
+            self._log_end()
+        reason = self._close_reason
         self._timer.cancel()
         if self._is_rest_counted:
             try:
@@ -480,18 +485,23 @@ class Session(asyncio.BufferedProtocol):
         transport = self._transport
         self._close_reason = reason
         self._is_rest_counted = is_rest_counted
-        waiting = self._outbox.waiting_bytes
+        self._log_end()
         self._outbox.close()
-        level = logging.WARNING if reason.startswith(WARNED_REASONS) else logging.INFO
-        lost = f'; {waiting} bytes that waited are lost' if waiting else ''
-        self._throttle.log(
-            level, (self.host, 'closed', reason), f'{self.peer_name}: closed: {reason}{lost}'
-        )
         # With bytes unread close() alone would send RST, and not FIN first.
         if transport.can_write_eof() and not transport.get_write_buffer_size():
             with contextlib.suppress(OSError):  # not connected any more
                 transport.write_eof()
         transport.abort()
+
+    def _log_end(self) -> None:
+        """Log why the session ends, and what that costs."""
+        reason = self._close_reason
+        waiting = self._outbox.waiting_bytes
+        level = logging.WARNING if reason.startswith(WARNED_REASONS) else logging.INFO
+        lost = f'; {waiting} bytes that waited are lost' if waiting else ''
+        self._throttle.log(
+            level, (self.host, 'closed', reason), f'{self.peer_name}: closed: {reason}{lost}'
+        )
 
     def _fail(self, error: Exception) -> None:
         """Close because of a fault of ours."""
@@ -533,5 +543,5 @@ def _describe_loss(error: Exception | None) -> str:
     if isinstance(error, (ConnectionResetError, BrokenPipeError)):
         return 'reset by the peer'
     if isinstance(error, OSError) and error.errno == errno.ETIMEDOUT:
-        return 'the peer no longer answers'
+        return NO_ANSWER
     return printable(str(error) or repr(error))

@@ -8,6 +8,7 @@ import contextlib
 import errno
 import fcntl
 import logging
+import re
 import socket
 import struct
 import termios
@@ -848,6 +849,22 @@ def test_the_socket_is_tuned_for_promptness_and_finds_out_that_its_peer_is_gone(
         assert sock.getsockopt(tcp, socket.TCP_KEEPCNT) == 3
         assert sock.getsockopt(tcp, socket.TCP_USER_TIMEOUT) == 11_000
         assert sock.getsockopt(tcp, session_module.TCP_NOTSENT_LOWAT) <= 16384
+
+
+def test_f5_a_peer_that_resets_is_in_the_log_with_what_it_did_not_get(
+    talk: Talk, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, 'ros2_igtl.transport')
+    with talk(receive_buffer=4096) as conversation:
+        for _ in range(100):
+            conversation.server.send(text('x' * 60_000), traffic='event')
+        conversation.peer.reset()
+        assert conversation.wait_for_close() == 'reset by the peer'
+        name = conversation.session.peer_name
+    (line,) = [record.message for record in caplog.records if 'closed:' in record.message]
+    assert re.fullmatch(
+        f'{name}: closed: reset by the peer; [0-9]+ bytes that waited are lost', line
+    )
 
 
 @pytest.mark.parametrize(
