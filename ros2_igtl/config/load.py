@@ -185,7 +185,6 @@ INBOUND_KEYS = (
 OUTBOUND_KEYS = ('tf', 'metadata', 'bind', 'on_request')
 # What a row with tf may not say: it has no topic, and tf.rate is its rate.
 TOPIC_KEYS = ('ros_topic_name', 'ros_type_name', 'qos', 'rate_limit')
-NO_TOOLS = f'is for {INBOUND}, and for tf with tools'
 # What a row with `skip: true` may say.
 SKIP_KEYS = ('igtl_device_name', 'igtl_device_regex', 'igtl_type_name', 'direction', 'skip')
 
@@ -398,7 +397,6 @@ def _check_outbound(section: Section) -> None:
     else:
         hint = f'{OUTBOUND} needs it, or tf in place of a topic'
         section.require('ros_topic_name', 'ros_type_name', hint=hint)
-        section.forbid(['stale_timeout'], NO_TOOLS)
 
 
 def _limit_device_name(section: Section, where: str = '') -> None:
@@ -440,11 +438,9 @@ def _read_tf(section: Section) -> TfLookup | None:
         tf.require('rate', hint=hint)
     if tf.has('chain'):
         _check_chain(tf)
-        section.forbid(['stale_timeout'], NO_TOOLS)
         return TfLookup(**tf.values) if len(section.problems) == problems_before else None
     if not tf.has('tools'):
         check_frame_pair(tf)
-        section.forbid(['stale_timeout'], NO_TOOLS)
         return TfLookup(**tf.values) if len(section.problems) == problems_before else None
     tf.forbid(['parent_frame_id', 'child_frame_id'], 'stands beside tools; allowed: in each tool')
     tools: dict[str, TfTool] = {}

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from typing import Any
 
@@ -111,6 +112,7 @@ class JointChainSender(ChainSender):
         self._give_up(len(self._waiting))
 
     def _received(self, joint_state: Any) -> None:
+        self._heard_s = time.monotonic()
         stamp = Time.from_msg(joint_state.header.stamp)
         if not stamp.nanoseconds:
             self._submit(_refuse_stamp)

@@ -12,10 +12,12 @@ from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 from sensor_msgs.msg import TimeReference
 
 from ros2_igtl.convert import naming
+from ros2_igtl.convert.mappings import TF_SOURCES
 from ros2_igtl.convert.time import MAX_STAMP_NS, StampEstimator, split_stamp
 from ros2_igtl.msg import BridgeStatus
 from ros2_igtl.nodes.connection import BridgeConnection
 from ros2_igtl.nodes.counters import Rate, by_cause
+from ros2_igtl.nodes.outbound import Sender
 from ros2_igtl.nodes.watchdog import Watched
 from ros2_igtl.transport import Session
 
@@ -52,7 +54,9 @@ def statuses(node_name: str, connection: BridgeConnection) -> list[DiagnosticSta
         values = {'direction': 'ROS_TO_IGTL', 'topics': sender.source}
         row = sender.row
         device = row.igtl_device_name or ''
-        result.append(_device_status(name, row.igtl_type_name, device, sender.rate, values))
+        status = _device_status(name, row.igtl_type_name, device, sender.rate, values)
+        _judge_source(status, sender, connection.settings.stale_timeout_s)
+        result.append(status)
     return result
 
 
@@ -246,6 +250,22 @@ def _judge(status: DiagnosticStatus, watched: Sequence[Watched]) -> None:
     status.values += _values(
         {f'age_s {item.tool}': f'{item.age_s:.3f}' for item in watched if item.tool}
     )
+
+
+def _judge_source(status: DiagnosticStatus, sender: Sender, stale_timeout_s: float) -> None:
+    """
+    Warn of a ROS publisher that has fallen silent: nothing is sent in its place.
+
+    :param stale_timeout_s: of rows of poses that do not say another; 0: never.
+    """
+    timeout_s = sender.row.stale_timeout
+    if timeout_s is None:
+        is_pose = sender.traffic == 'state' and sender.type_name in TF_SOURCES
+        timeout_s = stale_timeout_s if is_pose else 0.0
+    silence_s = sender.silence_s
+    if timeout_s and silence_s > timeout_s:
+        status.level = DiagnosticStatus.WARN
+        status.message = f'stale: nothing new from {sender.source} for {silence_s:.1f} s'
 
 
 def _values(values: dict[str, Any]) -> list[KeyValue]:

@@ -78,6 +78,7 @@ class Sender(ABC):
         self._name = f"{self.source} -> {row.igtl_type_name} '{row.igtl_device_name}'"
         self._throttle = Throttle()
         self._is_static = False  # what is sent now goes to each peer once
+        self._heard_s: float | None = None  # steady clock when ROS last gave something new
         if self.device_name != name:
             self._full_name[naming.FULL_NAME_KEY] = name
             node.get_logger().warning(
@@ -89,6 +90,17 @@ class Sender(ABC):
     def source(self) -> str:
         """Where it comes from, for people."""
         return self.row.ros_topic_name or 'tf'
+
+    @property
+    def silence_s(self) -> float:
+        """For how long ROS has given nothing new; 0 if it never has, or gives what holds on."""
+        if self._heard_s is None or self._is_static:
+            return 0.0
+        return self._looked_s() - self._heard_s
+
+    def _looked_s(self) -> float:
+        """Return until when (steady clock) it is known whether ROS gave something new."""
+        return time.monotonic()
 
     def follow(self) -> None:  # noqa: B027
         """Follow the publishers' quality of service; of tf it is always the same."""
@@ -331,6 +343,7 @@ class TopicSender(Sender):
 
     def _take(self, *ros_messages: Any) -> None:
         """Send what has come, and keep it for peers that will ask."""
+        self._heard_s = time.monotonic()
         self._last = ros_messages
         self._submit(lambda: self._convert(*ros_messages))
 
@@ -373,6 +386,7 @@ class TfSender(Sender):
         # of each tool in the last message the stamp, nanoseconds, or the pose if it is static
         self._sent: dict[str, Any] = {}
         self._last: Sequence[Converted] = ()
+        self._look_s = 0.0  # steady clock at the last look
         self._timer: Any = None
         if row.tf.rate is not None:
             period_s = 1.0 / row.tf.rate
@@ -383,15 +397,22 @@ class TfSender(Sender):
         if self._timer is not None:
             self._node.destroy_timer(self._timer)
 
+    def _looked_s(self) -> float:
+        """Return when tf was last asked, which it is while somebody is due."""
+        return super()._looked_s() if self._timer is None else self._look_s
+
     def _newest(self) -> Sequence[Converted]:
         """Return the poses of now, sent before or not."""
         return self._message_of(self._transforms())
 
     def _convert(self) -> Sequence[Converted]:
         """Return the poses of now, nothing if they are not new; static ones always."""
+        self._look_s = time.monotonic()
         transforms = self._transforms()
         found = {name: stamp_of(pose) or pose.transform for name, pose in transforms}
         if found != self._sent:
+            if found:
+                self._heard_s = self._look_s
             self._sent, self._last = found, ()
             self._last = self._message_of(transforms)
             self.audience.renew()

@@ -153,7 +153,7 @@ PARAMETERS = (
     Declaration(
         'stale_timeout',
         0.5,
-        'Seconds after which a pose is reported stale on /diagnostics; 0 for never.',
+        'Seconds after which a pose is reported stale on /diagnostics, either way; 0 for never.',
         (0.0, _DAY_S),
     ),
     Declaration('publish_tf', True, 'Publish poses on /tf too.'),

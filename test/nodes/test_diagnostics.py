@@ -36,6 +36,7 @@ def make_connection(**fields: Any) -> Any:
             mode='server',
             address='127.0.0.1',
             timestamp_mode=fields.pop('timestamp_mode', 'auto'),
+            stale_timeout_s=0.5,
         ),
         zero={},
         actual_port=18944,
@@ -270,11 +271,44 @@ def test_what_is_skipped_is_no_device_and_names_are_escaped() -> None:
 
 
 def test_what_is_sent_has_a_status_too() -> None:
-    row = SimpleNamespace(igtl_type_name='STRING', igtl_device_name='Text')
-    sender = SimpleNamespace(row=row, source='/text', rate=aged(None))
-    status = told(make_connection(senders=[sender]))['node: plus: STRING Text']
+    status = told(make_connection(senders=[make_sender('STRING', 9.0)]))['node: plus: STRING Text']
     items = values(status)
     assert (items['direction'], items['topics'], items['count']) == ('ROS_TO_IGTL', '/text', '1')
+    assert status.level == DiagnosticStatus.OK  # nobody expects a text
+
+
+def make_sender(type_name: str, silence_s: float, stale_timeout: float | None = None) -> Any:
+    """Return what looks like one that sends state from a topic."""
+    return SimpleNamespace(
+        row=SimpleNamespace(
+            igtl_type_name=type_name, igtl_device_name='Text', stale_timeout=stale_timeout
+        ),
+        type_name=type_name,
+        traffic='state',
+        source='/text',
+        rate=aged(None),
+        silence_s=silence_s,
+    )
+
+
+@pytest.mark.parametrize(
+    ('type_name', 'silence_s', 'stale_timeout', 'is_stale'),
+    [
+        ('TRANSFORM', 0.6, None, True),
+        ('TRANSFORM', 0.4, None, False),
+        ('TRANSFORM', 0.6, 1.0, False),
+        ('TRANSFORM', 0.6, 0.0, False),
+        ('SENSOR', 0.6, None, False),
+        ('SENSOR', 0.6, 0.5, True),
+    ],
+)
+def test_what_is_sent_is_a_warning_when_ros_falls_silent(
+    type_name: str, silence_s: float, stale_timeout: float | None, is_stale: bool
+) -> None:
+    sender = make_sender(type_name, silence_s, stale_timeout)
+    status = told(make_connection(senders=[sender]))[f'node: plus: {type_name} Text']
+    assert status.level == (DiagnosticStatus.WARN if is_stale else DiagnosticStatus.OK)
+    assert is_stale == (status.message == 'stale: nothing new from /text for 0.6 s')
 
 
 def test_causes_that_appear_meanwhile_do_no_harm() -> None:
