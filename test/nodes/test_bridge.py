@@ -74,7 +74,7 @@ def test_deactivation_ends_sessions_and_leaves_nothing_behind(graph: Graph) -> N
     assert len(os.listdir('/proc/self/fd')) <= descriptors + 4  # DDS opens some of its own
 
 
-def test_a_busy_port_fails_activation_by_name_and_can_be_tried_again(
+def test_f14_a_busy_port_fails_activation_by_name_and_can_be_tried_again(
     graph: Graph, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with ScriptedServer() as blocker:
@@ -156,13 +156,18 @@ def test_a_second_client_is_served_at_once(graph: Graph) -> None:
         wait_until(lambda: poses, what='the pose of the second client')
 
 
-def test_a_client_waits_for_its_server_and_comes_back_to_it(graph: Graph) -> None:
+def test_f11_a_client_waits_for_its_server_and_comes_back_to_it(graph: Graph) -> None:
     port = unused_port()
     parameters = {'port': port, 'reconnect_initial_delay': 0.05, 'reconnect_max_delay': 0.2}
     bridge = graph.add_bridge('client', parameters)
     poses = graph.subscribe(TRANSFORM_STAMPED, TOPIC)
     connection = bridge.connections[0]
     wait_until(lambda: connection.transport.statistics.connect_failures > 1, what='two tries')
+    assert state_of(bridge) == 'active'
+    arrays = graph.subscribe('diagnostic_msgs/msg/DiagnosticArray', '/diagnostics')
+    wait_until(lambda: arrays, 10.0, 'diagnostics')
+    assert arrays[0].status[0].name == 'bridge: bridge'
+    assert arrays[0].status[0].level == b'\x01'
     for count in (1, 2, 3):  # absent at first, then killed and restarted
         with ScriptedServer(port) as server, server.accept() as peer:
             peer.send(POSE)
@@ -218,7 +223,7 @@ def test_stale_is_not_said_of_a_device_that_goes_on(graph: Graph) -> None:
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize('program', ['igtl_client', 'igtl_server'])
-def test_a_signal_ends_the_program_under_load(program: str, number: signal.Signals) -> None:
+def test_f29_a_signal_ends_the_program_under_load(program: str, number: signal.Signals) -> None:
     with ScriptedServer() as server:
         port = server.port if program == 'igtl_client' else unused_port()
         process = subprocess.Popen(
@@ -265,8 +270,8 @@ def send_until(peer: ScriptedPeer, stop: threading.Event) -> None:
             return
 
 
-def test_two_nodes_do_not_amplify_what_they_exchange(graph: Graph, tmp_path: Path) -> None:
-    """FAULTS F37: a topic mapped both ways through two bridges."""
+def test_f37_two_nodes_do_not_amplify_what_they_exchange(graph: Graph, tmp_path: Path) -> None:
+    """A topic mapped both ways through two bridges."""
     text = (
         'version: 1\nconnections:\n  - mappings:\n'
         '      - {igtl_device_name: Text, igtl_type_name: STRING, direction: ROS_TO_IGTL,\n'

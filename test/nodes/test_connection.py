@@ -169,10 +169,9 @@ def send_until_closed(bridge: BridgeNode, name: str, stop: Event) -> None:
             stop.wait(0.002)
 
 
-def test_50_life_cycles_under_the_traffic_of_two_peers_leave_nothing(
+def test_f28_50_life_cycles_under_the_traffic_of_two_peers_leave_nothing(
     graph: Graph, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """FAULTS F28."""
     stopped: list[BridgeConnection] = []
     stop_connection = BridgeConnection.stop
 

@@ -43,7 +43,7 @@ ODD = {
 
 
 @pytest.mark.parametrize('case', ODD)
-def test_b9_an_odd_name_gives_a_topic_and_a_frame_and_no_control_character_in_a_log(
+def test_b09_an_odd_name_gives_a_topic_and_a_frame_and_no_control_character_in_a_log(
     graph: Graph, case: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     name, token, frame = ODD[case]
@@ -58,7 +58,7 @@ def test_b9_an_odd_name_gives_a_topic_and_a_frame_and_no_control_character_in_a_
 
 
 @pytest.mark.parametrize('name', ['', '  ', '../x', 'Sonde süß', '/tf', 'ABCDEFGHIJKLMNOPQRST'])
-def test_b9_a_row_goes_by_the_bytes_of_a_name(graph: Graph, tmp_path: Path, name: str) -> None:
+def test_b09_a_row_goes_by_the_bytes_of_a_name(graph: Graph, tmp_path: Path, name: str) -> None:
     row = f"igtl_device_name: '{name}', igtl_type_name: STRING, direction: IGTL_TO_ROS"
     bridge, peer = serve(graph, config_file=mapping_file(tmp_path, f'{row}, ros_topic_name: /x'))
     texts = graph.subscribe(STRING, '/x')
@@ -69,7 +69,7 @@ def test_b9_a_row_goes_by_the_bytes_of_a_name(graph: Graph, tmp_path: Path, name
 
 
 @pytest.mark.parametrize('name', ['', '  ', '../x', 'Sonde süß', 'ABCDEFGHIJKLMNOPQRST'])
-def test_b9_a_name_is_sent_as_the_row_has_it(graph: Graph, tmp_path: Path, name: str) -> None:
+def test_b09_a_name_is_sent_as_the_row_has_it(graph: Graph, tmp_path: Path, name: str) -> None:
     _, peer = serve(graph, config_file=mapping_file(tmp_path, sent(name)))
     graph.publisher(STRING, '/text').publish(String(data='x'))
     message = codec.unpack(peer.receive_message())

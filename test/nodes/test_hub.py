@@ -222,10 +222,9 @@ def test_f36_a_topic_that_a_second_connection_claims_is_refused_with_an_error(
     assert '/text belongs to a STRING Text std_msgs/msg/String already' in text
 
 
-def test_a_busy_port_of_one_connection_leaves_none_open(
+def test_f14_a_busy_port_of_one_connection_leaves_none_open(
     graph: Graph, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """FAULTS F14."""
     with ScriptedServer() as blocker:
         path = tmp_path / 'hub.yaml'
         path.write_text(

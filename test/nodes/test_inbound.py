@@ -166,7 +166,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize('name', REFUSED)
-def test_no_bad_matrix_reaches_ros(graph: Graph, name: str) -> None:
+def test_b13_b14_no_bad_matrix_reaches_ros(graph: Graph, name: str) -> None:
     bridge, peer = serve(graph)
     poses = graph.subscribe('geometry_msgs/msg/TransformStamped', '/bridge/transform/Probe')
     tf = graph.subscribe('tf2_msgs/msg/TFMessage', '/tf')
@@ -610,10 +610,9 @@ TWENTY_BYTES = 'ABCDEFGHIJKLMNOPQRST'
         ('6D', 'device_6D', '6D'),
     ],
 )
-def test_any_device_name_gives_a_topic_and_a_frame(
+def test_b09_any_device_name_gives_a_topic_and_a_frame(
     graph: Graph, capfd: pytest.CaptureFixture[str], device: str, token: str, frame: str
 ) -> None:
-    """FAULTS B9."""
     bridge, peer = serve(graph)
     poses = graph.subscribe(TRANSFORM_STAMPED, f'/bridge/transform/{token}')
     peer.send(pose(device_name=device))
@@ -638,8 +637,7 @@ def test_hundreds_of_devices_each_get_a_topic_and_no_more_than_are_allowed(
 
 @pytest.mark.parametrize('mode', ['device', 'receive', 'auto'])
 @pytest.mark.parametrize('skew_s', [-3.0, 0.0, 3.0])
-def test_the_stamp_is_what_the_mode_says(graph: Graph, mode: str, skew_s: float) -> None:
-    """FAULTS F22."""
+def test_f22_the_stamp_is_what_the_mode_says(graph: Graph, mode: str, skew_s: float) -> None:
     bridge, peer = serve(graph, timestamp_mode=mode, time_offset=0.25)
     poses = graph.subscribe(TRANSFORM_STAMPED, '/bridge/transform/Probe')
     sent_ns = []
@@ -663,10 +661,10 @@ def test_the_stamp_is_what_the_mode_says(graph: Graph, mode: str, skew_s: float)
 
 
 @pytest.mark.parametrize('mode', ['device', 'receive', 'auto'])
-def test_a_stamp_that_ros_cannot_say_is_replaced_by_that_of_arrival(
+def test_b32_a_stamp_that_ros_cannot_say_is_replaced_by_that_of_arrival(
     graph: Graph, mode: str
 ) -> None:
-    """FAULTS B32: a header stamp in the year 2100, and the last one of all."""
+    """A header stamp in the year 2100, and the last one of all."""
     bridge, peer = serve(graph, timestamp_mode=mode)
     poses = graph.subscribe(TRANSFORM_STAMPED, '/bridge/transform/Probe')
     begin = time.time()
@@ -686,8 +684,8 @@ def test_a_time_offset_before_1970_is_replaced_by_the_time_of_arrival(graph: Gra
     assert message.header.stamp.sec >= math.floor(begin)
 
 
-def test_poses_without_stamp_that_come_at_once_all_reach_tf(graph: Graph) -> None:
-    """FAULTS F23: a stamp of 0 is the time of arrival, and tf needs different ones."""
+def test_f23_poses_without_stamp_that_come_at_once_all_reach_tf(graph: Graph) -> None:
+    """A stamp of 0 is the time of arrival, and tf needs different ones."""
     bridge, peer = serve(graph)
     tf = graph.subscribe('tf2_msgs/msg/TFMessage', '/tf')
     peer.send(pose() * 20)
@@ -819,10 +817,9 @@ def test_a_topic_that_ros_refuses_costs_its_device_and_not_the_session(
         ('duplicate_name', [('A', 2, np.eye(4)), ('A', 2, np.eye(4))]),
     ],
 )
-def test_tracking_data_with_a_bad_tool_is_refused_as_a_whole(
+def test_b18_tracking_data_with_a_bad_tool_is_refused_as_a_whole(
     graph: Graph, cause: str, tools: list[Any]
 ) -> None:
-    """FAULTS B18."""
     bridge, peer = serve(graph)
     tf = graph.subscribe('tf2_msgs/msg/TFMessage', '/tf')
     good = [('A', codec.ToolType.INSTRUMENT_6D, np.eye(4))]
@@ -834,10 +831,10 @@ def test_tracking_data_with_a_bad_tool_is_refused_as_a_whole(
     assert [len(item.transforms) for item in tf] == [1, 1]
 
 
-def test_a_frame_of_two_devices_comes_from_the_first_only(
+def test_f36_b40_a_frame_of_two_devices_comes_from_the_first_only(
     graph: Graph, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """FAULTS B40, F36: the same device sends two types, both of which are a pose."""
+    """The same device sends two types, both of which are a pose."""
     _, peer = serve(graph)
     tf = graph.subscribe('tf2_msgs/msg/TFMessage', '/tf')
     poses = graph.subscribe('geometry_msgs/msg/PoseStamped', '/bridge/position/Probe')
@@ -849,10 +846,9 @@ def test_a_frame_of_two_devices_comes_from_the_first_only(
 
 @pytest.mark.parametrize('key', ['TransformStatus', 'ProbeStatus'])
 @pytest.mark.parametrize('publish_tf', [True, False])
-def test_a_pose_that_its_sender_does_not_vouch_for_is_on_no_topic(
+def test_f03_a_pose_that_its_sender_does_not_vouch_for_is_on_no_topic(
     graph: Graph, key: str, publish_tf: bool
 ) -> None:
-    """FAULTS F3."""
     bridge, peer = serve(graph, publish_tf=publish_tf)
     poses = graph.subscribe(TRANSFORM_STAMPED, '/bridge/transform/Probe')
     for status, x in (('MISSING', 1.0), ('OK', 2.0)):
@@ -881,8 +877,7 @@ def test_what_a_new_topic_cannot_hold_is_replaced_by_what_came_later(
     assert [p.transform.translation.x for p in poses] == [0.002, 0.003, 0.004]
 
 
-def test_a_blocked_executor_does_not_stop_what_comes_in(graph: Graph) -> None:
-    """FAULTS F26."""
+def test_f26_a_blocked_executor_does_not_stop_what_comes_in(graph: Graph) -> None:
     bridge, peer = serve(graph)
     blocked, go_on = threading.Event(), threading.Event()
 

@@ -71,6 +71,8 @@ def transform(parent: str, child: str, x: float, stamp: Time | None = None) -> T
 
 
 TRANSFORM_STAMPED = 'geometry_msgs/msg/TransformStamped'
+WITHOUT_ROTATION = transform('base', 'tip', 0.0)
+WITHOUT_ROTATION.transform.rotation.w = 0.0
 
 
 def test_a_transform_in_metres_is_sent_in_millimetres(graph: Graph, tmp_path: Path) -> None:
@@ -389,11 +391,12 @@ def test_a_raw_message_of_a_known_type_is_sent_if_it_is_one(
     ('cause', 'message'),
     [
         ('not_finite', transform('base', 'tip', float('nan'))),
+        ('zero_quaternion', WITHOUT_ROTATION),
         ('empty_frame', transform('', 'tip', 0.0)),
         ('same_frame', transform('tip', 'tip', 0.0)),
     ],
 )
-def test_a_bad_transform_is_not_sent(
+def test_b33_a_bad_transform_is_not_sent(
     graph: Graph, tmp_path: Path, cause: str, message: TransformStamped
 ) -> None:
     bridge, peer = sending(graph, tmp_path, row('Tip', 'TRANSFORM', '/tip', TRANSFORM_STAMPED))
@@ -643,8 +646,10 @@ def test_a_tool_whose_pose_is_old_is_left_out(graph: Graph, tmp_path: Path) -> N
     assert codec.text(tool['name']) == 'Fresh'
 
 
-def test_a_tool_that_ages_is_left_out_and_then_none_is_left(graph: Graph, tmp_path: Path) -> None:
-    """FAULTS F2: no pose is repeated, and the peer is told once that all are gone."""
+def test_f02_a_tool_that_ages_is_left_out_and_then_none_is_left(
+    graph: Graph, tmp_path: Path
+) -> None:
+    """No pose is repeated, and the peer is told once that all are gone."""
     tools = '{rate: 50, tools: [{name: A, parent_frame_id: base, child_frame_id: a}]}'
     bridge, peer = sending(graph, tmp_path, tf_row('Robot', 'TDATA', tools), stale_timeout=0.2)
     broadcaster = TransformBroadcaster(graph.user)

@@ -762,8 +762,7 @@ def test_replies_are_counted_and_a_refusal_is_logged_once_a_device(
         assert log.count(text) == 1
 
 
-def test_a_reply_that_nobody_expects_is_harmless(graph: Graph, tmp_path: Path) -> None:
-    """FAULTS B29."""
+def test_b29_a_reply_that_nobody_expects_is_harmless(graph: Graph, tmp_path: Path) -> None:
     row = asked('A', 'TRANSFORM', ', request: once')
     bridge = serving(graph, tmp_path, row)
     peer = dial(graph, bridge)
@@ -815,10 +814,10 @@ def test_a_type_of_a_user_may_do_without_a_reply(
 
 
 @pytest.mark.parametrize('header_version', [1, 2])
-def test_every_query_and_reply_of_the_protocol_is_accounted_for(
+def test_b29_every_query_and_reply_of_the_protocol_is_accounted_for(
     graph: Graph, header_version: int
 ) -> None:
-    """FAULTS B29: with and without a body, expected or not."""
+    """With and without a body, expected or not."""
     bridge = graph.add_bridge('server', {'port': 0})
     peer = dial(graph, bridge)
     peer.collect()

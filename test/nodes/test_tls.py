@@ -60,7 +60,7 @@ def diagnostics(arrays: list[Any]) -> dict[str, str]:
     return values
 
 
-def test_a_server_serves_those_with_a_certificate_and_tells_of_the_others(
+def test_f31_a_server_serves_those_with_a_certificate_and_tells_of_the_others(
     graph: Graph, authority: Authority, keys: dict[str, Any]
 ) -> None:
     arrays = graph.subscribe('diagnostic_msgs/msg/DiagnosticArray', '/diagnostics')
@@ -130,7 +130,7 @@ def empty(path: str) -> None:
     ],
     ids=['b39_encrypted', 'b39_empty', 'f30_missing'],
 )
-def test_a_file_that_cannot_be_used_fails_configuration_and_is_no_secret_in_the_log(
+def test_f30_b39_a_file_that_cannot_be_used_fails_configuration_and_is_no_secret_in_the_log(
     graph: Graph,
     keys: dict[str, Any],
     capfd: pytest.CaptureFixture[str],

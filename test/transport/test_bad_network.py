@@ -58,7 +58,7 @@ def server(
 
 
 @pytest.mark.parametrize('is_sending', [False, True], ids=['idle', 'sending'])
-def test_f7_a_host_that_is_gone_without_a_word_is_noticed(
+def test_f07_a_host_that_is_gone_without_a_word_is_noticed(
     cable: Cable, server: Server, handler: RecordingHandler, is_sending: bool
 ) -> None:
     with cable.run(PEER, OUR_ADDRESS, str(server.actual_port), 'wait') as process:
