@@ -112,6 +112,37 @@ def test_a_failure_is_exit_code_1_and_one_line(
     assert printed.err.count('\n') == 1
 
 
+@pytest.mark.parametrize(
+    'arguments',
+    [
+        ['dump', 'MESSAGES'],
+        ['dump', '--json', '--data', 'MESSAGES'],
+        ['pack', 'LINES'],
+        ['pack', 'LINES', '--output', '/dev/full'],
+    ],
+    ids=' '.join,
+)
+def test_f33_a_full_disk_is_exit_code_1_and_one_line(
+    messages: Path, tmp_path: Path, arguments: list[str]
+) -> None:
+    lines = tmp_path / 'lines'
+    with lines.open('wb') as file:
+        command = [*COMMAND, 'dump', '--json', '--data', str(messages)]
+        subprocess.run(command, stdout=file, timeout=DEADLINE_S, check=True)
+    files = {'MESSAGES': str(messages), 'LINES': str(lines)}
+    with open('/dev/full', 'wb') as full:
+        done = subprocess.run(
+            [*COMMAND, *(files.get(argument, argument) for argument in arguments)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=DEADLINE_S,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr == f'igtl {arguments[0]}: [Errno 28] No space left on device\n'
+
+
 def test_a_reader_that_has_seen_enough_ends_it_quietly(messages: Path) -> None:
     with subprocess.Popen(
         [*COMMAND, 'dump', str(messages)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
