@@ -145,6 +145,8 @@ def counts_of(connection: BridgeConnection) -> dict[str, int]:
         'received_bytes': transport.received_bytes,
         # without what is done and went nowhere on ROS by itself
         'published': inbound.done - queries.handled - commands.handled,
+        'handled': queries.handled + commands.handled,
+        'contained': inbound.contained,
         'published_replaced': inbound.replaced,
         'rejected': rejected.total(),
         'skipped': sum(skipped.values()),

@@ -80,7 +80,7 @@ def test_a_connection_that_does_not_work_is_no_ok(state: str, level: bytes) -> N
 def test_every_counter_is_told_and_each_cause() -> None:
     connection = make_connection()
     connection.transport.statistics = Statistics(
-        received=11,
+        received=7,
         rejected=Counter(crc=2),
         send_rejected=Counter(closed=1),
         sent=4,
@@ -89,7 +89,7 @@ def test_every_counter_is_told_and_each_cause() -> None:
         tls_failures=Counter(expired=7),
     )
     connection.queries = SimpleNamespace(counts=Counter(answered=2), handled=2)
-    connection.inbound.outcomes = Outcomes(9, 5, 1, Counter(non_rigid=1), Counter(echo=2))
+    connection.inbound.outcomes = Outcomes(5, 5, 1, Counter(non_rigid=1), Counter(echo=2), 4)
     connection.inbound.tf_withheld = 5
     connection.commands = SimpleNamespace(
         received=Counter(succeeded=2, unknown=1),
@@ -103,8 +103,10 @@ def test_every_counter_is_told_and_each_cause() -> None:
     expected = {
         'refused_peers allowed_peers': 6,
         'tls_failures expired': 7,
-        'received': 11,
+        'received': 7,
         'published': 2,
+        'handled': 3,
+        'contained': 4,
         'published_replaced': 1,
         'command_received succeeded': 2,
         'command_received unknown': 1,
@@ -126,7 +128,10 @@ def test_every_counter_is_told_and_each_cause() -> None:
         'replaced': 3,
         'send_rejected closed': 1,
     }
-    assert expected == {key: int(items[key]) for key in expected}
+    counts = {key: int(items[key]) for key in expected}
+    assert counts == expected
+    outcomes = ('published', 'handled', 'published_replaced', 'rejected', 'skipped')
+    assert counts['received'] + counts['contained'] == sum(counts[key] for key in outcomes)
 
 
 @pytest.mark.parametrize(
