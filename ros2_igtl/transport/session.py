@@ -499,8 +499,9 @@ class Session(asyncio.BufferedProtocol):
         waiting = self._outbox.waiting_bytes
         level = logging.WARNING if reason.startswith(WARNED_REASONS) else logging.INFO
         lost = f'; {waiting} bytes that waited are lost' if waiting else ''
+        cause = reason.partition(':')[0]  # what follows are the peer's own bytes, always others
         self._throttle.log(
-            level, (self.host, 'closed', reason), f'{self.peer_name}: closed: {reason}{lost}'
+            level, (self.host, 'closed', cause), f'{self.peer_name}: closed: {reason}{lost}'
         )
 
     def _fail(self, error: Exception) -> None:

@@ -429,3 +429,17 @@ def test_the_log_names_who_comes_and_goes(
     wait_until(lambda: handler.closed)
     assert f'{name}: connected' in caplog.text
     assert f'{name}: closed: closed by the peer' in caplog.text
+
+
+def test_strangers_that_each_speak_another_nonsense_do_not_fill_the_log(
+    listen: Listen, handler: RecordingHandler, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, 'ros2_igtl.transport')
+    server = listen()
+    for number in range(20):
+        with ScriptedPeer.dial(server.actual_port) as peer:
+            peer.send(bytes((255, number)) * 29)
+            peer.receive_until_closed()
+    wait_for_count(handler.closed, 20)
+    assert server.statistics.rejected == {'header_version': 20}
+    assert caplog.text.count('closed: header_version') == 1
