@@ -4,14 +4,16 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from helpers.ros_domain import own_ros_domain
 
 # `python -m pytest` puts the checkout first on the path, where there are no generated messages:
 # it comes last, for the tests that need no ROS where the package is not installed
@@ -29,12 +31,8 @@ settings.load_profile('unhurried')
 @pytest.fixture(scope='session', autouse=True)
 def ros_domain() -> Iterator[None]:
     """Claim a ROS domain that no other test process on this machine has, and keep to localhost."""
-    try:
-        from domain_coordinator import domain_id
-    except ImportError:  # codec and transport are tested without ROS too
+    if find_spec('domain_coordinator') is None:  # codec and transport are tested without ROS too
         yield
         return
-    with domain_id() as domain:
-        os.environ['ROS_DOMAIN_ID'] = str(domain)
-        os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
+    with own_ros_domain():
         yield

@@ -11,14 +11,15 @@ import threading
 from types import TracebackType
 from typing import Any
 
+from helpers.usage import Usage, usage_of
 from helpers.waiting import wait_until
 
 
 class BridgeProcess:
     """
-    igtl_client or igtl_server for the length of a ``with``; ended by SIGINT, as from a terminal.
+    A node's program for the length of a ``with``; ended by SIGINT, as from a terminal.
 
-    :param program: igtl_client or igtl_server.
+    :param program: igtl_client, igtl_server or igtl_bridge.
     :param parameters: of the node; port 0 for a server, whose port is then in ``port``.
     :param name: of the node.
     """
@@ -66,15 +67,31 @@ class BridgeProcess:
     @property
     def port(self) -> int:
         """The port that a server listens on."""
-        match = re.search(r'listening: .*:(\d+)', self.output)
-        assert match is not None, self.output
+        return self.port_of('.*')
+
+    @property
+    def usage(self) -> Usage:
+        """What it holds now."""
+        return usage_of(self._process.pid)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it runs no more, which it should."""
+        return self._process.poll() is not None
+
+    def port_of(self, connection: str) -> int:
+        """Return the port that a connection of several listens on; an expression."""
+        pattern = rf'{connection}: listening: .*:(\d+)'
+        self.wait_for(pattern)
+        match = re.search(pattern, self.output)
+        assert match is not None  # waited for
         return int(match.group(1))
 
     def wait_for(self, pattern: str, timeout_s: float = 10.0) -> None:
         """Wait for a line of its log."""
 
         def found() -> bool:
-            assert self._process.poll() is None, f'it has ended: {self.output}'
+            assert not self.has_ended, f'it has ended: {self.output}'
             return re.search(pattern, self.output) is not None
 
         wait_until(found, timeout_s, f'{pattern!r} in the log of {self._command[0]}')

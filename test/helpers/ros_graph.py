@@ -110,6 +110,16 @@ class Graph:
         self.user.create_subscription(ros_type(ros_type_name), topic, received.append, profile)
         return received
 
+    def count(self, ros_type_name: str, topic: str) -> list[int]:
+        """Subscribe and return a list with the number of what has come, which is not kept."""
+        counted = [0]
+
+        def increment(_: Any) -> None:
+            counted[0] += 1
+
+        self.user.create_subscription(ros_type(ros_type_name), topic, increment, 100)
+        return counted
+
     def publisher(self, ros_type_name: str, topic: str, qos: Any = 100) -> Any:
         """Return a publisher that has found its subscriber."""
         publisher = self.user.create_publisher(ros_type(ros_type_name), topic, qos)
