@@ -77,7 +77,12 @@ def find_peers() -> Peers:
 def bridge_node(name: str, port: int) -> Program:
     """Return an igtl_client that dials a port, and is named and configured for the demo."""
     config_file = FOLDER / f'{name}.yaml'
-    parameters: dict[str, object] = {'port': port, 'reconnect_initial_delay': 0.2}
+    parameters: dict[str, object] = {
+        'port': port,
+        'reconnect_initial_delay': 0.2,
+        # all are on one machine, and images are known by the very stamps they were sent with
+        'timestamp_mode': 'device',
+    }
     if config_file.exists():
         parameters['config_file'] = str(config_file)
     arguments = [word for key, value in parameters.items() for word in ('-p', f'{key}:={value}')]
