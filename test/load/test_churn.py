@@ -22,7 +22,7 @@ from helpers.load import BusyPeer, in_background, paced
 from helpers.ros_graph import ros_graph
 from helpers.scripted_peer import ScriptedPeer, ScriptedServer, unused_port
 from helpers.usage import Usage
-from helpers.waiting import wait_for_count, wait_until
+from helpers.waiting import wait_until
 from ros2_igtl import codec
 
 CONFIG = """\
@@ -33,6 +33,10 @@ connections:
     port: 0
     max_clients: 100
     header_timeout: 0.2
+    auto_inbound: true
+    mappings:  # what is lost between the node and a subscriber on a busy machine is not meant here
+      - {igtl_device_name: Text, igtl_type_name: STRING, direction: IGTL_TO_ROS,
+         ros_topic_name: text, ros_type_name: std_msgs/msg/String, qos: {depth: 10000}}
   - name: tracker
     mode: client
     port: %d
@@ -41,9 +45,10 @@ connections:
 """
 TEXT_HZ = 100.0
 THREADS = 4
-# What may be left of all that has gone: pages that malloc does not give back, and the lines of the
-# log by which repetitions are found. Descriptors and threads have to be as many as before.
-MEMORY_BOUND = 8_000_000
+# What may be left of all that has gone: pages that malloc does not give back, of which nonsense
+# leaves more. Descriptors and threads have to be as many as before.
+MEMORY_BOUND = 3_000_000
+NONSENSE_MEMORY_BOUND = 8_000_000
 
 HTTP = b'GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: a browser\r\nAccept: */*\r\n\r\n'
 TLS_HELLO = b'\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03'
@@ -78,7 +83,7 @@ def busy_node(folder: Path, rejected: int = 0) -> Iterator[Node]:
         BridgeProcess('igtl_bridge', {'config_file': path}, name='node') as process,
     ):
         accounts = Accounts(graph, 'node')
-        texts = graph.subscribe('std_msgs/msg/String', '/room/string/Text', depth=1000)
+        texts = graph.subscribe('std_msgs/msg/String', '/text', depth=10000)
         port = process.port_of('room')
         with BusyPeer(port) as peer:
 
@@ -89,11 +94,12 @@ def busy_node(folder: Path, rejected: int = 0) -> Iterator[Node]:
             with in_background(talk):
                 wait_until(lambda: texts, 10.0, 'the first text')
                 yield Node(process, accounts, port, tracker_port)
-            sent = peer.sent
-            wait_for_count(texts, sent, 20.0)
+            last = str(peer.sent - 1)
+            wait_until(lambda: texts[-1].data == last, 20.0, 'the last text')
             # nobody closed the connection meanwhile
             assert peer.ask(pack(codec.GetStatus(), '')).type_name == 'STATUS'
-        assert [text.data for text in texts] == [str(number) for number in range(sent)]
+        numbers = [int(text.data) for text in texts]
+        assert numbers == list(range(numbers[0], numbers[-1] + 1))
         accounts.await_conserved('room', peer.sent + rejected)
 
 
@@ -104,7 +110,9 @@ def by_threads(run: Callable[[int], None], numbers: range) -> None:
             pass
 
 
-def assert_nothing_is_left(process: BridgeProcess, before: Usage) -> None:
+def assert_nothing_is_left(
+    process: BridgeProcess, before: Usage, memory_bound: int = MEMORY_BOUND
+) -> None:
     """Assert that the node holds what it did before."""
 
     def is_closed() -> bool:
@@ -116,7 +124,7 @@ def assert_nothing_is_left(process: BridgeProcess, before: Usage) -> None:
     except AssertionError:
         raise AssertionError(f'{before} before, {process.usage} after') from None
     growth = process.usage.memory - before.memory
-    assert growth < MEMORY_BOUND, f'{growth} bytes more'
+    assert growth < memory_bound, f'{growth} bytes more'
 
 
 def come_and_go(port: int) -> None:
@@ -168,7 +176,7 @@ def test_a_thousand_peers_of_other_protocols_are_counted_and_forgotten(tmp_path:
         by_threads(lambda number: talk_nonsense(node.port, number), range(200))
         before = node.process.usage
         by_threads(lambda number: talk_nonsense(node.port, number), range(200, 1200))
-        assert_nothing_is_left(node.process, before)
+        assert_nothing_is_left(node.process, before, NONSENSE_MEMORY_BOUND)
         # HTTP has a type name that can be printed, and then announces a large body
         wait_until(lambda: counts() == [600, 300, 300], 10.0, 'each of them to be counted')
 
