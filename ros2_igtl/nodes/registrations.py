@@ -9,13 +9,14 @@ from typing import Any
 
 from geometry_msgs.msg import TransformStamped
 from rclpy.node import Node
-from tf2_ros import StaticTransformBroadcaster
+from tf2_msgs.msg import TFMessage
 
 from ros2_igtl.config import RegistrationConfig
 from ros2_igtl.convert import naming
 from ros2_igtl.convert.errors import ConvertError
 from ros2_igtl.convert.geometry_msgs import static_transform
 from ros2_igtl.nodes.inbound import Tree
+from ros2_igtl.nodes.qos import latched
 from ros2_igtl.srv import SetRegistration
 
 
@@ -37,7 +38,7 @@ class Registrations:
             for row in registrations
         }
         self._tree = Tree()
-        self._broadcaster: Any = None
+        self._publisher: Any = None
         self._service: Any = None
 
     def enter(self, tree: Tree) -> None:
@@ -62,21 +63,23 @@ class Registrations:
         if self._service is not None:
             self._node.destroy_service(self._service)
             self._service = None
-        if self._broadcaster is not None:
+        if self._publisher is not None:
             # what is latched must not outlive the activation
-            self._node.destroy_publisher(self._broadcaster.pub_tf)
-            self._broadcaster = None
+            self._node.destroy_publisher(self._publisher)
+            self._publisher = None
 
     def _publish(self) -> None:
-        """Publish all of them: not every tf2_ros keeps for late joiners what it sent before."""
+        """Publish all of them: late joiners get the last message only."""
         if not self._transforms:
             return
         stamp = self._node.get_clock().now().to_msg()
         for transform in self._transforms.values():
             transform.header.stamp = stamp
-        if self._broadcaster is None:
-            self._broadcaster = StaticTransformBroadcaster(self._node)
-        self._broadcaster.sendTransform(list(self._transforms.values()))
+        if self._publisher is None:
+            # the StaticTransformBroadcaster of Jazzy sends what it was given first, whatever comes
+            # for the same child frame later (ros2/geometry2#704, #820)
+            self._publisher = self._node.create_publisher(TFMessage, '/tf_static', latched(1))
+        self._publisher.publish(TFMessage(transforms=list(self._transforms.values())))
 
     def _called(self, request: Any, response: Any) -> Any:
         response.success, response.message = self._set(request.transform)

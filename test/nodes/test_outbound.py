@@ -17,6 +17,7 @@ from geometry_msgs.msg import PoseArray, PoseStamped, TransformStamped
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header, String
+from tf2_msgs.msg import TFMessage
 from tf2_ros import StaticTransformBroadcaster, TransformBroadcaster
 
 from helpers.bridge_peer import dial, serve
@@ -28,6 +29,7 @@ from ros2_igtl.convert.mappings import ros_type
 from ros2_igtl.msg import ImageGeometry, MetadataEntry, RawMessage
 from ros2_igtl.nodes.bridge import BridgeNode
 from ros2_igtl.nodes.outbound import TopicSender
+from ros2_igtl.nodes.qos import latched
 
 STAMP_NS = 1_700_000_000_123_456_789
 STAMP = Time(sec=1_700_000_000, nanosec=123_456_789)
@@ -203,8 +205,8 @@ def test_a_static_transform_goes_once_to_each_peer_and_again_when_it_changes(
     graph: Graph, tmp_path: Path
 ) -> None:
     # published before there is a listener: it is latched
-    broadcaster = StaticTransformBroadcaster(graph.user)
-    broadcaster.sendTransform(transform('base', 'tip', 0.1))
+    publisher = graph.user.create_publisher(TFMessage, '/tf_static', latched(1))
+    publisher.publish(TFMessage(transforms=[transform('base', 'tip', 0.1)]))
     bridge, first = sending(graph, tmp_path, tf_row('TipToBase', 'TRANSFORM', TIP_TO_BASE))
     first.collect()
     wait_until(lambda: xs_of(first) == [100.0], what='the transform')
@@ -212,9 +214,9 @@ def test_a_static_transform_goes_once_to_each_peer_and_again_when_it_changes(
     second.collect()
     wait_until(lambda: xs_of(second) == [100.0], what='the transform for who comes later')
     watch_for(lambda: len(xs_of(first) + xs_of(second)) > 2, 0.2, 'a transform repeated')
-    broadcaster.sendTransform(transform('base', 'tip', 0.1, Time(sec=5)))
+    publisher.publish(TFMessage(transforms=[transform('base', 'tip', 0.1, Time(sec=5))]))
     watch_for(lambda: len(xs_of(first) + xs_of(second)) > 2, 0.2, 'the same transform again')
-    broadcaster.sendTransform(transform('base', 'tip', 0.2))
+    publisher.publish(TFMessage(transforms=[transform('base', 'tip', 0.2)]))
     for peer in (first, second):
         wait_until(lambda: xs_of(peer) == [100.0, 200.0], what='the change')  # noqa: B023
     sent = bridge.connections[0].sent

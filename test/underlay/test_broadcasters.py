@@ -114,14 +114,6 @@ def test_a_buffer_made_of_another_is_told_what_comes(bench: Bench) -> None:
     assert bench.x_of('c') == 6.0
 
 
-def test_the_publisher_of_static_transforms_can_be_taken_back(bench: Bench) -> None:
-    broadcaster = tf2_ros.StaticTransformBroadcaster(bench.speaker)
-    broadcaster.sendTransform(transform('world', 'a', 1.0))
-    assert bench.spin_until(lambda: bench.hearer.count_publishers('/tf_static') == 1)
-    assert bench.speaker.destroy_publisher(broadcaster.pub_tf)
-    assert bench.spin_until(lambda: bench.hearer.count_publishers('/tf_static') == 0)
-
-
 def test_a_listener_that_is_unregistered_hears_nothing(bench: Bench) -> None:
     bench.listen()
     assert bench.spin_until(lambda: bench.speaker.count_subscribers('/tf') == 1)

@@ -25,10 +25,14 @@ class StaticTransformBroadcaster:
     def sendTransform(  # noqa: N802 (the genuine name)
         self, transform: TransformStamped | Iterable[TransformStamped]
     ) -> None:
-        """Publish one or several transforms; one given before for a child frame is replaced."""
+        """
+        Publish one or several transforms, and those before.
+
+        Of two for one child frame the first stays, as in Jazzy; later versions take the second.
+        """
         single = isinstance(transform, TransformStamped)
         known = {t.child_frame_id: t for t in self.net_message.transforms}
         for new in [transform] if single else transform:
-            known[new.child_frame_id] = new
+            known.setdefault(new.child_frame_id, new)
         self.net_message = TFMessage(transforms=list(known.values()))
         self.pub_tf.publish(self.net_message)
