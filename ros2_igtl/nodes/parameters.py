@@ -13,7 +13,6 @@ from rcl_interfaces.msg import (
     ParameterDescriptor,
     SetParametersResult,
 )
-from rclpy.exceptions import ParameterUninitializedException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
@@ -199,9 +198,9 @@ def declare_parameters(node: Node) -> None:
     for declaration in PARAMETERS:
         default = declaration.default
         if default == ():
-            # An empty list has no type of its own, so the type is declared and the value unset.
-            default = Parameter.Type.STRING_ARRAY
-        node.declare_parameter(declaration.name, default, _descriptor(declaration))
+            _declare_list(node, declaration)
+        else:
+            node.declare_parameter(declaration.name, default, _descriptor(declaration))
     node.declare_parameter(
         ACTUAL_PORT,
         0,
@@ -211,17 +210,21 @@ def declare_parameters(node: Node) -> None:
     )
 
 
+def _declare_list(node: Node, declaration: Declaration) -> None:
+    """Declare a list of texts; an empty one has no type of its own, so the type goes first."""
+    name, kind = declaration.name, Parameter.Type.STRING_ARRAY
+    node.declare_parameter(name, kind, _descriptor(declaration))
+    # while one is unset, rclpy gives who asks for several parameters, as `ros2 param dump`, none
+    if node.get_parameter_or(name).type_ is Parameter.Type.NOT_SET:
+        node.set_parameters([Parameter(name, kind, [])])
+
+
 def parameter_values(node: Node) -> dict[str, Any]:
     """Return the values of all parameters; lists as tuples."""
-    return {name: _value(node, name) for name in _DEFAULTS}
-
-
-def _value(node: Node, name: str) -> Any:
-    try:
-        value = node.get_parameter(name).value
-    except ParameterUninitializedException:
-        return ()  # a list that nobody has set
-    return tuple(value) if _DEFAULTS[name].default == () else value
+    values = {name: node.get_parameter(name).value for name in _DEFAULTS}
+    return {
+        name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
+    }
 
 
 def judge(parameters: list[Parameter], configured: bool) -> SetParametersResult:

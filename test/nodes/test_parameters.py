@@ -10,9 +10,11 @@ import pytest
 from rcl_interfaces.msg import ParameterType
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 from rclpy.node import Node
-from rclpy.parameter import Parameter
+from rclpy.parameter import Parameter, parameter_value_to_python
+from rclpy.parameter_client import AsyncParameterClient
 
 from helpers.ros_graph import Graph
+from helpers.waiting import wait_until
 from ros2_igtl.config.load import OPTION_KEYS, OPTION_LISTS
 from ros2_igtl.nodes.parameters import (
     ACTUAL_PORT,
@@ -65,6 +67,18 @@ def test_the_mapping_file_can_set_exactly_what_is_of_one_connection() -> None:
 def test_unset_parameters_have_their_defaults(node: Node) -> None:
     values = parameter_values(node)
     assert values == {name: declaration.default for name, declaration in BY_NAME.items()}
+
+
+def test_who_asks_for_all_parameters_gets_all(graph: Graph) -> None:
+    node = graph.add_bridge('server', {'port': 0, 'device_whitelist': ['a']})
+    client = AsyncParameterClient(graph.user, node.get_name())
+    wait_until(client.services_are_ready, 20.0, 'the services')
+    call = client.get_parameters(list(BY_NAME))
+    wait_until(call.done, 20.0, 'the response')
+    values = [parameter_value_to_python(value) for value in call.result().values]
+    expected = {name: d.default for name, d in BY_NAME.items()} | {'port': 0}
+    expected |= {name: [] for name in LISTS} | {'device_whitelist': ['a']}
+    assert dict(zip(BY_NAME, values, strict=True)) == expected
 
 
 def test_lists_come_as_tuples(graph: Graph) -> None:
