@@ -35,7 +35,7 @@ from ros2_igtl.nodes.parameters import ACTUAL_PORT, declare_parameters, judge, p
 from ros2_igtl.nodes.qos import latched
 from ros2_igtl.nodes.registrations import Registrations
 from ros2_igtl.nodes.services import Services
-from ros2_igtl.nodes.settings import Settings, SettingsError, load_settings
+from ros2_igtl.nodes.settings import Settings, SettingsError, check_values, load_settings
 from ros2_igtl.transport import IoThread
 from ros2_igtl.transport.tls import TlsFilesError
 
@@ -257,7 +257,15 @@ class BridgeNode(LifecycleNode):
             return SetParametersResult(
                 successful=False, reason=f'{ACTUAL_PORT} is set by the node'
             )
-        return judge(parameters, bool(self._settings))
+        result = judge(parameters, bool(self._settings))
+        if result.successful and not own:
+            values = parameter_values(self)
+            values.update({p.name: p.value for p in parameters if p.name in values})
+            try:
+                check_values('parameters', values)
+            except SettingsError as error:
+                return SetParametersResult(successful=False, reason=str(error))
+        return result
 
     def _set_actual_port(self, port: int) -> None:
         self._setting_port = True

@@ -128,24 +128,11 @@ def _settings_of(
         raise SettingsError(
             f'{where}: port: 0 means any port to a server; a client needs one, 1 to 65535'
         )
-    names = {field.name for field in fields(Options)}
-    try:
-        options = Options(**{name: merged[name] for name in sorted(names & merged.keys())})
-    except ValueError as error:
-        raise SettingsError(f'{where}: {error}') from None
+    options = check_values(where, merged)
     if mode == 'server':
         _check_exposure(where, address, options)
     _check_tls(where, mode, options)
-    frame = merged['default_frame_id']
-    if naming.frame_id(frame) != frame:
-        raise SettingsError(
-            f'{where}: default_frame_id: {frame!r}; allowed: a name without a space or a leading /'
-        )
-    prefix = merged['frame_prefix']
-    if naming.frame_id(f'{prefix}{frame}') != f'{prefix}{frame}':
-        raise SettingsError(
-            f'{where}: frame_prefix: {prefix!r}; allowed: text without a space or a leading /'
-        )
+    prefix, frame = merged['frame_prefix'], merged['default_frame_id']
     return Settings(
         name=name,
         mode=mode,
@@ -171,6 +158,36 @@ def _settings_of(
         frame_prefix=prefix,
         registration=registration,
     )
+
+
+def check_values(where: str, values: Mapping[str, Any]) -> Options:
+    """
+    Check what parameters say one by one and together, without a look at files.
+
+    :param where: what problems are said to be in.
+    :param values: of all parameters, by name.
+    :returns: those of them that the transport is told.
+    :raises SettingsError: a value is refused.
+    """
+    names = {field.name for field in fields(Options)}
+    try:
+        options = Options(**{name: values[name] for name in sorted(names & values.keys())})
+    except ValueError as error:
+        raise SettingsError(f'{where}: {error}') from None
+    frame = values['default_frame_id']
+    if naming.frame_id(frame) != frame:
+        raise SettingsError(
+            f'{where}: default_frame_id: {frame!r}; allowed: a name without a space or a leading /'
+        )
+    prefix = values['frame_prefix']
+    if naming.frame_id(f'{prefix}{frame}') != f'{prefix}{frame}':
+        raise SettingsError(
+            f'{where}: frame_prefix: {prefix!r}; allowed: text without a space or a leading /'
+        )
+    for name in ('device_whitelist', 'device_blacklist'):
+        _patterns(where, name, values)
+    _patterns(where, 'auto_outbound', values, compile_topic_regex)
+    return options
 
 
 def _read_config(path: str, mode: str | None) -> Config:

@@ -139,6 +139,33 @@ def test_parameters_are_judged_and_take_effect_at_configuration(graph: Graph) ->
     assert 'clean up' in reason
 
 
+def test_parameters_are_judged_together_before_any_of_them_is_applied(graph: Graph) -> None:
+    bridge = graph.add_bridge('client', {'autostart': False})
+
+    def attempt(**values: Any) -> tuple[bool, str]:
+        parameters = [Parameter(name, value=value) for name, value in values.items()]
+        result = bridge.set_parameters_atomically(parameters)
+        return result.successful, result.reason
+
+    successful, reason = attempt(connect_timeout=1.0, reconnect_initial_delay=40.0)
+    assert not successful
+    assert 'reconnect_max_delay (30.0)' in reason
+    assert bridge.get_parameter('connect_timeout').value == 5.0
+    assert attempt(reconnect_initial_delay=40.0, reconnect_max_delay=60.0) == (True, '')
+    for name, value, word in (
+        ('device_whitelist', ['('], 'device_whitelist'),
+        ('device_blacklist', ['(a+)+b'], '(a+)+b'),
+        ('auto_outbound', ['['], 'auto_outbound'),
+        ('allowed_peers', ['10.0.0.300'], '10.0.0.300'),
+        ('default_frame_id', '/a', 'default_frame_id'),
+        ('frame_prefix', 'a b', 'frame_prefix'),
+    ):
+        successful, reason = attempt(lazy=True, **{name: value})
+        assert not successful
+        assert word in reason
+    assert bridge.get_parameter('lazy').value is False
+
+
 def test_every_parameter_is_described(graph: Graph) -> None:
     bridge = graph.add_bridge('server', {'port': 0, 'autostart': False})
     own = [name for name in bridge._parameters if '.' not in name and name != 'use_sim_time']
