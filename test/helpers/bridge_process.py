@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 import signal
 import subprocess
+import sys
 import threading
 from types import TracebackType
 from typing import Any
@@ -58,6 +59,8 @@ class BridgeProcess:
         if kind is None:
             assert code == 0, self.output
             assert 'Traceback' not in self.output, self.output
+        else:
+            print(self.output, file=sys.stderr)  # which may say why the test failed
 
     @property
     def output(self) -> str:

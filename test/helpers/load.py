@@ -82,10 +82,13 @@ class BusyPeer:
         exception: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Say that nothing more comes, and wait for the node to close."""
-        self._peer.shut_down_sending()
+        """Say that nothing more comes, and wait for the node to close, which it has not before."""
+        is_open = self._receiver.is_alive()
+        if is_open:
+            self._peer.shut_down_sending()
         self._receiver.join()
         self._peer.close()
+        assert is_open or exception is not None, 'the node has closed the connection'
 
     def send(self, data: bytes, messages: int = 1) -> None:
         """Send messages whole, whoever else sends."""

@@ -47,6 +47,7 @@ PARAMETERS = {
     'max_clients': 100,
     'header_timeout': 60.0,  # a busy machine is no fault
     'body_timeout': 60.0,
+    'max_rejected_rate': 0,  # most of what it gets is refused
     'timestamp_mode': 'receive',  # or a pose that is sent again would not be newer
 }
 # Of which no vector is: a pose that its sender does not vouch for, a scan later than ROS knows.

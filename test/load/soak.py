@@ -45,6 +45,7 @@ connections:
     port: 0
     auto_inbound: true
     max_clients: 8
+    send_timeout: 60  # a machine so busy that our peers do not get to read is no fault
     commands: [{igtl_command_regex: ".*", ros_service_name: /run}]
     mappings:
       - {igtl_device_name: Out, igtl_type_name: STRING, direction: ROS_TO_IGTL,

@@ -33,6 +33,7 @@ connections:
     port: 0
     max_clients: 100
     header_timeout: 0.2
+    send_timeout: 60
     auto_inbound: true
     mappings:  # what is lost between the node and a subscriber on a busy machine is not meant here
       - {igtl_device_name: Text, igtl_type_name: STRING, direction: IGTL_TO_ROS,
