@@ -200,7 +200,7 @@ def main() -> int:
     """Return 0 if nothing grows faster than it may."""
     seconds = float(sys.argv[1])
     with own_ros_domain(), tempfile.TemporaryDirectory() as folder:
-        report = soak(seconds, Path(folder), min(30.0, seconds / 2.0))
+        report = soak(seconds, Path(folder), min(60.0, seconds / 2.0))
     print(report)
     excesses = report.excesses()
     if excesses:
