@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import threading
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -46,6 +47,8 @@ PROFILE_VARIABLE = PROFILE_VARIABLES[IS_FAST_DDS_2]
 DIAGNOSTICS_PERIOD_S = 1.0
 STATUS_DELAY_S = 0.01  # a flood of peers must not cost a message each
 END_SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM})
+# Ctrl-C comes twice under ros2 launch: from the terminal, and from launch, which passes it on.
+SAME_SIGNAL_S = 1.0
 
 
 class BridgeNode(LifecycleNode):
@@ -314,8 +317,8 @@ def run(node_name: str, mode: str | None, args: list[str] | None = None) -> int:
     Run a node until SIGINT or SIGTERM, and return the exit code.
 
     rclpy's own handler would end ROS under a node that still talks: here the node closes its
-    sockets first. A second signal does not wait for that. A parameter that is refused is an exit
-    code of 1.
+    sockets first. A second signal does not wait for that, if it is not the first one again. A
+    parameter that is refused is an exit code of 1.
     """
     use_large_message_profile()
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
@@ -335,12 +338,12 @@ def run(node_name: str, mode: str | None, args: list[str] | None = None) -> int:
     except ExternalShutdownException:
         pass  # somebody else has ended ROS in this process
     finally:
-        for number in END_SIGNALS:
-            signal.signal(number, signal.SIG_DFL)
         node.close()
         executor.shutdown()
         node.destroy_node()
         rclpy.try_shutdown()
+        for number in END_SIGNALS:
+            signal.signal(number, signal.SIG_IGN)  # it ends already
     return 0
 
 
@@ -349,7 +352,8 @@ def _watch_signals(executor: Executor) -> threading.Event:
     Return an event that is set at SIGINT or SIGTERM; the executor sets it.
 
     A handler in Python runs only when the executor's wait has returned; what wakes it has to be
-    another thread, which is told through a socket.
+    another thread, which is told through a socket. At a second signal that thread ends the
+    process, whatever the others do.
     """
     ended = threading.Event()
     told, teller = socket.socketpair()
@@ -359,9 +363,14 @@ def _watch_signals(executor: Executor) -> threading.Event:
         signal.signal(number, lambda *_: None)
 
     def watch() -> None:
-        with told, teller:
+        with told, teller:  # as long as the process lives
             told.recv(1)
-        executor.create_task(ended.set)
+            executor.create_task(ended.set)
+            begin = time.monotonic()
+            while True:
+                (number,) = told.recv(1)
+                if time.monotonic() - begin > SAME_SIGNAL_S:
+                    os._exit(128 + number)
 
     threading.Thread(target=watch, name='igtl_signals', daemon=True).start()
     return ended

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from functools import partial
@@ -21,9 +22,10 @@ from rclpy.parameter import Parameter
 from helpers.bridge_peer import port_of, serve
 from helpers.ros_graph import Graph
 from helpers.scripted_peer import ScriptedPeer, ScriptedServer, unused_port
-from helpers.waiting import wait_for_count, wait_until
+from helpers.waiting import POLL_S, wait_for_count, wait_until
 from ros2_igtl import codec
 from ros2_igtl.nodes import bridge as bridge_module
+from ros2_igtl.nodes.bridge import SAME_SIGNAL_S
 
 SUCCESS = TransitionCallbackReturn.SUCCESS
 FAILURE = TransitionCallbackReturn.FAILURE
@@ -275,6 +277,56 @@ def test_f29_a_signal_ends_the_program_under_load(program: str, number: signal.S
         assert process.stderr is not None
         with process.stderr as stream:
             assert 'Traceback' not in stream.read()
+
+
+def test_a_signal_that_comes_twice_at_once_is_one() -> None:
+    """Ctrl-C under ros2 launch: the terminal tells the node, and so does launch."""
+    port = unused_port()
+    command = ['igtl_server', '--ros-args', '-p', f'port:={port}']
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    try:
+        dial_when_ready(port).close()
+        begin = time.monotonic()
+        while signalled(process) is None and time.monotonic() - begin < SAME_SIGNAL_S / 2:
+            time.sleep(POLL_S)
+        process.wait(10.0)
+    finally:
+        process.kill()
+        _, log = process.communicate()
+    assert process.returncode == 0, log
+    assert 'Traceback' not in log
+
+
+def test_a_signal_that_comes_again_later_ends_what_does_not_end(tmp_path: Path) -> None:
+    script = (
+        'import time\n'
+        'from types import SimpleNamespace\n'
+        'from ros2_igtl.nodes.bridge import _watch_signals\n'
+        "_watch_signals(SimpleNamespace(create_task=lambda task: print('told', flush=True)))\n"
+        "print('ready', flush=True)\n"
+        'time.sleep(60.0)\n'
+    )
+    process = subprocess.Popen(
+        [sys.executable, '-c', script], cwd=tmp_path, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == 'ready\n'
+        begin = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert process.stdout.readline() == 'told\n'
+        code = wait_until(lambda: signalled(process), 10.0, 'the end of the process')
+    finally:
+        process.kill()
+        process.communicate()
+    assert code == 128 + signal.SIGINT
+    assert time.monotonic() - begin > SAME_SIGNAL_S
+
+
+def signalled(process: subprocess.Popen[str]) -> int | None:
+    """Send SIGINT to a process, and return the exit code once it has ended."""
+    process.send_signal(signal.SIGINT)
+    return process.poll()
 
 
 def dial_when_ready(port: int) -> ScriptedPeer:
