@@ -21,10 +21,13 @@ from launch.launch_description_sources import AnyLaunchDescriptionSource
 from launch.utilities import perform_substitutions
 from launch_ros.actions import Node
 
+from helpers.certificates import Authority
+
 FOLDER = Path(get_package_share_directory('ros2_igtl')) / 'launch'
 SINGLE = ['bridge.launch.py', 'client.launch.py', 'client.launch.xml', 'server.launch.py']
 FILES = [*SINGLE, 'demo.launch.py']
 REQUIRED = {('bridge.launch.py', 'config_file')}
+FILES_OF_TLS = ('certfile', 'keyfile', 'cafile')
 DEADLINE_S = 45.0
 
 
@@ -100,6 +103,21 @@ def test_a_server_listens_with_the_peers_it_is_told() -> None:
     arguments = {'address': '0.0.0.0', 'port': '0', 'allowed_peers': '127.0.0.0/8, 10.0.0.0/8'}
     exit_codes = run_until('server.launch.py', arguments, {r'listening: 0\.0\.0\.0:\d+'})
     assert list(exit_codes.values()) == [0]
+
+
+@pytest.mark.parametrize('name', ['client.launch.py', 'client.launch.xml', 'server.launch.py'])
+def test_tls_takes_its_files_from_the_arguments(name: str, tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    files = {'cafile': authority.cafile, **authority.issue('robot')}
+    complete = {
+        'port': '0' if name.startswith('server') else '1',
+        'tls': 'true',
+        **{key: files[key] for key in FILES_OF_TLS},
+    }
+    assert list(run_until(name, complete, {'listening: |connecting: '}).values()) == [0]
+    for key in FILES_OF_TLS:
+        arguments = {**complete, key: '/nowhere.pem'}
+        run_until(name, arguments, {f"parameters: {key}: '/nowhere.pem' cannot be read"})
 
 
 def test_a_bridge_opens_all_connections_of_its_file(tmp_path: Path) -> None:
