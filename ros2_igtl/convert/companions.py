@@ -49,6 +49,12 @@ def find_companion(kind: type[Companion], type_name: str, suffix: str = '') -> F
     return None
 
 
+def subjects_of(kind: type[Companion]) -> list[str]:
+    """Return the types that the protocol has a GET_, STT_, STP_ or RTS_ of, in order."""
+    classes = codec.MESSAGE_TYPES.values()
+    return sorted({each.subject for each in classes if issubclass(each, kind)})
+
+
 def names_of(kinds: Sequence[type[Companion]], subjects: set[str]) -> set[str]:
     """Return the type names, aliases too, of the companions about some types."""
     return {

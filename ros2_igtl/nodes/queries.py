@@ -284,8 +284,9 @@ class Queries:
         query = _query(kind, asked, resolution_s, coordinate_name)
         try:
             if query is None:
-                error = f'the protocol has no {_PREFIXES[kind]} of {asked.subject!r}'
-                pending.answer.set_result(Answer('not_sent', error))
+                allowed = ', '.join(companions.subjects_of(kind))
+                error = f'the protocol has no {_PREFIXES[kind]} of {asked.subject!r}; allowed: '
+                pending.answer.set_result(Answer('not_sent', error + allowed))
             else:
                 codec.pack(query)
                 stop = _query(codec.Stop, asked) if kind is codec.Start else None

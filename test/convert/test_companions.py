@@ -15,7 +15,9 @@ from ros2_igtl.convert.companions import (
     names_of,
     requests,
     start_content,
+    subjects_of,
 )
+from ros2_igtl.convert.mappings import canonical
 
 NAMES = [  # type, prefix, suffix that a peer used, name
     (codec.Get, 'TRANSFORM', '', 'GET_TRANS'),
@@ -99,6 +101,12 @@ def test_every_type_says_what_can_be_asked_of_it() -> None:
     assert asked['POLYDATA'] == {'once', 'stream', 'resolution'}
     assert asked['VIDEO'] == {'once', 'stream', 'resolution'}
     assert not {'COMMAND', 'GET_TRANS', 'QUERY'} & asked.keys()
+
+
+def test_the_subjects_are_those_that_have_a_companion() -> None:
+    for kind in (codec.Get, codec.Start, codec.Stop, codec.Reply):
+        with_one = [each for each in codec.MESSAGE_TYPES if find_companion(kind, each)]
+        assert subjects_of(kind) == sorted({canonical(each) for each in with_one})
 
 
 def test_names_of_companions_have_their_aliases() -> None:

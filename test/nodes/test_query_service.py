@@ -148,9 +148,9 @@ def test_without_a_peer_nothing_is_sent(graph: Graph) -> None:
 @pytest.mark.parametrize(
     ('arguments', 'fields', 'error'),
     [
-        ((GET, 'COMMAND'), {}, "the protocol has no GET_ of 'COMMAND'"),
-        ((START, 'STRING'), {}, "the protocol has no STT_ of 'STRING'"),
-        ((STOP, ''), {}, "the protocol has no STP_ of ''"),
+        ((GET, 'COMMAND'), {}, "the protocol has no GET_ of 'COMMAND'; allowed: BIND, CAP"),
+        ((START, 'STRING'), {}, "the protocol has no STT_ of 'STRING'; allowed: BIND, IMAGE, "),
+        ((STOP, ''), {}, "the protocol has no STP_ of ''; allowed: BIND, IMAGE, "),
         ((3, 'TRANSFORM'), {}, 'action is 3; allowed: 0, 1, 2'),
         ((START, 'TDATA'), {'resolution': -1.0}, 'resolution is -1 s; allowed: 0 to 86400'),
         ((GET, 'TDATA'), {'timeout': float('nan')}, 'timeout is nan s; allowed: 0 to 3600'),
