@@ -398,10 +398,10 @@ def test_a_peer_that_says_nothing_is_no_slow_header(talk: Talk) -> None:
 
 def test_each_header_has_its_own_deadline(talk: Talk) -> None:
     data = codec.pack(pose(1.0))
-    with talk(header_timeout=0.2) as conversation:
+    with talk(header_timeout=0.6) as conversation:
         conversation.peer.send(data[:10])
-        for number in range(8):  # each ends a message and begins the next header
-            watch_for(lambda: conversation.handler.closed, 0.08)
+        for number in range(4):  # each ends a message and begins the next header
+            watch_for(lambda: conversation.handler.closed, 0.2)
             conversation.peer.send(data[10:] + data[:10])
             conversation.wait_for_messages(number + 1)
 
