@@ -67,8 +67,10 @@ def test_disconnect_says_why_it_closed_nothing(
 
 def test_a_client_that_was_disconnected_dials_again(graph: Graph) -> None:
     with ScriptedServer() as server:
-        graph.add_bridge('client', {'port': server.port, 'reconnect_initial_delay': 0.05})
+        parameters = {'port': server.port, 'reconnect_initial_delay': 0.05}
+        bridge = graph.add_bridge('client', parameters)
         with server.accept() as peer:
+            wait_until(lambda: bridge.connections[0].transport.sessions, 10.0, 'the session')
             assert call(graph, Disconnect, 'disconnect').closed == 1
             assert peer.receive_until_closed() == b''
         server.accept().close()
