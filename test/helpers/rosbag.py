@@ -18,9 +18,11 @@ from typing import Any, NamedTuple
 import yaml
 from ament_index_python.packages import get_package_share_directory
 from mcap.writer import CompressionType, Writer
+from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
 from helpers.ros_graph import Graph
+from helpers.waiting import wait_until
 from ros2_igtl.convert.interfaces import ros_type
 
 SEPARATOR = '=' * 80
@@ -38,6 +40,11 @@ class Topic(NamedTuple):
     qos: dict[str, Any]
 
 
+def _published(observer: Node, node_name: str) -> dict[str, list[str]]:
+    """Return the topics of a node, by name, with their types, as another node knows them."""
+    return dict(observer.get_publisher_names_and_types_by_node(node_name, '/'))
+
+
 class Recorder:
     """
     Subscribes to topics as rosbag2 does, without understanding their messages.
@@ -51,10 +58,14 @@ class Recorder:
         self.topics: dict[str, Topic] = {}
         self.received: list[tuple[str, int, bytes]] = []
 
-    def subscribe_to_all(self, node_name: str) -> None:
+    def subscribe_to_all(self, node: Node) -> None:
         """Subscribe to all that a node publishes, reliable and latched where its publisher is."""
-        published = self._node.get_publisher_names_and_types_by_node(node_name, '/')
-        for name, (ros_type_name,) in published:
+        node_name = node.get_name()
+        own = _published(node, node_name)  # it knows of them at once, and we a little later
+        wait_until(
+            lambda: _published(self._node, node_name).keys() >= own.keys(), 10.0, 'all its topics'
+        )
+        for name, (ros_type_name,) in _published(self._node, node_name).items():
             # of what ran under that name before, some may be there for a moment yet
             offer = next(
                 info

@@ -107,7 +107,7 @@ def test_everything_that_is_published_can_be_recorded_and_read_without_ros(
     peer.send(b''.join(messages))  # the topics come into being
     await_accounted(bridge, len(messages))
     recorder = Recorder(graph)
-    recorder.subscribe_to_all('bridge')
+    recorder.subscribe_to_all(bridge)
     peer.send(b''.join(one_message_of_every_type()))
     await_accounted(bridge, len(messages) * 2)
     outcomes = bridge.connections[0].inbound.outcomes
@@ -160,7 +160,7 @@ def test_what_is_latched_is_offered_so_and_comes_to_a_recorder_that_is_late(grap
     peer.send(b''.join(messages))
     await_accounted(bridge, len(messages))
     recorder = Recorder(graph)
-    recorder.subscribe_to_all('latched')
+    recorder.subscribe_to_all(bridge)
     latched = {
         topic.name
         for topic in recorder.topics.values()
