@@ -13,7 +13,7 @@ import re
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
@@ -117,16 +117,29 @@ class Tree:
                 f"{first or REGISTRATION}; its pose in '{parent}' is on its topic only"
             )
         if first != source:
-            is_other = first is not None and first.connection != source.connection
-            return 'second_connection' if is_other else 'second_source', (
-                f"frame '{child}' comes from {first or REGISTRATION} already; this pose is "
-                + (
-                    'refused; frame_prefix, or frames of its row, can give it another'
-                    if is_other
-                    else 'on its topic only'
-                )
+            return 'second_source', (
+                f"frame '{child}' comes from {first or REGISTRATION} already; this pose is on its "
+                'topic only'
             )
         return '', ''
+
+    def claimed_by_another(self, transforms: Iterable[Any], connection: str) -> str:
+        """
+        Return which pose another connection's device gives already, in a sentence; empty: none.
+
+        To be asked before any of a message's poses takes its place: it is refused as a whole.
+        """
+        with self._lock:
+            for transform in transforms:
+                child = transform.child_frame_id
+                parent, first = self._edges.get(child, ('', None))
+                is_other = first is not None and first.connection != connection
+                if is_other and parent == transform.header.frame_id:
+                    return (
+                        f"frame '{child}' comes from {first} already; this pose is refused; "
+                        'frame_prefix, or frames of its row, can give it another'
+                    )
+        return ''
 
     def register(self, child: str, parent: str) -> str:
         """Keep a frame its place in another for good; return why it cannot be, or nothing."""
@@ -356,8 +369,10 @@ class Inbound:
             self._node.destroy_publisher(publisher)
         self._publishers.clear()
         self.routes.clear()
-        for topic in [t for t, owner in self._owners.items() if owner[0] == self._settings.name]:
-            del self._owners[topic]
+        # a copy: what other connections publish goes on, and adds topics meanwhile
+        for topic, owner in list(self._owners.items()):
+            if owner[0] == self._settings.name:
+                del self._owners[topic]
 
     def _take_parts(
         self,
@@ -591,7 +606,7 @@ class Inbound:
         """
         Return which poses may go to tf.
 
-        :raises ConvertError: ``second_source``: another connection's device is there.
+        :raises ConvertError: ``second_connection``: another connection's device is there.
         """
         if poses and stamp_ns <= route.last_stamp_ns:
             # tf must not be told an older or a second pose for one time.
@@ -600,25 +615,21 @@ class Inbound:
             return []
         assert route.source is not None  # whose message this is
         source = route.source
-        fitting = (
-            [pose for pose in poses if self._fits(message, pose, source)] if route.is_on_tf else []
-        )
+        fitting = []
+        if route.is_on_tf:
+            claimed = self._tree.claimed_by_another(poses, source.connection)
+            if claimed:
+                raise ConvertError('second_connection', claimed)
+            fitting = [pose for pose in poses if self._fits(message, pose, source)]
         if poses:
             route.last_stamp_ns = stamp_ns
         self._feed(peer, message, route, poses)
         return fitting
 
     def _fits(self, message: codec.Message, transform: Any, source: Source) -> bool:
-        """
-        Tell whether a pose may go to tf.
-
-        :raises ConvertError: ``second_source``: another connection's device is there.
-        """
         cause, text = self._tree.refusal(
             transform.child_frame_id, transform.header.frame_id, source
         )
-        if cause == 'second_connection':
-            raise ConvertError(cause, text)
         if cause:
             self._tell(message, cause, text)
         return not cause

@@ -197,6 +197,23 @@ def test_two_connections_may_have_a_tool_of_one_name_if_one_has_a_prefix(
     assert told == {'Probe': 0.001, 'b/Probe': 0.002}
 
 
+def test_f36_of_a_message_that_is_refused_no_tool_takes_a_place(
+    graph: Graph, tmp_path: Path
+) -> None:
+    hub = add_hub(graph, tmp_path, TWO_SERVERS)
+    tf = graph.subscribe('tf2_msgs/msg/TFMessage', '/tf')
+    first, second = dial(graph, hub, 'a'), dial(graph, hub, 'b')
+    first.send(pose(1.0, 'Taken'))
+    wait_for_count(tf, 1)
+    tools = [(name, codec.ToolType.INSTRUMENT_6D, np.eye(4)) for name in ('Free', 'Taken')]
+    second.send(pack(codec.TrackingData.from_tools(tools), 'Tracker'))
+    outcomes = hub.connections[1].inbound.outcomes
+    wait_until(lambda: outcomes.rejected == {'second_connection': 1}, 10.0, 'the refusal')
+    first.send(pose(2.0, 'Free'))
+    wait_for_count(tf, 2)
+    assert tf[1].transforms[0].child_frame_id == 'Free'
+
+
 def test_f36_a_topic_that_a_second_connection_claims_is_refused_with_an_error(
     graph: Graph, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
