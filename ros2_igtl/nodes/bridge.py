@@ -188,8 +188,9 @@ class BridgeNode(LifecycleNode):
         if self._timer is not None:
             self.destroy_timer(self._timer)
             self._timer = None
-        for connection in self._connections:
-            connection.stop()
+        with contextlib.ExitStack() as stack:  # each is stopped, though another cannot be
+            for connection in self._connections:
+                stack.callback(connection.stop)
         if self._connections:
             self._publish_status()
         if self._offered is not None:

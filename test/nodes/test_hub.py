@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rclpy.lifecycle import TransitionCallbackReturn
 from std_msgs.msg import String
 
 from helpers.bridge_peer import pack, pose
@@ -254,6 +255,30 @@ def test_f14_a_busy_port_of_one_connection_leaves_none_open(
         assert f'127.0.0.1:{blocker.port}' in capfd.readouterr().err
     graph.call(hub.trigger_activate)
     assert len(hub.connections) == 2
+
+
+def test_a_connection_that_cannot_be_stopped_keeps_no_other_open(
+    graph: Graph, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """FAULTS 1.13: fail closed, visibly."""
+    hub = add_hub(graph, tmp_path, TWO_SERVERS)
+    peers = [dial(graph, hub, name) for name in 'ab']
+    connections = list(hub.connections)
+    stops = [connection.stop for connection in connections]
+
+    for connection, stop in zip(connections, stops, strict=True):
+
+        def stop_and_fail(stop: Any = stop, connection: Any = connection) -> None:
+            connection.stop = stop  # the next time it succeeds
+            stop()
+            raise ZeroDivisionError('a fault of ours')
+
+        connection.stop = stop_and_fail  # type: ignore[method-assign]
+    assert graph.call(hub.trigger_deactivate) == TransitionCallbackReturn.ERROR
+    for peer in peers:
+        assert peer.receive_until_closed() == b''
+    assert 'ZeroDivisionError: a fault of ours' in capfd.readouterr().err
+    assert graph.call(hub.trigger_configure) == TransitionCallbackReturn.SUCCESS
 
 
 def test_the_status_of_every_connection_is_there_for_who_comes_late(
