@@ -26,7 +26,8 @@ USE = """
 from ros2_igtl import codec
 from ros2_igtl.codec import _crc64
 from ros2_igtl.msg import TrackedTool, Volume
-from ros2_igtl.nodes import client, server
+from ros2_igtl.nodes.programs import client
+from ros2_igtl.nodes.programs import server
 assert _crc64.crc64(b'123456789') == 0x6C40DF5F0B497347
 from ros2_igtl.srv import Command, Query, SetRegistration
 assert Volume.UINT16 == 5 and TrackedTool.INSTRUMENT_3D == 3

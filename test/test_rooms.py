@@ -92,7 +92,7 @@ def test_a_room_imports_what_it_may(room: str) -> None:
         ('transport', 'rclpy.node'),
         ('transport', 'ros2_igtl.convert'),
         ('convert', 'rclpy.time'),
-        ('convert', 'ros2_igtl.nodes.bridge'),
+        ('convert', 'ros2_igtl.nodes.node'),
         ('config', 'sensor_msgs.msg'),
         ('cli', 'ros2_igtl.nodes'),
         ('sim', 'rclpy'),

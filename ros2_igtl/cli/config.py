@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     seen: set[tuple[Any, ...]] = set()
     with stream.connect(arguments.host, arguments.port) as peer:
         for message in _all_messages(stream.receive(peer, deadline), table):
-            defaults = table.mappings_for(message.type_name, message.content)
+            defaults = table.conversions_for(message.type_name, message.content)
             device = (message.type_name, message.device_name, defaults)
             if device in seen:
                 continue

@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print a line a pair."""
-    pairs = [_describe(table_row) for table_row in load_table().MAPPINGS]
+    pairs = [_describe(table_row) for table_row in load_table().CONVERSIONS]
     if arguments.markdown:
         print(MARKDOWN + '\n'.join(map(_markdown_row, pairs)) + '\n')
         print('\n'.join(_losses(pairs)))

@@ -9,12 +9,12 @@ The mapping file: which devices become which topics, and which topics are sent. 
 from ros2_igtl.config.errors import ConfigError, Problem
 from ros2_igtl.config.load import ANY_OTHER_TYPE, Pairs, Requests, load_config, parse_config
 from ros2_igtl.config.schema import (
-    CommandConfig,
     CommandDialect,
+    CommandRow,
     Config,
     ConnectionConfig,
     Direction,
-    MappingConfig,
+    MappingRow,
     Mode,
     RegistrationConfig,
     Request,
@@ -24,13 +24,13 @@ from ros2_igtl.config.schema import (
 
 __all__ = [
     'ANY_OTHER_TYPE',
-    'CommandConfig',
     'CommandDialect',
+    'CommandRow',
     'Config',
     'ConfigError',
     'ConnectionConfig',
     'Direction',
-    'MappingConfig',
+    'MappingRow',
     'Mode',
     'Pairs',
     'Problem',

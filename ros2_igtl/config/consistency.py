@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any
 
-from ros2_igtl.config.schema import CommandConfig, MappingConfig, RegistrationConfig
+from ros2_igtl.config.schema import CommandRow, MappingRow, RegistrationConfig
 from ros2_igtl.config.section import Section
 from ros2_igtl.convert.naming import fit_device_name
 
@@ -53,7 +53,7 @@ class Consistency:
             self._claim(section, 'port', f'listens on {address} port {port}', address, port)
 
     def add_row(
-        self, section: Section, row: MappingConfig, connection: int, options: dict[str, Any]
+        self, section: Section, row: MappingRow, connection: int, options: dict[str, Any]
     ) -> None:
         """Refuse a row that sends or publishes what another row does, or contradicts it."""
         regex = row.igtl_device_regex.pattern if row.igtl_device_regex else None
@@ -81,7 +81,7 @@ class Consistency:
         said = {'tf': (options.get('publish_tf', True), section)}
         self._add_to_device(section, self._devices.setdefault(device, said))
 
-    def add_command(self, section: Section, row: CommandConfig, connection: int) -> None:
+    def add_command(self, section: Section, row: CommandRow, connection: int) -> None:
         """Refuse a command that another row gives to a service already."""
         regex = row.igtl_command_regex
         key = 'igtl_command_name' if regex is None else 'igtl_command_regex'

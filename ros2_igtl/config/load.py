@@ -25,10 +25,10 @@ from ros2_igtl.config.document import compose, read_file
 from ros2_igtl.config.errors import Problems, Refused
 from ros2_igtl.config.registration import check_frame_pair, read_registrations
 from ros2_igtl.config.schema import (
-    CommandConfig,
+    CommandRow,
     Config,
     ConnectionConfig,
-    MappingConfig,
+    MappingRow,
     TfLookup,
     TfTool,
 )
@@ -290,7 +290,7 @@ class _Reader:
             values['commands'] = self._read_commands(section, index)
         return ConnectionConfig(line=section.line, options=options, **values)
 
-    def _read_commands(self, section: Section, connection: int) -> tuple[CommandConfig, ...]:
+    def _read_commands(self, section: Section, connection: int) -> tuple[CommandRow, ...]:
         """Return the commands that are right."""
         rows = []
         for at, node in enumerate(section.items('commands')):
@@ -304,14 +304,14 @@ class _Reader:
                 hint = 'allowed: it or igtl_command_regex'
                 command.require('igtl_command_name', hint=hint)
             if len(self._problems) == problems_before:
-                row = CommandConfig(line=command.line, **command.values)
+                row = CommandRow(line=command.line, **command.values)
                 self._consistency.add_command(command, row, connection)
                 rows.append(row)
         return tuple(rows)
 
     def _read_row(
         self, node: yaml.Node, key: str, connection: int, options: dict[str, Any]
-    ) -> MappingConfig | None:
+    ) -> MappingRow | None:
         """Return a row, or None if anything is wrong with it."""
         problems_before = len(self._problems)
         section = Section(node, key, MAPPING_KEYS, self._problems)
@@ -333,7 +333,7 @@ class _Reader:
             _check_request(section, self._requests)
         if len(self._problems) > problems_before:
             return None
-        row = MappingConfig(line=section.line, **section.values)
+        row = MappingRow(line=section.line, **section.values)
         self._consistency.add_row(section, row, connection, options)
         return row
 

@@ -41,7 +41,7 @@ class TfLookup:
 
 
 @dataclass(frozen=True)
-class MappingConfig:
+class MappingRow:
     """One row: which device and type becomes which topic and ROS type, or the other way round."""
 
     igtl_type_name: str
@@ -71,7 +71,7 @@ class MappingConfig:
 
 
 @dataclass(frozen=True)
-class CommandConfig:
+class CommandRow:
     """Which ROS service runs a command of a peer."""
 
     ros_service_name: str
@@ -93,9 +93,9 @@ class ConnectionConfig:
     auto_inbound: bool = True  # False: what no row names is skipped
     bind_tolerance: float = 0.02  # seconds between the stamps of what is sent in one BIND
     options: dict[str, Any] = field(default_factory=dict)  # node parameters, by their names
-    mappings: tuple[MappingConfig, ...] = ()
+    mappings: tuple[MappingRow, ...] = ()
     command_dialect: CommandDialect = 'command'
-    commands: tuple[CommandConfig, ...] = ()
+    commands: tuple[CommandRow, ...] = ()
 
 
 @dataclass(frozen=True)

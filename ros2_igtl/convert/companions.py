@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from ros2_igtl import codec
 from ros2_igtl.codec.messages.companions import Companion
-from ros2_igtl.convert.mappings import RAW_TYPE, canonical, pairs
+from ros2_igtl.convert.conversions import RAW_TYPE, canonical, pairs
 
 # Fields of STT_ that say how far apart messages are to be, and their units in a second.
 _INTERVALS = {'resolution': 1e3, 'resolution_ns': 1e9, 'interval': 1e3}

@@ -47,7 +47,7 @@ class ConvertError(ValueError):
     video_stream         a frame of a video that cannot be decoded
     no_geometry          a frame of a video whose size nothing says
     status_value         a code, sub-code or level that is not a number in its range
-    unknown_mapping      a pair of types that no row of the table joins
+    unknown_conversion      a pair of types that no row of the table joins
     encode               a content that came in a form which cannot be packed
     ==================== ======================================================================
 

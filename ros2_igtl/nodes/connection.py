@@ -11,20 +11,20 @@ from rclpy.node import Node
 from tf2_ros import TransformBroadcaster
 
 from ros2_igtl import codec
-from ros2_igtl.config import MappingConfig
+from ros2_igtl.config import MappingRow
 from ros2_igtl.convert import naming
 from ros2_igtl.convert.errors import ConvertError
-from ros2_igtl.nodes.audience import Audience
-from ros2_igtl.nodes.auto_outbound import AutoOutbound
-from ros2_igtl.nodes.binds import BindGroup
-from ros2_igtl.nodes.chains import ChainSender, JointChainSender
-from ros2_igtl.nodes.commands import Commands
-from ros2_igtl.nodes.counters import Outcomes
-from ros2_igtl.nodes.frames import FrameBuffer
-from ros2_igtl.nodes.inbound import Inbound, TopicOwners, Tree
-from ros2_igtl.nodes.outbound import Sender, TfSender, TopicSender
-from ros2_igtl.nodes.queries import COMPANIONS, Queries
+from ros2_igtl.nodes.exchanges.commands import Commands
+from ros2_igtl.nodes.exchanges.queries import COMPANIONS, Queries
+from ros2_igtl.nodes.reporting.counters import Outcomes
 from ros2_igtl.nodes.settings import Settings
+from ros2_igtl.nodes.to_igtl.audience import Audience
+from ros2_igtl.nodes.to_igtl.auto import AutoOutbound
+from ros2_igtl.nodes.to_igtl.bind import BindGroup
+from ros2_igtl.nodes.to_igtl.chain import ChainSender, JointChainSender
+from ros2_igtl.nodes.to_igtl.frame_buffer import FrameBuffer
+from ros2_igtl.nodes.to_igtl.sender import Sender, TfSender, TopicSender
+from ros2_igtl.nodes.to_ros.router import Inbound, TopicOwners, Tree
 from ros2_igtl.transport import Client, ConnectionState, IoThread, Server, Session
 
 
@@ -126,7 +126,7 @@ class BridgeConnection:
         """What is sent by rows, and without one."""
         return (*self._row_senders, *self._auto_outbound.senders.values())
 
-    def _topic_sender(self, row: MappingConfig) -> TopicSender:
+    def _topic_sender(self, row: MappingRow) -> TopicSender:
         """Return the sender of a topic that has no row in the mapping file."""
         return TopicSender(self._node, row, self._audience(on_request=False), self.sent)
 
@@ -134,9 +134,7 @@ class BridgeConnection:
         """Let peers ask for what is sent now."""
         self.queries.givers = (*self.senders, *self._groups.values())
 
-    def _make_sender(
-        self, row: MappingConfig, audience: Audience, group: BindGroup | None
-    ) -> Sender:
+    def _make_sender(self, row: MappingRow, audience: Audience, group: BindGroup | None) -> Sender:
         if row.tf is None:
             return TopicSender(self._node, row, audience, self.sent, group)
         common = self._node, row, audience, self.sent, self._shared.buffer

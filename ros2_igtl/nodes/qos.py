@@ -17,7 +17,7 @@ from rclpy.qos import (
 )
 from rclpy.qos_overriding_options import QoSOverridingOptions
 
-from ros2_igtl.convert.mappings import Mapping as Row
+from ros2_igtl.convert.conversions import Conversion as Row
 
 # A sample that overflows its queue is lost without a word (DDS counts it for nobody), so queues
 # hold a second of tracking at 1 kHz, and a third of one of video, whose frames are large.

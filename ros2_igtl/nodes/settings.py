@@ -12,18 +12,18 @@ from dataclasses import dataclass, fields
 from typing import Any, cast
 
 from ros2_igtl.config import (
-    CommandConfig,
     CommandDialect,
+    CommandRow,
     Config,
     ConfigError,
     ConnectionConfig,
-    MappingConfig,
+    MappingRow,
     RegistrationConfig,
     load_config,
 )
 from ros2_igtl.config.device_regex import compile_device_regex, compile_topic_regex
 from ros2_igtl.config.errors import Refused
-from ros2_igtl.convert import companions, mappings, naming
+from ros2_igtl.convert import companions, conversions, naming
 from ros2_igtl.transport import Options
 from ros2_igtl.transport.tls import FILE_KEYS, Role, TlsFilesError, load_context
 
@@ -41,10 +41,10 @@ class Settings:
     address: str
     port: int
     options: Options
-    rows: tuple[MappingConfig, ...]
+    rows: tuple[MappingRow, ...]
     auto_inbound: bool
     command_dialect: CommandDialect
-    commands: tuple[CommandConfig, ...]
+    commands: tuple[CommandRow, ...]
     long_device_names: str  # truncate or reject
     device_whitelist: tuple[re.Pattern[str], ...]
     device_blacklist: tuple[re.Pattern[str], ...]
@@ -198,7 +198,7 @@ def _read_config(path: str, mode: str | None) -> Config:
     :raises SettingsError: the file has a problem, or is none for this node.
     """
     try:
-        config = load_config(path, mappings.pairs(), companions.requests())
+        config = load_config(path, conversions.pairs(), companions.requests())
     except ConfigError as error:
         raise SettingsError(str(error)) from None
     connections = config.connections
@@ -244,7 +244,7 @@ def _check_ports(
 
 
 def _check_topics(
-    path: str, rows: Sequence[MappingConfig], resolve_topic_name: Callable[[str], str]
+    path: str, rows: Sequence[MappingRow], resolve_topic_name: Callable[[str], str]
 ) -> None:
     """
     Refuse a topic of two types, which the middleware cannot have.
@@ -256,7 +256,7 @@ def _check_topics(
         key, name, type_name = 'ros_topic_name', row.ros_topic_name, row.ros_type_name
         if row.tf is not None:
             key, name = 'tf.joint_states', row.tf.joint_states
-            type_name = mappings.JOINT_STATES.ros_type_name
+            type_name = conversions.JOINT_STATES.ros_type_name
         if name is None or type_name is None:
             continue
         where = f'{path}:{row.line}: {key}: '

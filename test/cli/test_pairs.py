@@ -14,7 +14,7 @@ pytest.importorskip('geometry_msgs.msg', reason='the table is about ROS messages
 pytest.importorskip('ros2_igtl.msg', reason='the package is not built: run make setup')
 
 from ros2_igtl.cli.main import main
-from ros2_igtl.convert.mappings import MAPPINGS
+from ros2_igtl.convert.conversions import CONVERSIONS
 
 PAGE = Path(__file__).parents[2] / 'doc' / 'mappings.md'
 
@@ -27,7 +27,7 @@ def printed(capsys: pytest.CaptureFixture[str], *options: str) -> str:
 def test_every_row_of_the_table_has_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     lines = [line.split() for line in printed(capsys).splitlines()]
     assert [(line[0], line[2]) for line in lines] == [
-        (row.type_name, row.ros_type_name) for row in MAPPINGS
+        (row.type_name, row.ros_type_name) for row in CONVERSIONS
     ]
     arrows = {(line[0], line[2]): line[1] for line in lines}
     assert arrows['IMAGE', 'ros2_igtl/msg/ImageGeometry'] == '->'
@@ -37,7 +37,7 @@ def test_every_row_of_the_table_has_a_line(capsys: pytest.CaptureFixture[str]) -
 def test_json_has_directions_defaults_and_losses(capsys: pytest.CaptureFixture[str]) -> None:
     lines = [json.loads(line) for line in printed(capsys, '--json').splitlines()]
     pairs = {(line['type_name'], line['ros_type_name']): line for line in lines}
-    assert len(pairs) == len(MAPPINGS)
+    assert len(pairs) == len(CONVERSIONS)
     geometry = pairs['IMAGE', 'ros2_igtl/msg/ImageGeometry']
     assert (geometry['igtl_to_ros'], geometry['ros_to_igtl']) == (True, False)
     assert (geometry['default'], geometry['topic_suffix']) == (True, 'geometry')
@@ -56,6 +56,6 @@ def test_the_page_of_the_documentation_is_up_to_date(capsys: pytest.CaptureFixtu
 def test_without_ros_it_says_what_is_missing(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, 'ros2_igtl.convert.mappings', None)
+    monkeypatch.setitem(sys.modules, 'ros2_igtl.convert.conversions', None)
     assert main(['pairs']) == 2
     assert 'allowed where ROS 2 is sourced and ros2_igtl is built' in capsys.readouterr().err

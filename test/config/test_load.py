@@ -226,11 +226,11 @@ def test_every_key_of_a_right_file_arrives() -> None:
         },
         command_dialect='string',
         commands=(
-            config.CommandConfig('~/start', 72, igtl_command_name='Start', timeout=30.0),
-            config.CommandConfig('/needle', 73, igtl_command_regex=re.compile('Needle.*')),
+            config.CommandRow('~/start', 72, igtl_command_name='Start', timeout=30.0),
+            config.CommandRow('/needle', 73, igtl_command_regex=re.compile('Needle.*')),
         ),
     )
-    assert pose == config.MappingConfig(
+    assert pose == config.MappingRow(
         igtl_type_name='TRANSFORM',
         direction='IGTL_TO_ROS',
         line=14,
@@ -249,20 +249,20 @@ def test_every_key_of_a_right_file_arrives() -> None:
             'depth': 5,
         },
     )
-    assert images == config.MappingConfig(
+    assert images == config.MappingRow(
         igtl_type_name='IMAGE',
         direction='IGTL_TO_ROS',
         line=25,
         igtl_device_regex=re.compile('(?i)tool[0-9]+'),
     )
-    assert skipped == config.MappingConfig(
+    assert skipped == config.MappingRow(
         igtl_type_name='VIDEO',
         direction='IGTL_TO_ROS',
         line=26,
         igtl_device_name='',
         skip=True,
     )
-    assert robot == config.MappingConfig(
+    assert robot == config.MappingRow(
         igtl_type_name='TRANSFORM',
         direction='ROS_TO_IGTL',
         line=27,

@@ -17,7 +17,7 @@ from ros2_igtl.convert.companions import (
     start_content,
     subjects_of,
 )
-from ros2_igtl.convert.mappings import canonical
+from ros2_igtl.convert.conversions import canonical
 
 NAMES = [  # type, prefix, suffix that a peer used, name
     (codec.Get, 'TRANSFORM', '', 'GET_TRANS'),

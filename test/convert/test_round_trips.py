@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from convert.test_conversions import CONTEXT, METADATA, PLAIN, STAMP_NS, key, leaves
 from convert.test_geometry import rotation
 from convert.test_image_geometry import spacing_axes
-from convert.test_mappings import CONTEXT, METADATA, PLAIN, STAMP_NS, key, leaves
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes
@@ -30,7 +30,7 @@ from rclpy.serialization import deserialize_message, serialize_message
 
 from helpers.strategies import color_tables, poly_data, raws, sensors, unknowns
 from ros2_igtl import codec
-from ros2_igtl.convert.mappings import MAPPINGS, Mapping
+from ros2_igtl.convert.conversions import CONVERSIONS, Conversion
 
 Contents = st.SearchStrategy[Any]
 
@@ -390,8 +390,8 @@ def through_dds(message: Any) -> Any:
     return deserialize_message(serialize_message(message), type(message))
 
 
-def companion_of(row: Mapping) -> Mapping | None:
-    for other in MAPPINGS:
+def companion_of(row: Conversion) -> Conversion | None:
+    for other in CONVERSIONS:
         if row.companion and (other.type_name, other.topic_suffix) == (
             row.type_name,
             row.companion,
@@ -400,7 +400,7 @@ def companion_of(row: Mapping) -> Mapping | None:
     return None
 
 
-def to_ros(row: Mapping, content: codec.Content) -> list[Any]:
+def to_ros(row: Conversion, content: codec.Content) -> list[Any]:
     """Return the one message that a content becomes, and its companion if it has one."""
     messages = []
     for one in (row, companion_of(row)):
@@ -411,7 +411,7 @@ def to_ros(row: Mapping, content: codec.Content) -> list[Any]:
     return messages
 
 
-def from_ros(row: Mapping, messages: Sequence[Any]) -> codec.Content:
+def from_ros(row: Conversion, messages: Sequence[Any]) -> codec.Content:
     assert row.from_ros is not None
     (sent,) = row.from_ros(*messages)
     assert sent.stamp_ns in (0, STAMP_NS)
@@ -419,7 +419,7 @@ def from_ros(row: Mapping, messages: Sequence[Any]) -> codec.Content:
     return sent.content
 
 
-def assert_same_bytes(row: Mapping, content: codec.Content, back: codec.Content) -> None:
+def assert_same_bytes(row: Conversion, content: codec.Content, back: codec.Content) -> None:
     """Compare two contents by what they are packed to, but for what is rounded."""
     expected, actual = body(content), body(back)
     rounded = ROUNDED.get(row.ros_type_name) or ROUNDED.get(row.type_name)
@@ -488,7 +488,7 @@ def assert_same_message(actual: Any, expected: Any) -> None:
             assert abs(back - value) <= bound * (1 + 1e-6) + 1e-15 * abs(value) + 1e-48, path
 
 
-TWO_WAYS = [row for row in MAPPINGS if row.from_ros is not None]
+TWO_WAYS = [row for row in CONVERSIONS if row.from_ros is not None]
 rows = pytest.mark.parametrize('row', TWO_WAYS, ids=lambda row: '-'.join(key(row)))
 
 
@@ -500,7 +500,7 @@ def test_no_row_is_without_contents_that_it_holds() -> None:
 @settings(max_examples=EXAMPLES)
 @given(st.data())
 def test_what_a_row_holds_comes_back_from_ros_byte_by_byte(
-    row: Mapping, data: st.DataObject
+    row: Conversion, data: st.DataObject
 ) -> None:
     content = received(data.draw(HELD[key(row)]))
     assert_same_bytes(row, content, from_ros(row, to_ros(row, content)))
@@ -510,7 +510,7 @@ def test_what_a_row_holds_comes_back_from_ros_byte_by_byte(
 @settings(max_examples=EXAMPLES)
 @given(st.data())
 def test_a_message_comes_back_from_the_wire_in_metres_of_float32_millimetres(
-    row: Mapping, data: st.DataObject
+    row: Conversion, data: st.DataObject
 ) -> None:
     messages = to_ros(row, received(data.draw(HELD[key(row)])))
     factor = data.draw(st.floats(0.999, 1.001))

@@ -10,7 +10,7 @@ from helpers.ros_graph import Graph
 from helpers.scripted_peer import ScriptedPeer
 from helpers.waiting import wait_until
 from ros2_igtl import codec
-from ros2_igtl.nodes.bridge import BridgeNode
+from ros2_igtl.nodes.node import BridgeNode
 
 IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 

@@ -12,8 +12,8 @@ from helpers.ros_graph import Graph
 from helpers.scripted_peer import ScriptedPeer
 from helpers.waiting import wait_for_count, wait_until
 from ros2_igtl import codec
-from ros2_igtl.nodes.bridge import BridgeNode
-from ros2_igtl.nodes.deferred_service import DeferredService
+from ros2_igtl.nodes.node import BridgeNode
+from ros2_igtl.nodes.services.deferred import DeferredService
 from ros2_igtl.srv import Command
 
 Response = Command.Response

@@ -19,7 +19,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
 from helpers.waiting import wait_until
 from ros2_igtl.convert.interfaces import ros_type
-from ros2_igtl.nodes.bridge import BridgeNode
+from ros2_igtl.nodes.node import BridgeNode
 
 T = TypeVar('T')
 

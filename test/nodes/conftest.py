@@ -10,7 +10,7 @@ import pytest
 
 from helpers.ros_graph import Graph, ros_graph
 from ros2_igtl.nodes.connection import BridgeConnection
-from ros2_igtl.nodes.counters import Outcomes
+from ros2_igtl.nodes.reporting.counters import Outcomes
 from ros2_igtl.transport import Statistics
 
 

@@ -17,8 +17,8 @@ from helpers.ros_graph import Graph
 from helpers.scripted_peer import ScriptedPeer, ScriptedServer
 from helpers.waiting import wait_for_count, wait_until
 from ros2_igtl import codec
-from ros2_igtl.nodes.bridge import BridgeNode
 from ros2_igtl.nodes.connection import BridgeConnection
+from ros2_igtl.nodes.node import BridgeNode
 
 TRANSFORM_STAMPED = 'geometry_msgs/msg/TransformStamped'
 SUCCESS = TransitionCallbackReturn.SUCCESS

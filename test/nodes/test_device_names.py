@@ -18,7 +18,7 @@ from helpers.scripted_peer import ScriptedPeer
 from helpers.waiting import wait_until
 from ros2_igtl import codec
 from ros2_igtl.convert import naming
-from ros2_igtl.nodes.bridge import BridgeNode
+from ros2_igtl.nodes.node import BridgeNode
 
 STRING = 'std_msgs/msg/String'
 TRANSFORM_STAMPED = 'geometry_msgs/msg/TransformStamped'

@@ -30,7 +30,7 @@ from helpers.ros_graph import Graph
 from helpers.scripted_peer import ScriptedPeer, ScriptedServer, unused_port
 from helpers.waiting import wait_for_count, wait_until
 from ros2_igtl import codec
-from ros2_igtl.nodes.bridge import BridgeNode
+from ros2_igtl.nodes.node import BridgeNode
 from ros2_igtl.transport import session as session_module
 
 IMAGE = 'sensor_msgs/msg/Image'

@@ -16,13 +16,13 @@ from rclpy.qos import (
     ReliabilityPolicy,
 )
 
-from ros2_igtl.convert.mappings import MAPPINGS, find_mapping
+from ros2_igtl.convert.conversions import CONVERSIONS, find_conversion
 from ros2_igtl.nodes import qos
 
-POSE = find_mapping('TRANSFORM', 'geometry_msgs/msg/TransformStamped')
-TEXT = find_mapping('STRING', 'std_msgs/msg/String')
-IMAGE = find_mapping('IMAGE', 'sensor_msgs/msg/Image')
-VOLUME = find_mapping('IMAGE', 'ros2_igtl/msg/Volume')
+POSE = find_conversion('TRANSFORM', 'geometry_msgs/msg/TransformStamped')
+TEXT = find_conversion('STRING', 'std_msgs/msg/String')
+IMAGE = find_conversion('IMAGE', 'sensor_msgs/msg/Image')
+VOLUME = find_conversion('IMAGE', 'ros2_igtl/msg/Volume')
 BEST_EFFORT = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 RELIABLE = QoSProfile(depth=1)
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
@@ -40,7 +40,9 @@ def subscribed(*offers: QoSProfile, row: Any = POSE, overrides: Any = None) -> Q
     return qos.subscription_qos(node, '/x', row, overrides or {})
 
 
-@pytest.mark.parametrize('row', MAPPINGS, ids=lambda row: f'{row.type_name}-{row.ros_type_name}')
+@pytest.mark.parametrize(
+    'row', CONVERSIONS, ids=lambda row: f'{row.type_name}-{row.ros_type_name}'
+)
 def test_what_is_published_is_reliable_and_kept_if_it_is_latched(row: Any) -> None:
     profile = qos.publisher_qos(row, {})
     assert profile.reliability == ReliabilityPolicy.RELIABLE

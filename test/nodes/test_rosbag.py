@@ -23,7 +23,7 @@ pytest.importorskip('mcap', reason='a bag is written with mcap')
 pytest.importorskip('rosbags', reason='a bag is read with rosbags')
 
 from ament_index_python.packages import get_package_prefix, get_package_share_directory
-from convert.test_mappings import CASES, METADATA
+from convert.test_conversions import CASES, METADATA
 from rclpy.qos import QoSProfile
 from rclpy.serialization import deserialize_message
 from rosbags.highlevel import AnyReader, AnyReaderError
@@ -34,10 +34,10 @@ from helpers.ros_graph import Graph
 from helpers.rosbag import Recorder, Topic, full_definition, recorded_qos, write_bag
 from helpers.waiting import wait_until
 from ros2_igtl import codec
+from ros2_igtl.convert.conversions import ANY_OTHER_TYPE, CONTAINERS, CONVERSIONS, TF_SOURCES
 from ros2_igtl.convert.interfaces import ros_type
-from ros2_igtl.convert.mappings import ANY_OTHER_TYPE, CONTAINERS, MAPPINGS, TF_SOURCES
 
-DEFAULTS = [row for row in MAPPINGS if row.default]
+DEFAULTS = [row for row in CONVERSIONS if row.default]
 UPRIGHT = (0.0, 0.5, 0.0, 0.0, 0.0, -0.25, -2.5, 0.0, 0.0)
 # What a lifecycle node has beside its own topics, with messages only when something happens.
 OF_ANY_NODE = {'/rosout', '/parameter_events', '/bridge/transition_event'}
@@ -179,7 +179,7 @@ def test_what_is_latched_is_offered_so_and_comes_to_a_recorder_that_is_late(grap
 
 def test_the_messages_are_one_of_every_type() -> None:
     sent = {codec.unpack(data).type_name for data in one_message_of_every_type()}
-    named = {row.type_name for row in MAPPINGS if row.type_name != ANY_OTHER_TYPE}
+    named = {row.type_name for row in CONVERSIONS if row.type_name != ANY_OTHER_TYPE}
     assert named | set(CONTAINERS) <= sent
     assert sent - named - set(CONTAINERS) == {'NEWTYPE'}  # and one that nobody knows
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from convert.test_mappings import CASES, CONTEXT, METADATA, STAMP_NS
+from convert.test_conversions import CASES, CONTEXT, METADATA, STAMP_NS
 from rclpy.serialization import deserialize_message, serialize_message
 
 from helpers.bridge_peer import await_accounted, pack, serve
@@ -15,12 +15,12 @@ from helpers.ros_graph import Graph
 from helpers.waiting import wait_until
 from ros2_igtl import codec
 from ros2_igtl.convert.context import Context
-from ros2_igtl.convert.mappings import ANY_OTHER_TYPE, MAPPINGS, Mapping
+from ros2_igtl.convert.conversions import ANY_OTHER_TYPE, CONVERSIONS, Conversion
 
 TIMESTAMP = codec.timestamp.from_nanoseconds(STAMP_NS)
 
 
-def mapping_file(tmp_path: Path, rows: list[Mapping], direction: str, more: str = '') -> str:
+def mapping_file(tmp_path: Path, rows: list[Conversion], direction: str, more: str = '') -> str:
     """Return a file that gives each row a device and a topic of its own: D0 and /t0, D1 ..."""
     path = tmp_path / 'mapping.yaml'
     path.write_text(
@@ -35,22 +35,22 @@ def mapping_file(tmp_path: Path, rows: list[Mapping], direction: str, more: str 
     return str(path)
 
 
-def case_of(row: Mapping) -> Any:
+def case_of(row: Conversion) -> Any:
     return CASES[row.type_name, row.ros_type_name]
 
 
-def companion_of(row: Mapping) -> Mapping:
+def companion_of(row: Conversion) -> Conversion:
     """Return the row of what a row takes beside its messages."""
-    of_type = (other for other in MAPPINGS if other.type_name == row.type_name)
+    of_type = (other for other in CONVERSIONS if other.type_name == row.type_name)
     return next(other for other in of_type if other.topic_suffix == row.companion)
 
 
-def type_name(row: Mapping) -> str:
+def type_name(row: Conversion) -> str:
     return 'NEWTYPE' if row.type_name == ANY_OTHER_TYPE else row.type_name
 
 
 def test_every_row_is_published_as_it_is_converted(graph: Graph, tmp_path: Path) -> None:
-    rows = [row for row in MAPPINGS if row.to_ros is not None]
+    rows = [row for row in CONVERSIONS if row.to_ros is not None]
     frames = ', frame_id: tracker_ras, child_frame_id: stylus_tip, publish_tf: false'
     path = mapping_file(tmp_path, rows, 'IGTL_TO_ROS', frames)
     bridge, peer = serve(graph, config_file=path, timestamp_mode='device')
@@ -83,7 +83,7 @@ def test_every_row_is_published_as_it_is_converted(graph: Graph, tmp_path: Path)
 
 
 def test_every_row_is_sent_as_it_is_converted(graph: Graph, tmp_path: Path) -> None:
-    rows = [row for row in MAPPINGS if row.from_ros is not None]
+    rows = [row for row in CONVERSIONS if row.from_ros is not None]
     path = mapping_file(tmp_path, rows, 'ROS_TO_IGTL')
     bridge, peer = serve(graph, config_file=path, header_version=2)
     for index, row in enumerate(rows):

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from helpers.certificates import Authority
-from ros2_igtl.convert.mappings import ANY_OTHER_TYPE, MAPPINGS
+from ros2_igtl.convert.conversions import ANY_OTHER_TYPE, CONVERSIONS
 from ros2_igtl.nodes.parameters import PARAMETERS
 from ros2_igtl.nodes.settings import Settings, SettingsError, load_settings
 
@@ -404,7 +404,9 @@ def test_one_topic_may_have_several_rows_of_one_type(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize('direction', ['IGTL_TO_ROS', 'ROS_TO_IGTL'])
-@pytest.mark.parametrize('row', MAPPINGS, ids=lambda row: f'{row.type_name}-{row.ros_type_name}')
+@pytest.mark.parametrize(
+    'row', CONVERSIONS, ids=lambda row: f'{row.type_name}-{row.ros_type_name}'
+)
 def test_every_row_of_the_table_can_be_asked_for(tmp_path: Path, row: Any, direction: str) -> None:
     type_name = 'NEWTYPE' if row.type_name == ANY_OTHER_TYPE else row.type_name
     text = connection(

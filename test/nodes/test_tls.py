@@ -18,7 +18,7 @@ from helpers.ros_graph import Graph
 from helpers.scripted_peer import ScriptedPeer, ScriptedServer
 from helpers.waiting import wait_for_count, wait_until
 from ros2_igtl import codec
-from ros2_igtl.nodes.bridge import BridgeNode
+from ros2_igtl.nodes.node import BridgeNode
 
 SUCCESS = TransitionCallbackReturn.SUCCESS
 FAILURE = TransitionCallbackReturn.FAILURE

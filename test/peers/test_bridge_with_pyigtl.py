@@ -17,7 +17,7 @@ from std_msgs.msg import String
 from helpers.pyigtl_peer import PyigtlPeer
 from helpers.ros_graph import Graph, ros_graph
 from helpers.waiting import wait_until
-from ros2_igtl.nodes.bridge import BridgeNode
+from ros2_igtl.nodes.node import BridgeNode
 
 MATRIX = np.array(
     [[0.0, -1.0, 0.0, 100.0], [1.0, 0.0, 0.0, -20.5], [0.0, 0.0, 1.0, 3.25], [0.0, 0.0, 0.0, 1.0]]

@@ -18,7 +18,7 @@ from helpers.ros_graph import Graph, ros_graph
 from helpers.scripted_peer import ScriptedPeer
 from helpers.stunnel import recipe, stunnel
 from helpers.waiting import wait_until
-from ros2_igtl.nodes.bridge import BridgeNode
+from ros2_igtl.nodes.node import BridgeNode
 
 MATRIX = np.array(
     [[1.0, 0.0, 0.0, 100.0], [0.0, 1.0, 0.0, -20.5], [0.0, 0.0, 1.0, 3.25], [0.0, 0.0, 0.0, 1.0]]

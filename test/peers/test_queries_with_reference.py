@@ -15,8 +15,8 @@ from rclpy.lifecycle import TransitionCallbackReturn
 from helpers.reference_programs import ReferenceProgram, find_test_images, free_port
 from helpers.ros_graph import Graph, ros_graph
 from helpers.waiting import wait_until
-from ros2_igtl.convert.mappings import MAPPINGS, find_mapping, ros_type
-from ros2_igtl.nodes.bridge import BridgeNode
+from ros2_igtl.convert.conversions import CONVERSIONS, find_conversion, ros_type
+from ros2_igtl.nodes.node import BridgeNode
 from ros2_igtl.srv import Query
 
 TRACKING_DATA = 'ros2_igtl/msg/TrackingData'
@@ -32,7 +32,7 @@ def graph() -> Iterator[Graph]:
 
 
 def needs(*type_names: str) -> pytest.MarkDecorator:
-    known = {row.type_name for row in MAPPINGS}
+    known = {row.type_name for row in CONVERSIONS}
     missing = [type_name for type_name in type_names if type_name not in known]
     return pytest.mark.skipif(bool(missing), reason=f'the table has no row for {missing}')
 
@@ -147,7 +147,7 @@ def test_a_server_that_waits_to_be_asked_is_asked(
     config_file = mapping(tmp_path, asked(device, type_name, 'once'))
     port = free_port()
     topic = f'/bridge/{type_name.lower()}/{device}'
-    latched = find_mapping(type_name, ros_type_name).latched
+    latched = find_conversion(type_name, ros_type_name).latched
     messages = graph.subscribe(ros_type_name, topic, latched=latched)
     with ReferenceProgram(program, port) as server:
         server.wait_until_listening(port)

@@ -13,8 +13,8 @@ from std_msgs.msg import Header
 
 from ros2_igtl import codec
 from ros2_igtl.convert.context import Context, Outbound, outbound
+from ros2_igtl.convert.conversion import Conversion, one
 from ros2_igtl.convert.errors import ConvertError
-from ros2_igtl.convert.mapping import Mapping, one
 
 
 def needle_to_forces(content: Needle, context: Context) -> NeedleForces:
@@ -57,8 +57,8 @@ def joints_to_state(content: Joints, context: Context) -> JointState:
     )
 
 
-MAPPINGS = (
-    Mapping(
+CONVERSIONS = (
+    Conversion(
         'NEEDLE',
         'igtl_example_interfaces/msg/NeedleForces',
         one(needle_to_forces),
@@ -66,5 +66,5 @@ MAPPINGS = (
         default=True,
         traffic='event',
     ),
-    Mapping('JOINTS', 'sensor_msgs/msg/JointState', one(joints_to_state), None, default=True),
+    Conversion('JOINTS', 'sensor_msgs/msg/JointState', one(joints_to_state), None, default=True),
 )

@@ -1,0 +1,87 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The service ~/query: a user's question to the peers; what it is made of is in queries.py."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from typing import Any
+
+from rclpy.node import Node
+
+from ros2_igtl import codec
+from ros2_igtl.nodes.connection import BridgeConnection, choose_connection
+from ros2_igtl.nodes.exchanges.queries import Answer, Asked
+from ros2_igtl.nodes.services.deferred import DeferredService
+from ros2_igtl.srv import Query
+
+DEFAULT_TIMEOUT_S = 5.0
+MAX_TIMEOUT_S = 3600.0
+MAX_RESOLUTION_S = 86_400.0
+
+_KINDS = {
+    Query.Request.GET: codec.Get,
+    Query.Request.START: codec.Start,
+    Query.Request.STOP: codec.Stop,
+}
+_OUTCOMES = {
+    'not_sent': Query.Response.NOT_SENT,
+    'succeeded': Query.Response.SUCCEEDED,
+    'failed': Query.Response.FAILED,
+    'timed_out': Query.Response.TIMED_OUT,
+    'disconnected': Query.Response.DISCONNECTED,
+}
+
+
+class QueryService:
+    """
+    Offers ~/query of a node.
+
+    :param connections: of the node.
+    """
+
+    def __init__(self, node: Node, connections: Sequence[BridgeConnection]) -> None:
+        self._connections = connections
+        self._service = DeferredService(node, Query, '~/query', self._called)
+
+    def destroy(self) -> None:
+        """Stop to serve; the queries have to be stopped before."""
+        self._service.destroy()
+
+    def _called(self, request: Any) -> Future[Any]:
+        response: Future[Any] = Future()
+        answer = self._ask(request)
+        answer.add_done_callback(lambda done: response.set_result(_response(done.result())))
+        return response
+
+    def _ask(self, request: Any) -> Future[Answer]:
+        """Ask, or refuse what nobody can be asked."""
+        connection, error = choose_connection(self._connections, request.connection)
+        error = error or _refusal(request)
+        if connection is None or error:
+            refused: Future[Answer] = Future()
+            refused.set_result(Answer('not_sent', error))
+            return refused
+        return connection.queries.ask(
+            _KINDS[request.action],
+            Asked(request.type_name, request.device_name),
+            resolution_s=request.resolution,
+            coordinate_name=request.coordinate_name,
+            timeout_s=request.timeout or DEFAULT_TIMEOUT_S,
+        )
+
+
+def _refusal(request: Any) -> str:
+    """Return what is wrong with a request, or nothing."""
+    if request.action not in _KINDS:
+        return f'action is {request.action}; allowed: {", ".join(map(str, _KINDS))}'
+    for name, most in (('resolution', MAX_RESOLUTION_S), ('timeout', MAX_TIMEOUT_S)):
+        value = getattr(request, name)
+        if not 0.0 <= value <= most:  # nor if it is no number
+            return f'{name} is {value:g} s; allowed: 0 to {most:g}'
+    return ''
+
+
+def _response(answer: Answer) -> Any:
+    return Query.Response(outcome=_OUTCOMES[answer.outcome], error=answer.error)

@@ -1,0 +1,116 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Rows that leave together: messages of one time, gathered into a BIND. No row is read here."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ros2_igtl import codec
+from ros2_igtl.nodes.reporting.counters import Outcomes, Rate
+from ros2_igtl.nodes.to_igtl.audience import Audience
+from ros2_igtl.transport import Traffic
+
+
+@dataclass(slots=True)
+class _Waiting:
+    message: codec.Message
+    stamp_ns: int
+    traffic: Traffic
+
+
+class BindGroup:
+    """
+    Sends a BIND when each of its rows has a message, all of them within a tolerance in time.
+
+    Of each row the newest waits. The BIND has the oldest of their stamps: it must not claim to be
+    newer than what is in it.
+
+    :param device_name: of the BIND.
+    :param tolerance_ns: how far the stamps of the children may lie apart.
+    :param audience: which peers get it, and how it is sent to them.
+    :param outcomes: where each row's message is counted.
+    """
+
+    type_name = codec.Bind.type_name
+
+    def __init__(
+        self, device_name: str, tolerance_ns: int, audience: Audience, outcomes: Outcomes
+    ) -> None:
+        self.device_name = device_name
+        self.audience = audience
+        self.traffic: Traffic = 'state'
+        self._tolerance_ns = tolerance_ns
+        self._last: tuple[codec.Message, ...] = ()
+        self._outcomes = outcomes
+        self._rates: list[Rate] = []
+        self._waiting: dict[int, _Waiting] = {}
+
+    def add_row(self, rate: Rate) -> int:
+        """
+        Let another row take part.
+
+        :param rate: ticks when a message of the row has left.
+        :returns: the row's number, its place among the children.
+        """
+        self._rates.append(rate)
+        return len(self._rates) - 1
+
+    def newest(self) -> Sequence[codec.Message]:
+        """Return the last BIND there was, for a peer that asks; on any thread."""
+        return self._last
+
+    def put(self, row: int, message: codec.Message, stamp_ns: int, traffic: Traffic) -> None:
+        """
+        Let a row's message wait for those of the others, or send them all.
+
+        :param stamp_ns: of the message, since the epoch.
+        :raises codec.EncodeError: they cannot be packed; none of them waits any more.
+        """
+        if row in self._waiting:
+            self._outcomes.replaced += 1
+        self._waiting[row] = _Waiting(message, stamp_ns, traffic)
+        stamps = [waiting.stamp_ns for waiting in self._waiting.values()]
+        if len(stamps) < len(self._rates) or max(stamps) - min(stamps) > self._tolerance_ns:
+            return
+        children = [self._waiting[number] for number in range(len(self._rates))]
+        self._waiting.clear()
+        message = self._message(children, min(stamps))
+        self._last, self.traffic = (message,), _traffic(children)
+        now = time.monotonic()
+        peers, nobody = self.audience.due(now)
+        try:
+            queued = self.audience.send(message, self.traffic, peers, now)
+        except codec.EncodeError:
+            # the one that came last is its row's to count
+            self._outcomes.rejected['encode'] += len(children) - 1
+            raise
+        if not queued:
+            self._outcomes.skipped[nobody or 'no_peer'] += len(children)
+            return
+        self._outcomes.done += len(children)
+        for rate in self._rates:
+            rate.tick()
+
+    def destroy(self) -> None:
+        """Count what still waits; may be called twice."""
+        if self._waiting:
+            self._outcomes.skipped['bind_incomplete'] += len(self._waiting)
+            self._waiting.clear()
+
+    def _message(self, children: list[_Waiting], stamp_ns: int) -> codec.Message:
+        messages = [_child(waiting.message) for waiting in children]
+        timestamp = codec.timestamp.from_nanoseconds(stamp_ns)
+        return codec.Message(codec.Bind(messages), self.device_name, timestamp)
+
+
+def _child(message: codec.Message) -> codec.Message:
+    """Return a message as a BIND takes it: without what only a message of its own can have."""
+    return codec.Message(message.content, message.device_name, type_name=message.type_name)
+
+
+def _traffic(children: list[_Waiting]) -> Traffic:
+    is_state = all(waiting.traffic == 'state' for waiting in children)
+    return 'state' if is_state else 'event'

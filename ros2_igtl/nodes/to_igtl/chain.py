@@ -1,0 +1,152 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""From ROS to OpenIGTLink: all frames between two, such as a robot's links, as one message."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from typing import Any
+
+from rclpy.node import Node
+from rclpy.time import Time
+from tf2_ros import TransformException
+
+from ros2_igtl.config import MappingRow
+from ros2_igtl.convert import conversions
+from ros2_igtl.convert.errors import ConvertError
+from ros2_igtl.nodes.reporting.counters import Outcomes
+from ros2_igtl.nodes.to_igtl.audience import Audience
+from ros2_igtl.nodes.to_igtl.bind import BindGroup
+from ros2_igtl.nodes.to_igtl.frame_buffer import FrameBuffer
+from ros2_igtl.nodes.to_igtl.sender import FollowingSubscription, TfSender, stamp_of
+
+# tf follows the joints within a period of robot_state_publisher, 50 ms by default.
+MAX_WAITING = 100
+
+
+class ChainSender(TfSender):
+    """
+    Sends each frame on the way from one frame to another as a tool, at a rate.
+
+    The first frame is left out: the poses are in it. All are of one time, the latest at which tf
+    knows each of them.
+
+    :param frame_prefix: left out of the tools' names, as it is put before them when they come.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        row: MappingRow,
+        audience: Audience,
+        outcomes: Outcomes,
+        buffer: FrameBuffer,
+        frame_prefix: str,
+        group: BindGroup | None = None,
+    ) -> None:
+        super().__init__(node, row, audience, outcomes, buffer, 0.0, group)
+        self._frames = buffer
+        self._prefix = frame_prefix
+
+    def _transforms(self, time: Time | None = None) -> list[tuple[str, Any]]:
+        """
+        Return the frames by name, at a time or the latest.
+
+        :raises TransformException: tf does not know all of them.
+        """
+        first, last = self._tf.parent_frame_id, self._tf.chain
+        assert first is not None
+        assert last is not None
+        pose = self._look_up(first, last, time)
+        time = Time.from_msg(pose.header.stamp)
+        *between, _ = self._frames.path(first, last)
+        poses = [self._look_up(first, frame, time) for frame in between]
+        return [(self._name_of(each.child_frame_id), each) for each in (*poses, pose)]
+
+    def _name_of(self, frame: str) -> str:
+        return frame.removeprefix(self._prefix) or frame
+
+
+class JointChainSender(ChainSender):
+    """
+    Sends the frames with each JointState, at its stamp, once tf knows them then.
+
+    Who turns joints into transforms publishes them a little later; until then the stamp waits.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        row: MappingRow,
+        audience: Audience,
+        outcomes: Outcomes,
+        buffer: FrameBuffer,
+        frame_prefix: str,
+        group: BindGroup | None = None,
+    ) -> None:
+        super().__init__(node, row, audience, outcomes, buffer, frame_prefix, group)
+        assert self._tf.joint_states is not None
+        self._waiting: deque[Time] = deque()
+        self._unfollow = buffer.follow(self._send_waiting)
+        topic = node.resolve_topic_name(self._tf.joint_states)
+        self._subscription = FollowingSubscription(
+            node, topic, conversions.JOINT_STATES, {}, self._received
+        )
+
+    @property
+    def source(self) -> str:
+        """Where it comes from, for people."""
+        assert self.row.tf is not None
+        return f'{super().source} {self.row.tf.joint_states}'
+
+    def follow(self) -> None:
+        """Follow the publishers' quality of service."""
+        self._subscription.follow()
+
+    def destroy(self) -> None:
+        """Unsubscribe, and count what still waits."""
+        super().destroy()
+        self._subscription.destroy()
+        self._unfollow()
+        self._give_up(len(self._waiting))
+
+    def _received(self, joint_state: Any) -> None:
+        self._heard_s = time.monotonic()
+        stamp = Time.from_msg(joint_state.header.stamp)
+        if not stamp.nanoseconds:
+            self._submit(_refuse_stamp)
+            return
+        if len(self._waiting) == MAX_WAITING:
+            self._give_up(1)
+        self._waiting.append(stamp)
+        self._send_waiting()
+
+    def _send_waiting(self) -> None:
+        """Send the frames of each stamp that tf has reached, or more than reached."""
+        if not self._waiting:
+            return
+        try:
+            latest_ns = stamp_of(self._look_up(self._tf.parent_frame_id, self._tf.chain))
+        except TransformException:
+            return  # there is no such chain yet; what waits too long is given up
+        waiting = list(self._waiting)
+        self._waiting.clear()
+        for stamp in waiting:
+            if latest_ns and stamp.nanoseconds > latest_ns:
+                self._waiting.append(stamp)
+            else:
+                self._submit(lambda: self._message_of(self._transforms(stamp)))  # noqa: B023
+
+    def _give_up(self, count: int) -> None:
+        """Count stamps that tf has not reached, the oldest ones, and forget them."""
+        for _ in range(count):
+            stamp = self._waiting.popleft()
+            self._outcomes.received += 1
+            self._outcomes.rejected['tf_lookup'] += 1
+            text = f"tf has not heard of '{self._tf.chain}' at {stamp.nanoseconds / 1e9:.3f} s"
+            self._warn('tf_lookup', text)
+
+
+def _refuse_stamp() -> Any:
+    raise ConvertError('no_stamp', 'a JointState without a stamp, at which tf could be looked up')
