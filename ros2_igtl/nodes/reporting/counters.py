@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
@@ -33,23 +34,110 @@ class Outcomes:
     contained: int = 0
 
     def take(self, take: Callable[[], str]) -> bool:
-        """
-        Count a message that has come by what becomes of it; return whether it is done.
-
-        :param take: does with it what is to be done, and returns why it is skipped, or nothing.
-            What it raises is a fault of ours: it is counted, and raised on.
-        """
+        """Count a message by what becomes of it; return whether it is done."""
         self.received += 1
         try:
             cause = take()
         except Exception:
             self.rejected['internal_error'] += 1
-            raise  # the transport logs it, and closes this session only
+            raise
+        self.settle(cause)
+        return not cause
+
+    def add(self, other: Outcomes) -> None:
+        """Add the counts of another."""
+        self.received += other.received
+        self.done += other.done
+        self.replaced += other.replaced
+        self.contained += other.contained
+        # copies: another thread adds causes meanwhile
+        self.rejected.update(dict(other.rejected))
+        self.skipped.update(dict(other.skipped))
+
+    def settle(self, cause: str) -> None:
+        """
+        Count a message as done, or as skipped.
+
+        :param cause: why it is skipped; empty if it is done.
+        """
         if cause:
             self.skipped[cause] += 1
         else:
             self.done += 1
-        return not cause
+
+
+class Tally:
+    """
+    Outcomes that are counted on several threads: each counts its own, and readers add them up.
+
+    So no count is lost, and nobody waits for a lock.
+    """
+
+    def __init__(self) -> None:
+        self._local = threading.local()
+        self._all: tuple[Outcomes, ...] = ()  # replaced, never changed
+        self._lock = threading.Lock()  # of a thread that begins to count
+
+    @property
+    def here(self) -> Outcomes:
+        """The outcomes of the calling thread."""
+        try:
+            return self._local.outcomes  # type: ignore[no-any-return]
+        except AttributeError:
+            outcomes = self._local.outcomes = Outcomes()
+            with self._lock:
+                self._all = (*self._all, outcomes)
+            return outcomes
+
+    def total(self) -> Outcomes:
+        """Return the sum over all threads; on any thread."""
+        total = Outcomes()
+        for outcomes in self._all:
+            total.add(outcomes)
+        return total
+
+    def take(self, take: Callable[[], str]) -> None:
+        """
+        Count a received message by what becomes of it.
+
+        :param take: does what is to be done with it, and returns why it is skipped, or nothing.
+        """
+        outcomes = self.here
+        outcomes.received += 1
+        try:
+            cause = take()
+        except Exception:
+            outcomes.rejected['internal_error'] += 1
+            raise  # the transport logs it, and closes this session only
+        outcomes.settle(cause)
+
+
+def received_counts(tally: Tally, done: str) -> dict[str, int]:
+    """
+    Return what became of received messages, by names for people.
+
+    :param done: what to call those that are done.
+    """
+    total = tally.total()
+    return {
+        done: total.done,
+        'contained': total.contained,
+        'published_replaced': total.replaced,
+        **by_cause('rejected', total.rejected),
+        **by_cause('skipped', total.skipped),
+    }
+
+
+def sent_counts(tally: Tally) -> dict[str, int]:
+    """Return what became of messages on their way to peers, by names for people."""
+    total = tally.total()
+    return {
+        'outbound_received': total.received,
+        'outbound_queued': total.done,
+        'outbound_replaced': total.replaced,
+        **by_cause('outbound_rejected', total.rejected),
+        **by_cause('outbound_skipped', total.skipped),
+    }
 
 
 class Rate:

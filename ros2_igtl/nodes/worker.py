@@ -1,0 +1,149 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""A thread for the heavy work of one connection, in order and bounded; the work is others'."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+logger = logging.getLogger(__name__)
+
+MAX_TASKS = 100  # as many as a topic of events queues
+MAX_BYTES = 1 << 25  # five pictures of 1080p, some 40 ms of work
+
+Loss: TypeAlias = Literal['replaced', 'stopped']
+
+
+@dataclass(slots=True, eq=False)
+class Task:
+    """
+    A piece of work.
+
+    :ivar run: does it; an exception is logged as a fault of ours.
+    :ivar lost: is called instead if it is not done, with the reason; on any thread.
+    :ivar size: bytes that it keeps in memory while it waits.
+    :ivar slot: whose newest state it is; None: it must not be replaced.
+    """
+
+    run: Callable[[], None]
+    lost: Callable[[Loss], None]
+    size: int = 0
+    slot: Hashable = None
+
+
+class Worker:
+    """
+    Runs tasks one after the other on a thread of its own.
+
+    Every method may be called on any thread, but for ``start`` and ``stop``.
+
+    :param name: of the thread.
+    :param drained: is called on the worker when half of the room is free after it was full.
+    """
+
+    def __init__(self, name: str, drained: Callable[[], None]) -> None:
+        self._name = name
+        self._drained = drained
+        self._condition = threading.Condition()  # of all below
+        self._tasks: deque[Task] = deque()
+        self._bytes = 0
+        self._was_full = False
+        self._is_stopping = True
+        self._thread: threading.Thread | None = None
+
+    @property
+    def waiting(self) -> int:
+        """How many tasks wait."""
+        return len(self._tasks)
+
+    @property
+    def waiting_bytes(self) -> int:
+        """How many bytes the tasks that wait keep in memory."""
+        return self._bytes
+
+    @property
+    def is_full(self) -> bool:
+        """Whether more than the allowed number or size of tasks waits."""
+        return len(self._tasks) >= MAX_TASKS or self._bytes > MAX_BYTES
+
+    def start(self) -> None:
+        """Begin to run tasks."""
+        self._is_stopping = False
+        self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+        self._thread.start()
+
+    def stop(self, timeout_s: float = 2.0) -> None:
+        """
+        Finish the task that is running and lose those that wait; may be called twice.
+
+        :raises TimeoutError: the task that is running does not end.
+        """
+        with self._condition:
+            self._is_stopping = True
+            lost = list(self._tasks)
+            self._tasks.clear()
+            self._bytes = 0
+            self._condition.notify()
+        for task in lost:
+            task.lost('stopped')
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.join(timeout_s)
+            if thread.is_alive():
+                raise TimeoutError(f'{self._name} is busy and did not end within {timeout_s:g} s')
+
+    def put(self, task: Task, *, newest_only: bool = False) -> None:
+        """
+        Let a task wait for its turn.
+
+        While the worker is full, the oldest task of the same slot is lost.
+
+        :param newest_only: lose it in any case.
+        """
+        replaced: Task | None = None
+        with self._condition:
+            is_stopping = self._is_stopping
+            if not is_stopping:
+                if task.slot is not None and (newest_only or self.is_full):
+                    replaced = next((each for each in self._tasks if each.slot == task.slot), None)
+                if replaced is not None:
+                    self._tasks.remove(replaced)
+                    self._bytes -= replaced.size
+                self._tasks.append(task)
+                self._bytes += task.size
+                self._was_full |= self.is_full
+                self._condition.notify()
+        if is_stopping:
+            task.lost('stopped')
+        elif replaced is not None:
+            replaced.lost('replaced')
+
+    def _run(self) -> None:
+        while (task := self._next()) is not None:
+            try:
+                task.run()
+            except Exception:
+                logger.exception('%s: a task failed', self._name)
+            with self._condition:
+                is_drained = self._was_full and (
+                    len(self._tasks) <= MAX_TASKS // 2 and self._bytes <= MAX_BYTES // 2
+                )
+                self._was_full &= not is_drained
+            if is_drained:
+                self._drained()
+
+    def _next(self) -> Task | None:
+        """Wait for a task and return it, None at the end."""
+        with self._condition:
+            while not (self._tasks or self._is_stopping):
+                self._condition.wait()
+            if self._is_stopping:
+                return None
+            task = self._tasks.popleft()
+            self._bytes -= task.size
+            return task
