@@ -30,6 +30,9 @@ Traffic = Literal['state', 'event']
 OPTIONS = frozenset({'threshold'})
 """Keys of a row of the mapping file that a conversion to ROS may take by name."""
 
+BULK_TYPES = frozenset({'IMAGE', 'POLYDATA', 'VIDEO'})
+"""Types whose contents are large."""
+
 
 def always(content: codec.Content) -> bool:
     """Accept any content of the row's type."""
@@ -58,6 +61,11 @@ class Conversion:
     options: tuple[str, ...] = ()  # those of OPTIONS that to_ros takes
     to_tf: ToRos | None = None  # gives the TransformStamped that go to tf, for all of the type
     is_decoded: bool = False  # to_ros is given what video_decoder.Decoder makes of a content
+
+    @property
+    def is_bulk(self) -> bool:
+        """Whether contents are so large that converting them would delay smaller messages."""
+        return self.type_name in BULK_TYPES
 
 
 def with_options(row: Conversion, values: dict[str, Any]) -> Conversion:

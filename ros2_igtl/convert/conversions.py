@@ -537,6 +537,16 @@ def conversions_for(type_name: str, content: codec.Content) -> tuple[Conversion,
     return tuple([row for row in rows if row.accepts(content) and row.is_for(content)])
 
 
+def depends_on_content(type_name: str) -> bool:
+    """
+    Tell whether it depends on the content what :func:`conversions_for` returns.
+
+    :param type_name: may be an alias, such as QTRANS.
+    """
+    rows = _DEFAULTS[_row_type(type_name)]
+    return any(row.accepts is not always or row.is_for is not always for row in rows)
+
+
 def find_conversion(type_name: str, ros_type_name: str) -> Conversion:
     """
     Return the row of a pair of types; RawMessage makes one with any type.
