@@ -91,10 +91,12 @@ class Message:
     :param message_id: 0 to 2**32 - 1, header version 2 only.
     :param metadata: header version 2 only; received values are ``EncodedText``.
     :param type_name: an alias of the content's type name to send it under.
+    :ivar body_size: bytes of the body that was received; 0 for a message that was not received.
     :ivar crc_ok: False only for a received message whose CRC is wrong and was not enforced.
     """
 
     __slots__ = (
+        'body_size',
         'content',
         'crc_ok',
         'device_name',
@@ -123,10 +125,11 @@ class Message:
         self.message_id = message_id
         self.metadata = {} if metadata is None else metadata
         self.type_name: str = content.type_name if type_name is None else type_name
+        self.body_size = 0
         self.crc_ok = True
 
     def _values(self) -> tuple[Any, ...]:
-        return tuple(getattr(self, name) for name in self.__slots__ if name != 'crc_ok')
+        return tuple(getattr(self, name) for name in self.__slots__ if name not in _OF_RECEIPT)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Message):
@@ -141,6 +144,9 @@ class Message:
             f'timestamp={self.timestamp:#x}, header_version={self.header_version}, '
             f'message_id={self.message_id}, metadata={dict(self.metadata)!r})'
         )
+
+
+_OF_RECEIPT = frozenset({'body_size', 'crc_ok'})  # tell how a message came, not what it says
 
 
 class Origin:
@@ -401,6 +407,7 @@ def unpack_body(
         layout = BodyLayout(len(body), body)
         content = body[layout.content_start : layout.content_end]
     message: Message = _new(Message)  # Message(...) takes twice as long
+    message.body_size = len(body)
     message.content = origin.unpack(content)
     message.crc_ok = crc_ok
     message.device_name = origin.device_name
@@ -443,6 +450,7 @@ def unpack_large(
     message = Message(
         content, origin.device_name, header.timestamp, origin.version, type_name=origin.type_name
     )
+    message.body_size = header.body_size
     message.crc_ok = crc_ok
     if layout is not None:
         layout.read_metadata(message, memoryview(tail))

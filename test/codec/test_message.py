@@ -397,6 +397,23 @@ def test_an_unknown_body_views_the_received_bytes() -> None:
     assert np.shares_memory(np.frombuffer(message.content.body, 'u1'), np.frombuffer(data, 'u1'))
 
 
+@pytest.mark.parametrize('large', [False, True])
+@pytest.mark.parametrize('version', [1, 2])
+def test_a_received_message_knows_the_size_of_its_body(version: int, large: bool) -> None:
+    side = 400 if large else 4
+    image = codec.Image(bytes(side * side), (side, side, 1))
+    sent = codec.Message(image, 'Probe', header_version=version)
+    assert sent.body_size == 0
+    data = codec.pack(sent)
+    connection = codec.Connection()
+    for part in (data[:70], data[70:]):
+        connection.receive_data(part)
+    received = connection.next_message()
+    assert isinstance(received, codec.Message)
+    assert received.body_size == codec.unpack(data).body_size == len(data) - 58
+    assert received == sent
+
+
 def test_the_promise_of_the_front_page_holds() -> None:
     data = codec.pack(codec.Message(codec.String('ready'), 'Robot'))
     connection = codec.Connection()
