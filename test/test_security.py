@@ -40,9 +40,9 @@ ALLOWED = {
     ('config/document.py', 'open'),  # the mapping file
     ('config/document.py', 'os.open'),
     ('convert/interfaces.py', 'importlib'),  # the ROS types of the table
-    ('convert/mapping.py', 'importlib'),  # the entry points of installed packages
+    ('convert/conversion.py', 'importlib'),  # the entry points of installed packages
     ('convert/sub_volumes.py', 'mmap'),  # of no file: memory that is there once it is written
-    ('nodes/bridge.py', 'ctypes'),  # mallopt
+    ('nodes/node.py', 'ctypes'),  # mallopt
     ('transport/tls.py', 'open'),  # certificates and keys
 }
 

@@ -10,7 +10,7 @@ from typing import Any
 from ros2_igtl.cli.errors import UsageError
 
 
-def load_table(module: str = 'mappings') -> Any:
+def load_table(module: str = 'conversions') -> Any:
     """
     Return a module of ``convert`` that is about the table.
 

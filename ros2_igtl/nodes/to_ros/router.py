@@ -3,7 +3,7 @@
 """
 From OpenIGTLink to ROS: which topics a device becomes, and publishing it there.
 
-Everything here runs on the I/O thread. What becomes of a type stands in ``convert.mappings``.
+Everything here runs on the I/O thread. What becomes of a type stands in ``convert.conversions``.
 """
 
 from __future__ import annotations
