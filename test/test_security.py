@@ -15,8 +15,10 @@ from helpers.imports import imports_of
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / 'ros2_igtl'
-CITED = sorted(
-    set(re.findall(r'(test/[\w/]+\.py)::(test_\w+)', (ROOT / 'SECURITY.md').read_text()))
+PAGE = (ROOT / 'SECURITY.md').read_text()
+MEASURES = re.findall(r'^\* \*\*(S\d+)\*\* ', PAGE, re.MULTILINE)
+CITED = re.findall(
+    r'^\| (S\d+|stunnel) \| `(test/[\w/]+\.py)::(test_\w+)` \|$', PAGE, re.MULTILINE
 )
 
 # What reads or writes files, loads code, runs programs or reaches into memory.
@@ -77,10 +79,20 @@ def test_there_is_no_xml_parser() -> None:
         assert not modules & {'xml', 'lxml', 'defusedxml', 'pyexpat'}, path
 
 
-@pytest.mark.parametrize(('path', 'name'), CITED)
-def test_each_test_that_is_named_is_there(path: str, name: str) -> None:
-    assert f'def {name}(' in (ROOT / path).read_text()
+def test_the_measures_are_numbered_and_each_has_a_test() -> None:
+    assert [f'S{number}' for number in range(1, len(MEASURES) + 1)] == MEASURES
+    assert {measure for measure, _, _ in CITED} == {*MEASURES, 'stunnel'}
+    for section in ('Who gets a session', 'What the bytes of a peer can do', 'What files can do'):
+        (text,) = re.findall(rf'^### {section}\n(.*?)^##', PAGE, re.DOTALL | re.MULTILINE)
+        assert len(re.findall(r'^\* ', text, re.MULTILINE)) == len(
+            re.findall(r'^\* \*\*S\d+\*\* ', text, re.MULTILINE)
+        )
 
 
-def test_tests_are_named_at_all() -> None:
-    assert len(CITED) > 30
+@pytest.mark.parametrize(('measure', 'path', 'name'), CITED)
+def test_each_test_that_is_named_is_there(measure: str, path: str, name: str) -> None:
+    assert re.search(rf'^ *(async )?def {name}\(', (ROOT / path).read_text(), re.MULTILINE)
+
+
+def test_every_test_that_the_page_names_is_in_its_table() -> None:
+    assert len(re.findall(r'::test_', PAGE)) == len(CITED) >= 50
