@@ -13,22 +13,26 @@ from typing import Any
 
 from ros2_igtl.cli.table import load_table
 
-HELP = 'list which OpenIGTLink type becomes which ROS type'
+HELP = 'list the conversions between OpenIGTLink and ROS types'
 DESCRIPTION = (
-    'List the pairs of OpenIGTLink and ROS types that are converted: -> to ROS, <- from ROS, <-> '
-    'both. Default: what is published where no mapping file says otherwise. * stands for types '
-    'that have no line of their own.'
+    'List the conversions between OpenIGTLink and ROS types: -> to ROS, <- from ROS, <-> both. '
+    'Default: published unless a mapping file selects otherwise. *: all types without a line of '
+    'their own.'
 )
 
 MARKDOWN = """\
 # What becomes what
 
-This page is made of the table of conversions, by `igtl pairs --markdown`. `->` is from
-OpenIGTLink to ROS, `<-` the other way. *Default* is what is published where no mapping file says
-otherwise, on `<connection>/<type>/<device>` and the suffix that stands there; *latched* is kept
-for late joiners. Of *events* none is lost on the way to a peer, of all else the newest counts.
-What has a pose goes to `/tf` too, and BIND is taken apart. `*` stands for the types that have no
-line of their own; where a mapping file asks for it, `RawMessage` can be had of every type.
+`igtl pairs --markdown` generates this page from the table of conversions. `->` is from OpenIGTLink
+to ROS, `<-` from ROS to OpenIGTLink.
+
+* *default*: published unless a mapping file selects otherwise, on `<connection>/<type>/<device>`
+  with the suffix given here. Poses are on `/tf` as well.
+* *latched*: late subscribers receive the last message.
+* *event*: a slow peer receives every message; of all other types it receives the newest.
+* `*`: all types without a line of their own. A mapping file can select `RawMessage` for any type.
+
+The children of a BIND are published by their own conversions.
 
 | OpenIGTLink | | ROS 2 | |
 | --- | --- | --- | --- |
@@ -108,8 +112,8 @@ def _markdown_row(pair: dict[str, Any]) -> str:
 
 def _losses(pairs: list[dict[str, Any]]) -> Iterator[str]:
     """Yield a section about what is lost, a line a pair and direction."""
-    yield '## What is lost on the way\n'
-    yield 'All else comes back as it was: poses as exactly as float32 holds millimetres.\n'
+    yield '## What is lost\n'
+    yield 'Everything else survives the way there and back, poses to the precision of float32.\n'
     for key, arrow in (('lost_to_ros', '->'), ('lost_from_ros', '<-')):
         alike: dict[tuple[str, str], list[str]] = {}
         for pair in pairs:
