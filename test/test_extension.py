@@ -124,7 +124,7 @@ with TemporaryDirectory() as folder, ros_graph() as graph:
     (state,) = wait_until(lambda: states, 10.0, 'joints')
     assert (state.name, state.position.tolist()) == (['spin'], [3.5])
     await_accounted(bridge, 2)
-    assert bridge.connections[0].inbound.outcomes.done == 2
+    assert received_by(bridge.connections[0]).done == 2
 
     publisher = graph.publisher(FORCES, '/needle')
     forces.mode = 77
@@ -136,7 +136,7 @@ with TemporaryDirectory() as folder, ros_graph() as graph:
     content = message.content
     assert np.array_equal(content.forces, [[0.5, 1.0, -2.0]])
     assert (content.needle, content.mode, content.interval) == ('Long', DriveMode.RETRACT, 0.25)
-    assert bridge.connections[0].sent.rejected == {'drive_mode': 1}
+    assert sent_by(bridge.connections[0]).rejected == {'drive_mode': 1}
 """
 
 

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from ros2_igtl import codec
 from ros2_igtl.nodes.peer import Peer
+from ros2_igtl.nodes.reporting.report import Report
 from ros2_igtl.transport import Traffic
 
 Send = Callable[[codec.Message, Traffic, 'Sequence[Peer] | None'], int]
@@ -51,3 +52,6 @@ class Feature(Protocol):
 
     def counts(self) -> Mapping[str, int]:
         """Return all counts since the beginning, by names for people; on any thread."""
+
+    def reports(self) -> Sequence[Report]:
+        """Return a report of each device; where ROS runs."""

@@ -77,6 +77,7 @@ class Peer:
         given the last.
     :ivar recent_commands: identifiers of the last commands that it sent; I/O thread.
     :ivar running_commands: those without an outcome, in the order they came; I/O thread.
+    :ivar is_gone: its session has ended; written on the I/O thread, once.
     """
 
     session: Session
@@ -88,6 +89,7 @@ class Peer:
     given: dict[object, Pace | None] = field(default_factory=dict)
     recent_commands: deque[object] = field(default_factory=lambda: deque(maxlen=RECENT_COMMANDS))
     running_commands: dict[Any, None] = field(default_factory=dict)
+    is_gone: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -119,8 +121,10 @@ class Peers:
         """Return the peer of an open session; on the I/O thread."""
         return self._by_session[session]
 
-    def remove(self, session: Session) -> Peer:
-        """Forget a peer, and return it once more; on the I/O thread."""
-        peer = self._by_session.pop(session)
-        self.all = tuple(self._by_session.values())
+    def remove(self, session: Session) -> Peer | None:
+        """Forget a peer, and return it once more, None if it was not added; on the I/O thread."""
+        peer = self._by_session.pop(session, None)
+        if peer is not None:
+            peer.is_gone = True
+            self.all = tuple(self._by_session.values())
         return peer

@@ -97,6 +97,7 @@ class Session(asyncio.BufferedProtocol):
         self._rejected_since = 0.0
         self._rejected_count = 0  # since then
         self._last_read_at = 0.0
+        self._is_paused = False
         self._is_rest_counted = True  # a message that is cut off, unless we closed at will
         self._header_since: float | None = None
         self._body_since: float | None = None
@@ -140,6 +141,18 @@ class Session(asyncio.BufferedProtocol):
             return
         with contextlib.suppress(RuntimeError):  # the loop is closed, and so is this session
             self._loop.call_soon_threadsafe(self._close, reason)
+
+    def pause_reading(self) -> None:
+        """Read nothing until :meth:`resume_reading`; on the I/O thread."""
+        self._is_paused = True
+        if not self._close_reason:
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Read again; on the I/O thread."""
+        self._is_paused = False
+        if not self._close_reason:
+            self._loop.call_soon(self._deliver)
 
     # What clients and servers call.
 
@@ -248,7 +261,7 @@ class Session(asyncio.BufferedProtocol):
     def _deliver(self, limit: int = MESSAGES_A_TURN) -> None:
         """Give the handler the messages that are complete, at most a turn's worth."""
         completed = 0
-        while completed < limit and not self._close_reason:
+        while completed < limit and not (self._close_reason or self._is_paused):
             try:
                 received = self._next_message()
             except Exception as error:  # fail closed: this session only
@@ -263,7 +276,9 @@ class Session(asyncio.BufferedProtocol):
             else:
                 self._refuse(received)
             completed += 1
-        if not self._close_reason:
+        if self._is_paused:
+            self._header_since = self._body_since = None
+        elif not self._close_reason:
             self._header_since = self._body_since = None  # what comes next is there already
             self._transport.pause_reading()
             self._loop.call_soon(self._deliver)

@@ -80,7 +80,7 @@ def topics_of(parameters: dict[str, str]) -> set[tuple[str, str]]:
         await_accounted(bridge, len(SENT))
         return {
             (publisher.topic_name, mapping.ros_type_name)
-            for route in bridge.connections[0].inbound.routes.values()
+            for route in bridge.connections[0].inbound.routes
             for mapping, publisher in route.outputs
         }
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from helpers.outcomes import received_by
 from helpers.ros_graph import Graph
 from helpers.scripted_peer import ScriptedPeer
 from helpers.waiting import wait_until
@@ -48,7 +49,7 @@ def serve(graph: Graph, **parameters: Any) -> tuple[BridgeNode, ScriptedPeer]:
 def accounted(bridge: BridgeNode) -> int:
     """Return of how many messages it is known what became of them, and of all in them."""
     connection = bridge.connections[0]
-    outcomes = connection.inbound.outcomes
+    outcomes = received_by(connection)
     return (
         outcomes.done
         + outcomes.replaced

@@ -10,8 +10,7 @@ import pytest
 
 from helpers.ros_graph import Graph, ros_graph
 from ros2_igtl.nodes.connection import BridgeConnection
-from ros2_igtl.nodes.reporting.counters import Outcomes
-from ros2_igtl.transport import Statistics
+from ros2_igtl.nodes.reporting.diagnostics import counts_of
 
 
 @pytest.fixture(autouse=True)
@@ -21,25 +20,27 @@ def conservation(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     Set up before the graph, and so judged after it was closed: then nothing is on its way.
     """
-    counts: list[tuple[Statistics, Outcomes, Outcomes]] = []
+    stopped: list[dict[str, int]] = []
     stop = BridgeConnection.stop
 
     def stop_and_remember(self: BridgeConnection) -> None:
         stop(self)
-        # Not the connection itself, which would keep its node.
-        counts.append((self.transport.statistics, self.inbound.outcomes, self.sent))
+        # not the connection itself, which would keep its node
+        stopped.append(counts_of(self))
 
     monkeypatch.setattr(BridgeConnection, 'stop', stop_and_remember)
     yield
-    for statistics, inbound, outbound in counts:
-        assert statistics.received == inbound.received + sum(statistics.rejected.values())
-        for outcomes in (inbound, outbound):
-            assert outcomes.received + outcomes.contained == (
-                outcomes.done
-                + outcomes.replaced
-                + sum(outcomes.rejected.values())
-                + sum(outcomes.skipped.values())
-            ), outcomes
+    for counts in stopped:
+        done = counts['published'] + counts['handled'] + counts['published_replaced']
+        assert counts['received'] + counts['contained'] == (
+            done + counts['rejected'] + counts['skipped']
+        ), counts
+        outbound = counts['outbound_queued'] + counts['outbound_replaced']
+        assert counts['outbound_received'] == outbound + sum(
+            count
+            for name, count in counts.items()
+            if name.startswith(('outbound_rejected ', 'outbound_skipped '))
+        ), counts
 
 
 @pytest.fixture

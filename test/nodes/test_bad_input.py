@@ -26,6 +26,7 @@ from std_msgs.msg import Header
 
 from helpers.bridge_peer import IDENTITY, await_accounted, dial, pack, pose, serve
 from helpers.corpus import ODD, REFUSED, Refused
+from helpers.outcomes import received_by, sent_by
 from helpers.ros_graph import Graph
 from helpers.scripted_peer import ScriptedPeer
 from helpers.waiting import wait_for_count, wait_until
@@ -116,7 +117,7 @@ class Served:
         assert (self._topics(), len(self.tf)) == (topics, tf)
 
     def _outcomes(self) -> Counter[str]:
-        outcomes = self._connection.inbound.outcomes
+        outcomes = received_by(self._connection)
         return Counter(
             {
                 'done': outcomes.done,
@@ -440,7 +441,7 @@ def hold_to_rejection(
 ) -> Any:
     """Publish what is bad and what is good, and return the content of the one that is sent."""
     publisher.publish(bad)
-    sent = bridge.connections[0].sent
+    sent = sent_by(bridge.connections[0])
     wait_until(lambda: sent.rejected, 10.0, 'the bad message')
     assert (sent.done, sent.rejected) == (0, {cause: 1})
     publisher.publish(good)

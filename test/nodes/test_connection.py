@@ -13,12 +13,14 @@ import pytest
 from rclpy.lifecycle import TransitionCallbackReturn
 
 from helpers.bridge_peer import await_accounted, dial, pack, port_of, pose, serve
+from helpers.outcomes import received_by
 from helpers.ros_graph import Graph
 from helpers.scripted_peer import ScriptedPeer, ScriptedServer
 from helpers.waiting import wait_for_count, wait_until
 from ros2_igtl import codec
 from ros2_igtl.nodes.connection import BridgeConnection
 from ros2_igtl.nodes.node import BridgeNode
+from ros2_igtl.nodes.to_ros.route import Output
 
 TRANSFORM_STAMPED = 'geometry_msgs/msg/TransformStamped'
 SUCCESS = TransitionCallbackReturn.SUCCESS
@@ -45,7 +47,7 @@ def test_each_peer_has_a_clock_of_its_own(graph: Graph) -> None:
     end = time.time()
     for poses in came:
         assert all(begin - 0.05 <= seconds(message) <= end for message in poses)
-    offsets = sorted(c.offset_ns / 1e9 for c in bridge.connections[0].inbound.clocks.values())
+    offsets = sorted(p.clock.offset_ns / 1e9 for p in bridge.connections[0].peers.all)
     assert offsets == pytest.approx([-3.0, 3.0], abs=0.5)
 
 
@@ -55,7 +57,7 @@ def test_a_pose_that_a_second_peer_sends_too_is_refused_until_the_first_has_gone
     """FAULTS F36: a tool must not jump between the poses of two trackers."""
     bridge, first = serve(graph)
     second = dial(graph, bridge)
-    outcomes = bridge.connections[0].inbound.outcomes
+    outcomes = received_by(bridge.connections[0])
     poses = graph.subscribe(TRANSFORM_STAMPED, '/bridge/transform/Probe')
     tf = graph.subscribe('tf2_msgs/msg/TFMessage', '/tf')
     first.send(pose(1.0))
@@ -64,7 +66,7 @@ def test_a_pose_that_a_second_peer_sends_too_is_refused_until_the_first_has_gone
     await_accounted(bridge, 2)
     assert outcomes.skipped == {'second_source': 1}
     first.close()
-    wait_until(lambda: len(bridge.connections[0].inbound.clocks) == 1, what='the first to go')
+    wait_until(lambda: len(bridge.connections[0].peers.all) == 1, what='the first to go')
     second.send(pose(3.0))
     wait_until(lambda: len(poses) == 2 and len(tf) == 2, what='the pose of the second')
     assert [message.transform.translation.x for message in poses] == [0.001, 0.003]
@@ -82,13 +84,13 @@ def test_texts_of_one_name_may_come_from_two_peers(graph: Graph) -> None:
 
 def test_what_a_peer_left_is_forgotten(graph: Graph) -> None:
     bridge, peer = serve(graph)
-    inbound = bridge.connections[0].inbound
+    connection = bridge.connections[0]
     peer.send(pose())
     await_accounted(bridge, 1)
-    assert set(inbound.clocks) == {peer.name}
+    assert [known.name for known in connection.peers.all] == [peer.name]
     peer.close()
-    wait_until(lambda: not inbound.clocks, what='the peer to be forgotten')
-    assert [route.source for route in inbound.routes.values()] == [None]
+    wait_until(lambda: not connection.peers.all, what='the peer to be forgotten')
+    assert [route.source for route in connection.inbound.routes] == [None]
 
 
 def test_a_fault_in_a_conversion_ends_that_session_only_and_is_counted(
@@ -98,22 +100,22 @@ def test_a_fault_in_a_conversion_ends_that_session_only_and_is_counted(
     other = dial(graph, bridge)
     peer.send(pose())
     await_accounted(bridge, 1)
-    inbound = bridge.connections[0].inbound
-    (route,) = inbound.routes.values()
+    connection = bridge.connections[0]
+    (route,) = connection.inbound.routes
     route.poses, route.is_on_tf = None, False
-    ((mapping, publisher),) = route.outputs
+    ((conversion, publisher),) = route.outputs
 
     def fail(content: Any, context: Any) -> Any:
         raise ZeroDivisionError('a fault of ours')
 
-    route.outputs = [(dataclasses.replace(mapping, to_ros=fail), publisher)]
+    route.outputs = [Output(dataclasses.replace(conversion, to_ros=fail), publisher)]
     peer.send(pose())
     assert peer.receive_until_closed() == b''
-    assert inbound.outcomes.rejected == {'internal_error': 1}
+    assert received_by(connection).rejected == {'internal_error': 1}
     assert 'ZeroDivisionError: a fault of ours' in capfd.readouterr().err
     other.send(pack(codec.String('still here'), 'Console'))
     await_accounted(bridge, 3)
-    assert inbound.outcomes.done == 2
+    assert received_by(connection).done == 2
 
 
 def test_a_message_that_comes_while_nobody_is_left_to_send_to_is_counted(graph: Graph) -> None:
@@ -196,7 +198,7 @@ def test_f28_50_life_cycles_under_the_traffic_of_two_peers_leave_nothing(
                 )
             assert graph.call(bridge.trigger_deactivate) == SUCCESS
             assert not connection.transport.sessions
-            assert connection.inbound.clocks == {}
+            assert connection.peers.all == ()
             if cycle % 5 == 0:
                 assert graph.call(bridge.trigger_cleanup) == SUCCESS
                 assert graph.call(bridge.trigger_configure) == SUCCESS

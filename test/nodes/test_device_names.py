@@ -13,6 +13,7 @@ from std_msgs.msg import String
 from tf2_ros import StaticTransformBroadcaster
 
 from helpers.bridge_peer import await_accounted, dial, pack, pose, serve
+from helpers.outcomes import received_by, sent_by
 from helpers.ros_graph import Graph
 from helpers.scripted_peer import ScriptedPeer
 from helpers.waiting import wait_until
@@ -86,7 +87,7 @@ def test_b10_of_names_that_give_one_topic_the_second_is_refused_with_an_error(
     await_accounted(bridge, 8)
     wait_until(lambda: len(texts) == 4, 10.0, 'the texts of the first')
     assert {text.data for text in texts} == {'a b'}
-    assert bridge.connections[0].inbound.outcomes.skipped == {'topic_taken': 4}
+    assert received_by(bridge.connections[0]).skipped == {'topic_taken': 4}
     lines = [line for line in capfd.readouterr().err.splitlines() if 'topic_taken' in line]
     assert len(lines) == 2  # once a device
     assert all('[ERROR]' in line for line in lines)
@@ -115,7 +116,7 @@ def test_b10_a_pose_that_a_second_peer_sends_too_is_refused_with_an_error(
     await_accounted(bridge, 1)
     second.send(pose(2.0))
     await_accounted(bridge, 2)
-    assert bridge.connections[0].inbound.outcomes.skipped == {'second_source': 1}
+    assert received_by(bridge.connections[0]).skipped == {'second_source': 1}
     (line,) = [line for line in capfd.readouterr().err.splitlines() if 'second_source' in line]
     assert '[ERROR]' in line
 
@@ -159,7 +160,7 @@ def test_b36_a_long_name_is_cut_and_whole_in_the_metadata_of_who_reads_them(
     (line,) = [line for line in capfd.readouterr().err.splitlines() if CUT in line]
     assert '[WARN]' in line
     assert f"STRING '{FULL}': the device name has more than 20 bytes" in line
-    assert bridge.connections[0].sent.done == 1
+    assert sent_by(bridge.connections[0]).done == 1
 
 
 def test_b36_what_has_no_place_for_the_whole_name_may_be_rejected_and_counted(
@@ -171,8 +172,8 @@ def test_b36_what_has_no_place_for_the_whole_name_may_be_rejected_and_counted(
     connection = bridge.connections[0]
     texts, short = graph.publisher(STRING, '/text'), graph.publisher(STRING, '/short')
     texts.publish(String(data='nobody reads this'))
-    wait_until(lambda: connection.sent.rejected, 10.0, 'the refusal')
-    assert connection.sent.rejected == {'long_device_name': 1}
+    wait_until(lambda: sent_by(connection).rejected, 10.0, 'the refusal')
+    assert sent_by(connection).rejected == {'long_device_name': 1}
     assert 'long_device_name: no peer reads header version 2' in capfd.readouterr().err
     new = dial(graph, bridge)
     speak_version_2(bridge, new)
@@ -182,7 +183,7 @@ def test_b36_what_has_no_place_for_the_whole_name_may_be_rejected_and_counted(
     short.publish(String(data='both read this'))
     for peer in (old, new):
         assert codec.unpack(peer.receive_message()).device_name == 'Short'
-    assert (connection.sent.done, connection.sent.rejected) == (2, {'long_device_name': 1})
+    assert (sent_by(connection).done, sent_by(connection).rejected) == (2, {'long_device_name': 1})
     assert connection.transport.statistics.send_rejected == {'header_version': 2}
 
 
@@ -195,7 +196,7 @@ def test_b36_a_peer_that_asks_for_a_device_of_a_long_name_gets_what_it_can_read(
     path = mapping_file(tmp_path, sent(FULL, more=', on_request: true'))
     bridge, peer = serve(graph, config_file=path, long_device_names=option)
     graph.publisher(STRING, '/text').publish(String(data='x'))
-    wait_until(lambda: bridge.connections[0].sent.received == 1, 10.0, 'the text')
+    wait_until(lambda: sent_by(bridge.connections[0]).received == 1, 10.0, 'the text')
     peer.send(codec.pack(codec.Message(codec.GetString(), CUT)))
     message = codec.unpack(peer.receive_message())
     assert (message.type_name, message.device_name) == (type_name, CUT)

@@ -26,6 +26,7 @@ from std_msgs.msg import Header, String
 from helpers import network_namespace
 from helpers.bridge_peer import await_accounted, dial, pack, port_of, pose, serve
 from helpers.network_namespace import OUR_ADDRESS, THEIR_ADDRESS, Cable
+from helpers.outcomes import received_by, sent_by
 from helpers.ros_graph import Graph
 from helpers.scripted_peer import ScriptedPeer, ScriptedServer, unused_port
 from helpers.waiting import wait_for_count, wait_until
@@ -293,7 +294,7 @@ def test_f09_a_peer_that_goes_on_gets_the_newest_and_no_burst(
     path = mapped(tmp_path, IMAGE_ROW, POSE_ROW)
     bridge = graph.add_bridge('server', {'port': 0, 'config_file': path})
     images, poses = graph.publisher(IMAGE, '/image'), graph.publisher(TRANSFORM_STAMPED, '/tip')
-    sent = bridge.connections[0].sent
+    sent = sent_by(bridge.connections[0])
     with reader(port_of(bridge)) as stalled:
         wait_until(lambda: bridge.connections[0].transport.sessions, 10.0, 'the peer')
 
@@ -338,7 +339,7 @@ def test_f10_texts_that_a_slow_peer_does_not_take_close_it(
             assert count < 10_000
             publisher.publish(String(data='x' * 10_000))
             count += 1
-            wait_until(lambda: connection.sent.received == count, 10.0, 'the text')  # noqa: B023
+            wait_until(lambda: sent_by(connection).received == count, 10.0, 'the text')  # noqa: B023
         received = slow.receive_until_closed()
     statistics = connection.transport.statistics
     assert statistics.send_rejected['send_buffer_limit'] == 1
@@ -378,7 +379,7 @@ def test_f12_a_server_that_flaps_a_hundred_times_leaves_nothing_behind(
         assert max(threads[10:]) <= max(threads[:10])
         statistics = connection.transport.statistics
         assert (statistics.received, statistics.disconnects) == (100, 100)
-        assert len(connection.inbound.clocks) <= 1  # it may have dialled once more
+        assert len(connection.peers.all) <= 1  # it may have dialled once more
         assert len(connection.inbound.routes) == 1
     said = capfd.readouterr().err
     assert said.count('\n') < 40
@@ -454,7 +455,7 @@ def test_f16_a_flood_of_a_thousand_connections_is_bounded_and_harms_nobody(graph
     wait_until(all_are_counted, 10.0, 'a count of each')
     assert transport.statistics.refused_peers['max_clients'] > 500
     assert len(os.listdir('/proc/self/fd')) < before + 10
-    assert len(bridge.connections[0].inbound.clocks) == 1
+    assert len(bridge.connections[0].peers.all) == 1
 
 
 def drip(peer: ScriptedPeer, data: bytes, interval_s: float) -> float:
@@ -513,18 +514,20 @@ def test_f20_delay_jitter_and_loss_lose_no_text(
     connection = bridge.connections[0]
     stamped = pose(timestamp=codec.timestamp.from_nanoseconds(time.time_ns())).hex()
     with cable.run(DISTANT, OUR_ADDRESS, str(port_of(bridge)), stamped):
-        wait_until(lambda: connection.inbound.outcomes.done, 10.0, 'the first message')
+        wait_until(lambda: received_by(connection).done, 10.0, 'the first message')
         try:
             cable.degrade('delay', '50ms', '20ms', 'loss', '2%')
         except subprocess.SubprocessError as error:
             pytest.skip(f'no netem here: {error}')
         for number in range(300):
             publisher.publish(String(data=str(number)))
-            wait_until(lambda n=number: connection.sent.received == n + 1, 10.0, 'the text')  # type: ignore[misc]
+            wait_until(lambda n=number: sent_by(connection).received == n + 1, 10.0, 'the text')  # type: ignore[misc]
         wait_for_count(echoes, 300, 30.0)
         assert [text.data for text in echoes] == [str(number) for number in range(300)]
-        (clock,) = connection.inbound.clocks.values()
-        assert abs(clock.offset_ns) < 5e9  # of the one pose that was stamped, before it started
+        (known,) = connection.peers.all
+        assert (
+            abs(known.clock.offset_ns) < 5e9
+        )  # of the one pose that was stamped, before it started
     assert rejected(bridge) == {}
 
 

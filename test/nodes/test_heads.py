@@ -14,6 +14,7 @@ nibabel = pytest.importorskip('nibabel', reason='a head is read with nibabel')
 
 from helpers.bridge_peer import await_accounted, dial, pack, serve
 from helpers.nifti import Head, affine_of_image, affine_of_volume, image_of, load_head, parts_of
+from helpers.outcomes import received_by
 from helpers.ros_graph import Graph
 from helpers.scripted_peer import ScriptedPeer
 from helpers.waiting import wait_until
@@ -58,7 +59,7 @@ def test_a_head_comes_through_byte_by_byte_and_lies_where_nibabel_says(
     for part in parts:
         scanner.send(pack(part, 'Scanner'))
     await_accounted(bridge, len(parts))
-    outcomes = bridge.connections[0].inbound.outcomes
+    outcomes = received_by(bridge.connections[0])
     assert (outcomes.done, outcomes.skipped.total()) == (1, len(parts) - 1)
 
     (volume,) = wait_until(lambda: volumes, 10.0, 'the volume')

@@ -12,6 +12,7 @@ import pytest
 
 from helpers.bridge_peer import await_accounted, dial, pack, serve
 from helpers.nifti import parts_of
+from helpers.outcomes import received_by
 from helpers.ros_graph import Graph
 from helpers.waiting import wait_for_count, wait_until, watch_for
 from ros2_igtl import codec
@@ -46,7 +47,7 @@ def test_b22_a_slice_of_640_x_480_in_colour_comes_whole_or_in_parts(
     for part in parts:
         peer.send(pack(part, 'US'))
     await_accounted(bridge, len(parts))
-    outcomes = bridge.connections[0].inbound.outcomes
+    outcomes = received_by(bridge.connections[0])
     assert (outcomes.done, outcomes.skipped.total()) == (0, len(parts))
     assert not images
     assert not tf
@@ -83,7 +84,7 @@ def test_b22_a_half_filled_volume_is_never_published_as_anything(
     published = {
         topic: graph.subscribe(ros_type_name, topic) for ros_type_name, topic in outputs.items()
     }
-    outcomes = bridge.connections[0].inbound.outcomes
+    outcomes = received_by(bridge.connections[0])
     parts = list(parts_of(VOLUME, (32, 16, 5)))
     random.Random(1).shuffle(parts)
     *half, last = parts
@@ -134,7 +135,7 @@ def test_b22_a_volume_is_complete_with_its_last_voxel_for_those_who_come_late_to
     ]
     peer.send(b''.join(pack(part, 'CT') for part in around))
     await_accounted(bridge, len(around))
-    assert bridge.connections[0].inbound.outcomes.done == 0
+    assert received_by(bridge.connections[0]).done == 0
     late = graph.subscribe('ros2_igtl/msg/Volume', topic, latched=True)
     watch_for(lambda: volumes or late, 0.1, 'a volume without one voxel was published')
     peer.send(pack(voxel, 'CT'))
@@ -156,7 +157,7 @@ def test_b22_what_a_peer_leaves_half_done_another_does_not_complete(graph: Graph
     second = dial(graph, bridge)
     second.send(pack(parts[-1], 'CT'))
     await_accounted(bridge, len(parts))
-    assert bridge.connections[0].inbound.outcomes.done == 0
+    assert received_by(bridge.connections[0]).done == 0
     for part in parts[:-1]:
         second.send(pack(part, 'CT'))
     (volume,) = wait_until(lambda: volumes, what='the volume')

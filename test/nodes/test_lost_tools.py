@@ -227,7 +227,7 @@ def test_f23_a_pose_that_is_repeated_or_older_does_not_keep_a_tool_alive(
 
     wait_until(told, 5.0, 'the status')
     assert len(tf) == 1
-    assert bridge.connections[0].inbound.tf_withheld > 10
+    assert bridge.connections[0].counts()['tf_withheld'] > 10
     peer.send(pose(timestamp=codec.timestamp.from_nanoseconds(time.time_ns())))
     wait_until(lambda: levels(statuses) == [OK, STALE, OK], 5.0, 'the return')
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from helpers.bridge_peer import await_accounted, dial, pack
+from helpers.outcomes import sent_by
 from helpers.ros_graph import Graph
 from helpers.waiting import wait_for_count, wait_until
 from ros2_igtl import codec
@@ -87,7 +88,7 @@ def test_a_plan_that_is_edited_in_ros_comes_back_with_the_edit_and_nothing_else(
     wait_for_count(plans, 2)
     assert plans[1].points == plan.points
     await_accounted(bridge, 2)
-    assert bridge.connections[0].sent.done == 2
+    assert sent_by(bridge.connections[0]).done == 2
 
 
 def test_points_that_are_added_and_taken_away_are_all_that_changes(

@@ -30,6 +30,7 @@ from rosbags.highlevel import AnyReader, AnyReaderError
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from helpers.bridge_peer import await_accounted, dial, pack, serve
+from helpers.outcomes import received_by
 from helpers.ros_graph import Graph
 from helpers.rosbag import Recorder, Topic, full_definition, recorded_qos, write_bag
 from helpers.waiting import wait_until
@@ -110,7 +111,7 @@ def test_everything_that_is_published_can_be_recorded_and_read_without_ros(
     recorder.subscribe_to_all(bridge)
     peer.send(b''.join(one_message_of_every_type()))
     await_accounted(bridge, len(messages) * 2)
-    outcomes = bridge.connections[0].inbound.outcomes
+    outcomes = received_by(bridge.connections[0])
     assert outcomes.done == len(messages) * 2 + outcomes.contained, outcomes
     own = recorder.topics.keys() - OF_ANY_NODE
     wait_until(lambda: all(recorder.count(topic) for topic in own), 10.0, 'each topic')

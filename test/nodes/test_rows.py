@@ -11,6 +11,7 @@ from convert.test_conversions import CASES, CONTEXT, METADATA, STAMP_NS
 from rclpy.serialization import deserialize_message, serialize_message
 
 from helpers.bridge_peer import await_accounted, pack, serve
+from helpers.outcomes import received_by, sent_by
 from helpers.ros_graph import Graph
 from helpers.waiting import wait_until
 from ros2_igtl import codec
@@ -76,7 +77,7 @@ def test_every_row_is_published_as_it_is_converted(graph: Graph, tmp_path: Path)
         expected.append([deserialize_message(serialize_message(m), type(m)) for m in messages])
         peer.send(data)
     await_accounted(bridge, len(rows))
-    assert bridge.connections[0].inbound.outcomes.done == len(rows)
+    assert received_by(bridge.connections[0]).done == len(rows)
     for row, published, messages in zip(rows, topics, expected, strict=True):
         wait_until(lambda: len(published) == len(messages), 10.0, row.ros_type_name)  # noqa: B023
         assert published == messages, row
@@ -104,4 +105,4 @@ def test_every_row_is_sent_as_it_is_converted(graph: Graph, tmp_path: Path) -> N
             converted.metadata,
         )
         assert peer.receive_message() == codec.pack(expected), row
-    assert bridge.connections[0].sent.done == len(rows)
+    assert sent_by(bridge.connections[0]).done == len(rows)

@@ -14,6 +14,7 @@ pytest.importorskip('av', reason='PyAV is an extra: pip install av')
 
 from helpers.bridge_peer import await_accounted, dial, pack, serve
 from helpers.encoded_video import ENCODERS, FRAMES, HEIGHT, KEY_EVERY, WIDTH, difference, frames
+from helpers.outcomes import received_by
 from helpers.ros_graph import Graph
 from helpers.scripted_peer import ScriptedPeer
 from helpers.waiting import wait_for_count, wait_until
@@ -76,7 +77,7 @@ def test_a_stream_is_pictures_from_its_first_key_frame_on(
     wait_for_count(images, FRAMES - KEY_EVERY)
     await_accounted(bridge, FRAMES)
     assert_pictures(images, range(KEY_EVERY, FRAMES))
-    outcomes = bridge.connections[0].inbound.outcomes
+    outcomes = received_by(bridge.connections[0])
     assert outcomes.done == 1 + FRAMES - KEY_EVERY
     assert outcomes.skipped == {'no_picture': KEY_EVERY - 1}
     wait_for_count(tf, FRAMES - KEY_EVERY)
@@ -102,7 +103,7 @@ def test_the_frames_themselves_are_published_beside_the_pictures(
     stamps = [message.header.stamp for message in compressed]
     assert [image.header.stamp for image in images] == stamps[2:]
     assert [geometry.header.stamp for geometry in geometries] == stamps
-    assert bridge.connections[0].inbound.outcomes.done == 1 + len(video)
+    assert received_by(bridge.connections[0]).done == 1 + len(video)
 
 
 def test_errors_of_a_stream_are_counted_and_the_next_key_frame_goes_on(
@@ -118,7 +119,7 @@ def test_errors_of_a_stream_are_counted_and_the_next_key_frame_goes_on(
         peer.send(pack(frame, 'Scope'))
     peer.send(pack(codec.Video(b'?', (WIDTH, HEIGHT, 1), 'MJPG'), 'Scope'))
     await_accounted(bridge, FRAMES + 2)
-    outcomes = bridge.connections[0].inbound.outcomes
+    outcomes = received_by(bridge.connections[0])
     assert outcomes.rejected == {'video_stream': 2, 'encoding': 1}
     assert outcomes.skipped == {'no_picture': 3 + 3}
     shown = [0, KEY_EVERY, *range(2 * KEY_EVERY, FRAMES)]
@@ -137,7 +138,7 @@ def test_a_frame_that_is_rejected_for_another_reason_is_missing_to_the_stream(
         metadata = {'TransformStatus': 'MISSING' if number == 1 else 'OK'}
         peer.send(pack(frame, 'Scope', header_version=2, metadata=metadata))
     await_accounted(bridge, KEY_EVERY + 1)
-    outcomes = bridge.connections[0].inbound.outcomes
+    outcomes = received_by(bridge.connections[0])
     assert outcomes.rejected == {'transform_status': 1}
     assert (outcomes.done, outcomes.skipped) == (2, {'no_picture': KEY_EVERY - 2})
 
@@ -163,7 +164,7 @@ def test_peers_and_devices_have_streams_of_their_own(graph: Graph, tmp_path: Pat
     third = dial(graph, bridge)
     third.send(pack(vp9[1], 'Scope'))
     await_accounted(bridge, 8)
-    assert bridge.connections[0].inbound.outcomes.done == 8  # as a CompressedImage
+    assert received_by(bridge.connections[0]).done == 8  # as a CompressedImage
     assert len(images) == 6
 
 
@@ -174,7 +175,7 @@ def test_what_nobody_watches_is_not_decoded_and_begins_with_a_key_frame(
     more = f', lazy: true, publish_tf: {str(is_on_tf).lower()}'
     bridge, peer = serve(graph, config_file=mapping_file(tmp_path, IMAGE, more=more))
     video = frames('H264')
-    outcomes = bridge.connections[0].inbound.outcomes
+    outcomes = received_by(bridge.connections[0])
     topic = TOPICS[IMAGE]
 
     def send(*numbers: int) -> None:
@@ -194,7 +195,7 @@ def test_what_nobody_watches_is_not_decoded_and_begins_with_a_key_frame(
     wait_until(lambda: bridge.count_subscribers(topic) == 0, 10.0, 'it to go')
     send(7)
     graph.user.create_subscription(ros_type(IMAGE), topic, images.append, 100)
-    (route,) = bridge.connections[0].inbound.routes.values()
+    (route,) = bridge.connections[0].inbound.routes
     ((_, publisher),) = route.outputs
     wait_until(lambda: publisher.get_subscription_count() == 1, 10.0, 'the subscriber')
     send(8, 9, 10, 11)
@@ -215,6 +216,6 @@ def test_without_pyav_frames_are_rejected_with_the_line_that_installs_it(
         peer.send(pack(frame, 'Scope'))
     peer.send(pack(codec.Video(bytes(12), (4, 2, 1), 'I420'), 'Scope'))
     await_accounted(bridge, 4)
-    outcomes = bridge.connections[0].inbound.outcomes
+    outcomes = received_by(bridge.connections[0])
     assert (outcomes.done, outcomes.rejected) == (1, {'needs_decoder': 3})
     assert capfd.readouterr().err.count('pip install av') == 1

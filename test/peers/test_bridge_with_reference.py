@@ -16,6 +16,7 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import String
 from tf2_ros import TransformBroadcaster
 
+from helpers.outcomes import received_by
 from helpers.reference_programs import ReferenceProgram, find_test_images, free_port
 from helpers.ros_graph import Graph, ros_graph
 from helpers.waiting import wait_until
@@ -249,7 +250,7 @@ def test_bind_client_becomes_a_text_and_a_pose_by_their_rows(graph: Graph, tmp_p
     # it circles with a radius of 50 mm
     assert all(abs(pose.pose.position.x) <= 0.0501 for pose in poses)
     assert {text.data for text in texts} == {'OpenIGTLink'}  # it never goes on to its next text
-    assert not bridge.connections[0].inbound.outcomes.rejected
+    assert not received_by(bridge.connections[0]).rejected
 
 
 def test_two_tracker_clients_are_served_at_once(graph: Graph) -> None:

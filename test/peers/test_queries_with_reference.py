@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from rclpy.lifecycle import TransitionCallbackReturn
 
+from helpers.outcomes import query_counts, received_by, sent_by
 from helpers.reference_programs import ReferenceProgram, find_test_images, free_port
 from helpers.ros_graph import Graph, ros_graph
 from helpers.waiting import wait_until
@@ -91,7 +92,7 @@ def test_a_tracker_streams_at_the_rate_it_is_asked_for_until_the_node_is_deactiv
         bridge = client_of(graph, port, config_file)
         server.wait_for_output(rf'Received a STT_{type_name} message\.')
         server.wait_for_output(r'Interval = 20 \(ms\)')
-        outcomes = bridge.connections[0].inbound.outcomes
+        outcomes = received_by(bridge.connections[0])
         wait_until(lambda: outcomes.received >= 20, 10.0, 'twenty cycles')
         assert outcomes.rejected.keys() == causes
         assert not outcomes.skipped
@@ -101,7 +102,7 @@ def test_a_tracker_streams_at_the_rate_it_is_asked_for_until_the_node_is_deactiv
         assert graph.call(bridge.trigger_deactivate) == TransitionCallbackReturn.SUCCESS
         server.wait_for_output(rf'Received a STP_{type_name} message\.')
         assert graph.call(bridge.trigger_activate) == TransitionCallbackReturn.SUCCESS
-        outcomes = bridge.connections[0].inbound.outcomes
+        outcomes = received_by(bridge.connections[0])
         wait_until(lambda: outcomes.received >= 20, 10.0, 'twenty more cycles')
 
 
@@ -235,7 +236,7 @@ def test_a_tracking_client_is_served_until_it_stops(
     bridge = graph.add_bridge('server', {'port': 0, 'config_file': config_file})
     port = bridge.get_parameter('actual_port').value
     publisher = graph.publisher(TRACKING_DATA, '/given')
-    sent = bridge.connections[0].sent
+    sent = sent_by(bridge.connections[0])
     with ReferenceProgram(program, '127.0.0.1', port, 100) as client:
         client.wait_for_output(rf'Receiving : RTS_{type_name}')
 
@@ -301,9 +302,9 @@ def test_a_client_that_asks_gets_what_ros_published_last(
     port = bridge.get_parameter('actual_port').value
     graph.publisher(ros_type_name, '/given').publish(make())
     connection = bridge.connections[0]
-    wait_until(lambda: connection.sent.received == 1, 10.0, 'the message of ROS')
+    wait_until(lambda: sent_by(connection).received == 1, 10.0, 'the message of ROS')
     with ReferenceProgram(program, '127.0.0.1', port) as client:
         client.wait_for_output(printed)
-        wait_until(lambda: connection.queries.counts['answered'] >= 3, 10.0, 'three answers')
+        wait_until(lambda: query_counts(connection)['answered'] >= 3, 10.0, 'three answers')
         assert 'Invalid response' not in client.output
-    assert connection.queries.counts['refused'] == 0
+    assert query_counts(connection)['refused'] == 0

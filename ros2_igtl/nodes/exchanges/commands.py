@@ -14,7 +14,7 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter, deque
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import Future
 from copy import copy
 from dataclasses import dataclass, field
@@ -29,16 +29,16 @@ from ros2_igtl.config import CommandRow
 from ros2_igtl.convert import command_text, naming
 from ros2_igtl.convert.command_text import Verdict
 from ros2_igtl.convert.interfaces import ros_type
-from ros2_igtl.nodes.reporting.counters import Outcomes
+from ros2_igtl.nodes.peer import RECENT_COMMANDS, Peer, Peers
+from ros2_igtl.nodes.reporting.counters import Tally, by_cause, received_counts, sent_counts
+from ros2_igtl.nodes.reporting.report import Report
 from ros2_igtl.nodes.settings import Settings
-from ros2_igtl.transport import IoThread, Session, Traffic
+from ros2_igtl.transport import IoThread, Traffic
 from ros2_igtl.transport.endpoint import Endpoint
 from ros2_igtl.transport.log import Throttle
 
 SERVICE_TYPE = 'ros2_igtl/srv/Command'
-# Of each peer, PLUS remembers 10, and ignores a command whose number is among them.
-RECENT_NUMBERS = 100
-MAX_RUNNING = RECENT_NUMBERS  # commands of one peer; of more, the numbers would be forgotten
+MAX_RUNNING = RECENT_COMMANDS  # commands of one peer; of more, the numbers would be forgotten
 DEFAULT_TIMEOUT_S = 5.0
 MAX_TIMEOUT_S = 86_400.0
 
@@ -46,7 +46,7 @@ MAX_TIMEOUT_S = 86_400.0
 class _Request(NamedTuple):
     """A command of a peer, whichever way it was written."""
 
-    session: Session
+    peer: Peer
     message: codec.Message
     number: int
     name: str
@@ -69,7 +69,7 @@ class _Sent:
 
     name: str
     answer: Future[Any] = field(default_factory=Future)
-    waiting: set[Session] = field(default_factory=set)  # peers that have not replied
+    waiting: set[Peer] = field(default_factory=set)  # peers that have not replied
     failure: tuple[str, str] | None = None  # error and content of the first that has failed
     is_withdrawn: bool = False  # a stop has overtaken it
     timer: asyncio.TimerHandle | None = None
@@ -89,8 +89,7 @@ class Commands:
     :param settings: the connection's.
     :param io_thread: where this runs.
     :param endpoint: the client or server.
-    :param received: outcomes of the connection, in the direction of ROS.
-    :param sent: the same in the direction of the peers.
+    :param peers: of the connection.
     """
 
     def __init__(
@@ -99,8 +98,7 @@ class Commands:
         settings: Settings,
         io_thread: IoThread,
         endpoint: Endpoint,
-        received: Outcomes,
-        sent: Outcomes,
+        peers: Peers,
     ) -> None:
         self.received: Counter[str] = Counter()
         """Commands that came, by what became of them."""
@@ -110,20 +108,18 @@ class Commands:
         """Responses of ROS services that came after the outcome."""
         self.late_replies = 0
         """Replies of peers that came after the outcome, or that nobody asked for."""
-        self.handled = 0
-        """How many messages that the connection has as done are commands and replies."""
         self._node = node
         self._connection_name = settings.name
         self._is_string = settings.command_dialect == 'string'
         self._rows: Sequence[CommandRow] = settings.commands
         self._io_thread = io_thread
         self._endpoint = endpoint
-        self._outcomes = received
-        self._sent_outcomes = sent
+        self._peers = peers
+        self._tally = Tally()
+        self._sent_tally = Tally()
         self._throttle = Throttle()
         self._service_type = ros_type(SERVICE_TYPE)
         self._clients: dict[str, Client] = {}
-        self._recent: dict[Session, deque[int]] = {}
         self._running: dict[_Running, None] = {}  # in the order they came
         self._overdue: deque[_Running] = deque()
         self._last_number = 0
@@ -139,7 +135,7 @@ class Commands:
                 )
 
     def destroy(self) -> None:
-        """Take the clients back; where ROS runs, when the sessions are closed."""
+        """Take the clients back; where ROS runs, when the peers are closed."""
         for client in self._clients.values():
             self._node.destroy_client(client)
         self._clients.clear()
@@ -149,20 +145,40 @@ class Commands:
         """How many commands of peers have no outcome yet."""
         return len(self._running)
 
-    def session_closed(self, session: Session) -> None:
+    def peer_closed(self, peer: Peer) -> None:
         """Forget a peer that has gone: what it wanted, and what was wanted of it."""
-        self._recent.pop(session, None)
-        for running in [item for item in self._running if item.request.session is session]:
+        for running in [item for item in self._running if item.request.peer is peer]:
             self._abandon(running)
             self.received['peer_gone'] += 1
         for number, sent in list(self._pending.items()):
-            if session in sent.waiting:
-                self._give_up(number, sent, session)
+            if peer in sent.waiting:
+                self._give_up(number, sent, peer)
 
-    def receive(self, session: Session, message: codec.Message) -> bool:
+    def stop(self) -> None:
+        """Do nothing: commands that run have no outcome when the sessions close."""
+
+    def peer_opened(self, peer: Peer) -> None:
+        """Do nothing: a new peer has no commands."""
+
+    def counts(self) -> Mapping[str, int]:
+        """Return all counts since the beginning, by names for people; on any thread."""
+        return {
+            **received_counts(self._tally, 'handled'),
+            **sent_counts(self._sent_tally),
+            **by_cause('command_received', dict(self.received)),
+            **by_cause('command_sent', dict(self.sent)),
+            'command_late_responses': self.late_responses,
+            'command_late_replies': self.late_replies,
+        }
+
+    def reports(self) -> Sequence[Report]:
+        """Return nothing: these are no devices."""
+        return ()
+
+    def receive(self, peer: Peer, message: codec.Message, receive_time_ns: int) -> bool:
         """Take a command or a reply; return whether the message is one."""
         content = message.content
-        take: Callable[[Session, codec.Message], str]
+        take: Callable[[Peer, codec.Message], str]
         if isinstance(content, codec.CommandReply):
             take = self._take_reply
         elif isinstance(content, codec.Command):
@@ -174,27 +190,25 @@ class Commands:
             take = self._take_string_command if device[0] == 'CMD' else self._take_string_reply
         else:
             return False
-        self.handled += self._outcomes.take(lambda: take(session, message))
+        self._tally.take(lambda: take(peer, message))
         return True
 
     # Commands that come.
 
-    def _take_command(self, session: Session, message: codec.Message) -> str:
+    def _take_command(self, peer: Peer, message: codec.Message) -> str:
         content = message.content
         if len(content.raw) > command_text.MAX_TEXT_SIZE:
-            request = _Request(session, message, content.command_id, content.name, '')
+            request = _Request(peer, message, content.command_id, content.name, '')
             size = f'{len(content.raw)} bytes of text, {command_text.MAX_TEXT_SIZE} are allowed'
             return self._take(request, 'too_large', size)
-        return self._take(
-            _Request(session, message, content.command_id, content.name, content.text)
-        )
+        return self._take(_Request(peer, message, content.command_id, content.name, content.text))
 
-    def _take_string_command(self, session: Session, message: codec.Message) -> str:
+    def _take_string_command(self, peer: Peer, message: codec.Message) -> str:
         device = command_text.split_command_device(message.device_name)
         assert device is not None  # or it would be no command
         text = message.content.text.rstrip('\0')  # which PLUS sends too
         name = command_text.command_name(text)
-        return self._take(_Request(session, message, int(device[1]), name, text))
+        return self._take(_Request(peer, message, int(device[1]), name, text))
 
     def _take(self, request: _Request, problem: str = '', error: str = '') -> str:
         """
@@ -203,8 +217,8 @@ class Commands:
         A number that was there already is not answered: PLUS ignores it too, and who sends a
         command twice has to expect one reply.
         """
-        session = request.session
-        recent = self._recent.setdefault(session, deque(maxlen=RECENT_NUMBERS))
+        peer = request.peer
+        recent = peer.recent_commands
         if request.number in recent:
             self.received['duplicate'] += 1
             return 'command_duplicate'
@@ -216,13 +230,13 @@ class Commands:
                 problem, error = 'unknown', 'unknown command'
             elif client is None or not client.service_is_ready():
                 problem, error = 'no_service', 'nobody is there to run this command'
-            elif sum(item.request.session is session for item in self._running) >= MAX_RUNNING:
+            elif sum(item.request.peer is peer for item in self._running) >= MAX_RUNNING:
                 problem, error = 'too_many', f'{MAX_RUNNING} commands are running already'
         if problem:
             self._throttle.log(
                 logging.WARNING,
-                (session.host, problem),
-                f"{session.peer_name}: command '{naming.escape(request.name)}' refused: "
+                (peer.session.host, problem),
+                f"{peer.name}: command '{naming.escape(request.name)}' refused: "
                 f'{problem}: {error}',
             )
             self._answer(request, problem, error)
@@ -309,7 +323,7 @@ class Commands:
                 message_id=message.message_id,
                 metadata=metadata,
             )
-        return bool(self._endpoint.send(reply, traffic='event', to=request.session))
+        return bool(self._endpoint.send(reply, traffic='event', to=request.peer.session))
 
     # Commands that are sent.
 
@@ -322,7 +336,7 @@ class Commands:
 
     def _begin(self, sent: _Sent, request: Any) -> None:
         """Send a command, or say why not."""
-        outcomes = self._sent_outcomes
+        outcomes = self._sent_tally.here
         outcomes.received += 1
         timeout_s = request.timeout or DEFAULT_TIMEOUT_S
         problem = self._problem(request)
@@ -330,11 +344,11 @@ class Commands:
             outcomes.rejected['command'] += 1
             self._finish(sent, 'refused', problem)
             return
-        sessions = self._endpoint.sessions
-        able = [s for s in sessions if self._is_string or s.header_version >= 2]
+        peers = self._peers.all
+        able = [s for s in peers if self._is_string or s.session.header_version >= 2]
         if not able:
             cause, error = 'no_peer', 'nobody is connected'
-            if sessions:
+            if peers:
                 cause = 'peer_too_old'
                 error = 'no peer has shown that it reads header version 2, as a command needs'
             outcomes.skipped[cause] += 1
@@ -360,8 +374,8 @@ class Commands:
         )
 
     def _put(
-        self, message: codec.Message, sessions: Sequence[Session], number: int, name: str
-    ) -> set[Session]:
+        self, message: codec.Message, peers: Sequence[Peer], number: int, name: str
+    ) -> set[Peer]:
         """
         Queue a command, and return for which peers it was.
 
@@ -370,21 +384,21 @@ class Commands:
         """
         is_stop = command_text.is_stop(name)
         if is_stop:
-            for session in sessions:
-                for key in session.withdraw(lambda key: isinstance(key, _Key)):
-                    self._withdrawn(key, session)
+            for peer in peers:
+                for key in peer.session.withdraw(lambda key: isinstance(key, _Key)):
+                    self._withdrawn(key, peer)
         traffic: Traffic = 'stop' if is_stop else 'event'
         key = _Key(number)
         send = self._endpoint.send
-        return {s for s in sessions if send(message, traffic=traffic, to=s, key=key)}
+        return {s for s in peers if send(message, traffic=traffic, to=s.session, key=key)}
 
-    def _withdrawn(self, key: Hashable, session: Session) -> None:
+    def _withdrawn(self, key: Hashable, peer: Peer) -> None:
         """Take note that a command was not sent to a peer, since a stop was."""
         assert isinstance(key, _Key)  # no other is withdrawn
         sent = self._pending.get(key.number)
         if sent is not None:
             sent.is_withdrawn = True
-            self._give_up(key.number, sent, session)
+            self._give_up(key.number, sent, peer)
 
     def _problem(self, request: Any) -> str:
         """Return why a command cannot be sent to anybody, or nothing."""
@@ -413,19 +427,19 @@ class Commands:
         command = codec.Command(number, naming.ros_text(request.name), content)
         return codec.Message(command, naming.ros_text(request.device_name))
 
-    def _take_reply(self, session: Session, message: codec.Message) -> str:
+    def _take_reply(self, peer: Peer, message: codec.Message) -> str:
         content = message.content
-        return self._conclude_by(session, content.command_id, message)
+        return self._conclude_by(peer, content.command_id, message)
 
-    def _take_string_reply(self, session: Session, message: codec.Message) -> str:
+    def _take_string_reply(self, peer: Peer, message: codec.Message) -> str:
         device = command_text.split_command_device(message.device_name)
         assert device is not None  # or it would be no reply
-        return self._conclude_by(session, int(device[1]), message)
+        return self._conclude_by(peer, int(device[1]), message)
 
-    def _conclude_by(self, session: Session, number: int, message: codec.Message) -> str:
+    def _conclude_by(self, peer: Peer, number: int, message: codec.Message) -> str:
         """Take note of a reply; return why it is of no use, or nothing."""
         sent = self._pending.get(number)
-        if sent is None or session not in sent.waiting:
+        if sent is None or peer not in sent.waiting:
             self.late_replies += 1
             return 'late_reply'
         if len(message.content.raw) > command_text.MAX_TEXT_SIZE:
@@ -437,12 +451,12 @@ class Commands:
             self._conclude(number, 'succeeded', '', text)
         else:
             sent.failure = sent.failure or (naming.ros_text(verdict.error), text)
-            self._give_up(number, sent, session)
+            self._give_up(number, sent, peer)
         return ''
 
-    def _give_up(self, number: int, sent: _Sent, session: Session) -> None:
+    def _give_up(self, number: int, sent: _Sent, peer: Peer) -> None:
         """Expect no success of a peer, and none at all if it was the last one."""
-        sent.waiting.discard(session)
+        sent.waiting.discard(peer)
         if sent.waiting:
             return
         if sent.failure is not None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from copy import copy
 from dataclasses import dataclass, field
@@ -26,10 +26,13 @@ from ros2_igtl.convert import companions, conversions, naming
 from ros2_igtl.convert.companions import find_companion
 from ros2_igtl.convert.conversions import canonical
 from ros2_igtl.convert.errors import ConvertError
-from ros2_igtl.nodes.reporting.counters import Outcomes
+from ros2_igtl.nodes.feature import Send
+from ros2_igtl.nodes.peer import Asked, Peer, Peers
+from ros2_igtl.nodes.reporting.counters import Tally, by_cause, received_counts
+from ros2_igtl.nodes.reporting.report import Report
 from ros2_igtl.nodes.settings import Settings
-from ros2_igtl.nodes.to_igtl.audience import Giver, Send
-from ros2_igtl.transport import IoThread, Session
+from ros2_igtl.nodes.to_igtl.audience import ReplySource
+from ros2_igtl.transport import IoThread, Traffic
 from ros2_igtl.transport.log import Throttle
 
 COMPANIONS = (codec.Get, codec.Start, codec.Stop, codec.Reply)
@@ -49,17 +52,6 @@ class Answer(NamedTuple):
     error: str = ''
 
 
-class Asked(NamedTuple):
-    """What messages a query is about; an empty device name is any."""
-
-    subject: str
-    device_name: str
-
-    def covers(self, type_name: str, device_name: str) -> bool:
-        """Tell whether a message is what was asked for."""
-        return self.subject == type_name and self.device_name in ('', device_name)
-
-
 @dataclass(slots=True, eq=False)
 class _Pending:
     """A query that a user waits for."""
@@ -67,7 +59,7 @@ class _Pending:
     asked: Asked
     kind: type[Companion]
     answer: Future[Answer] = field(default_factory=Future)
-    waiting: set[Session] = field(default_factory=set)  # peers that have not answered
+    waiting: set[Peer] = field(default_factory=set)  # peers that have not answered
     is_refused: bool = False
     timer: asyncio.TimerHandle | None = None
 
@@ -79,9 +71,9 @@ class Queries:
     :param node: for its clock.
     :param settings: the connection's.
     :param io_thread: where this runs.
-    :param sessions: returns the peers there are.
+    :param peers: of the connection.
     :param send: queues a message for some of them.
-    :param outcomes: of the connection, in the direction of ROS.
+    :param reply_sources: returns what queries are answered from.
     """
 
     def __init__(
@@ -89,26 +81,20 @@ class Queries:
         node: Node,
         settings: Settings,
         io_thread: IoThread,
-        sessions: Callable[[], Sequence[Session]],
+        peers: Peers,
         send: Send,
-        outcomes: Outcomes,
+        reply_sources: Callable[[], Sequence[ReplySource]],
     ) -> None:
-        self.givers: Sequence[Giver] = ()
-        """What is sent; replaced, never changed."""
-        self.counts: Counter[str] = Counter()
-        """Queries answered, refused and asked; replies that say success, and error."""
-        self.handled = 0
-        """How many of the messages that ``outcomes`` has as done are queries and replies."""
+        self._counts: Counter[str] = Counter()  # queries and replies, by what became of them
         self._node = node
         self._settings = settings
         self._io_thread = io_thread
-        self._sessions = sessions
+        self._peers = peers
         self._send = send
-        self._outcomes = outcomes
+        self._reply_sources = reply_sources
+        self._tally = Tally()
         self._throttle = Throttle()
         self._told: set[Asked] = set()
-        # What was asked of each peer, and how to stop it if it is a stream.
-        self._asked: dict[Session, dict[Asked, codec.Message | None]] = {}
         self._pending: list[_Pending] = []
         self._requests = dict(_requests_of(settings))
         # what the node itself answers where no row sends it
@@ -119,62 +105,82 @@ class Queries:
 
     # What peers ask.
 
-    def receive(self, session: Session, message: codec.Message) -> None:
-        """Answer a query, or take note of a reply; count what became of it."""
-        self.handled += self._outcomes.take(lambda: self._receive(session, message))
+    def start(self) -> None:
+        """Do nothing: peers are asked when they come."""
 
-    def _receive(self, session: Session, message: codec.Message) -> str:
+    def destroy(self) -> None:
+        """Do nothing: nobody waits any more."""
+
+    def counts(self) -> Mapping[str, int]:
+        """Return all counts since the beginning, by names for people; on any thread."""
+        return {
+            **received_counts(self._tally, 'handled'),
+            **by_cause('query', dict(self._counts)),
+        }
+
+    def reports(self) -> Sequence[Report]:
+        """Return nothing: these are no devices."""
+        return ()
+
+    def receive(self, peer: Peer, message: codec.Message, receive_time_ns: int) -> bool:
+        """Answer a query, or take note of a reply; count what became of it."""
+        if not isinstance(message.content, COMPANIONS):
+            return False
+        self._tally.take(lambda: self._receive(peer, message))
+        return True
+
+    def _receive(self, peer: Peer, message: codec.Message) -> str:
         """Return why a message is of no use, or nothing."""
         content = message.content
         if isinstance(content, codec.Reply):
-            return self._note_reply(session, message)
-        givers = [
-            giver
-            for giver in self.givers
-            if canonical(giver.type_name) == content.subject
-            and message.device_name in ('', giver.device_name)
+            return self._note_reply(peer, message)
+        sources = [
+            source
+            for source in self._reply_sources()
+            if canonical(source.type_name) == content.subject
+            and message.device_name in ('', source.device_name)
         ]
         if isinstance(content, codec.Get):
-            is_answered = self._give(session, message, givers)
+            is_answered = self._give(peer, message, sources)
         elif isinstance(content, codec.Stop):
             is_answered = True  # that there is nothing to stop is no error
-            for giver in givers:
-                giver.audience.stop(session)
-            self._reply(session, message, 0)
+            for source in sources:
+                source.audience.stop(peer)
+            self._reply(peer, message, 0)
         else:
-            is_answered = bool(givers)
+            is_answered = bool(sources)
             # before the first message of the stream
-            self._reply(session, message, 0 if givers else 1)
-            for giver in givers:
-                giver.audience.start(session, companions.interval_of(content))
-        self.counts['answered' if is_answered else 'refused'] += 1
+            self._reply(peer, message, 0 if sources else 1)
+            for source in sources:
+                source.audience.start(peer, companions.interval_of(content))
+        self._counts['answered' if is_answered else 'refused'] += 1
         if is_answered:
             return ''
         self._throttle.log(
             logging.WARNING,
-            (session.host, message.type_name),
-            f'{session.peer_name}: {message.type_name} '
+            (peer.session.host, message.type_name),
+            f'{peer.name}: {message.type_name} '
             f"'{naming.escape(message.device_name)}': there is nothing to give",
         )
         return 'query_refused'
 
-    def _give(self, session: Session, message: codec.Message, givers: Sequence[Giver]) -> bool:
+    def _give(self, peer: Peer, message: codec.Message, sources: Sequence[ReplySource]) -> bool:
         """Send what a GET_ asks for, or RTS_ if there is nothing; return whether there was."""
         is_given = False
-        for giver in givers:
-            for answer in giver.newest():
-                is_given |= self._answer(session, message, answer, giver.traffic)
+        for source in sources:
+            for answer in source.newest():
+                is_given |= self._answer(peer, message, answer, source.traffic)
         make = self._own.get(message.content.subject)
         if make is not None and not is_given:
             stamp = codec.timestamp.from_nanoseconds(self._node.get_clock().now().nanoseconds)
             answer = codec.Message(make(), message.device_name, stamp)
-            is_given = self._answer(session, message, answer, 'event')
+            is_given = self._answer(peer, message, answer, 'event')
         if not is_given:
-            self._reply(session, message, 1)
+            self._reply(peer, message, 1)
         return is_given
 
     def _answer(
-        self, session: Session, query: codec.Message, answer: codec.Message, traffic: str
+        self, peer: Peer, query: codec.Message, answer: codec.Message, traffic: Traffic
     ) -> bool:
         """Send an answer; return whether it is one: an empty body would say that there is none."""
         answer = copy(answer)  # a BIND is given again and again
@@ -182,7 +188,7 @@ class Queries:
         try:
             if not any(len(part) for part in answer.content.pack_parts()):
                 return False
-            return bool(self._send(answer, traffic, (session,)))
+            return bool(self._send(answer, traffic, (peer,)))
         except (codec.EncodeError, ConvertError) as error:
             cause = error.cause if isinstance(error, ConvertError) else 'encode'
             self._throttle.log(
@@ -192,7 +198,7 @@ class Queries:
             )
             return False
 
-    def _reply(self, session: Session, query: codec.Message, status: int) -> None:
+    def _reply(self, peer: Peer, query: codec.Message, status: int) -> None:
         """Send RTS_, under the name that goes with the one the peer has used."""
         found = find_companion(codec.Reply, query.content.subject, query.type_name[4:])
         if found is not None:  # a user's own type may do without
@@ -200,7 +206,7 @@ class Queries:
             reply = codec.Message(
                 content, query.device_name, message_id=query.message_id, type_name=type_name
             )
-            self._send(reply, 'event', (session,))
+            self._send(reply, 'event', (peer,))
 
     def _capability(self) -> codec.Capability:
         """Return the types that this connection takes, and the queries that it answers."""
@@ -216,28 +222,24 @@ class Queries:
         if settings.commands:
             taken.add(codec.Command.type_name)
         names = {name for name, c in codec.MESSAGE_TYPES.items() if c.type_name in taken}
-        sent = {canonical(giver.type_name) for giver in self.givers}
+        sent = {canonical(source.type_name) for source in self._reply_sources()}
         names |= companions.names_of((codec.Get, codec.Start, codec.Stop), sent)
         names |= companions.names_of((codec.Get,), set(self._own))
         return codec.Capability(tuple(sorted(names)))
 
     # What is asked of peers.
 
-    def session_opened(self, session: Session) -> None:
+    def peer_opened(self, peer: Peer) -> None:
         """Ask a new peer for what the rows say."""
-        self._asked[session] = {}
         for asked, (query, stop) in self._requests.items():
-            self._ask(session, asked, query, stop)
+            self._ask(peer, asked, query, stop)
 
-    def session_closed(self, session: Session) -> None:
+    def peer_closed(self, peer: Peer) -> None:
         """Forget a peer that has gone, and what it wanted."""
-        self._asked.pop(session, None)
-        for giver in self.givers:
-            giver.audience.forget(session)
-        for pending in [pending for pending in self._pending if session in pending.waiting]:
-            self._give_up(pending, session)
+        for pending in [pending for pending in self._pending if peer in pending.waiting]:
+            self._give_up(pending, peer)
 
-    def published(self, session: Session, message: codec.Message, cause: str) -> None:
+    def published(self, peer: Peer, message: codec.Message, cause: str) -> None:
         """
         Take note of a message that came, for users who wait for one.
 
@@ -249,7 +251,7 @@ class Queries:
         for pending in list(self._pending):
             names = naming.header_names(message.device_name)
             is_answer = any(pending.asked.covers(subject, name) for name in names)
-            if is_answer and session in pending.waiting and pending.kind is not codec.Stop:
+            if is_answer and peer in pending.waiting and pending.kind is not codec.Stop:
                 if cause:
                     error = f'a message came and was not published: {cause}'
                     self._finish(pending, Answer('failed', error))
@@ -258,10 +260,13 @@ class Queries:
 
     def stop(self) -> None:
         """Ask the peers to stop what they stream; nobody waits any more."""
-        for session, asked in self._asked.items():
-            for stop in asked.values():
+        self._io_thread.call(self._stop)
+
+    def _stop(self) -> None:
+        for peer in self._peers.all:
+            for stop in peer.asked.values():
                 if stop is not None:
-                    self._send(stop, 'event', (session,))
+                    self._send(stop, 'event', (peer,))
         for pending in list(self._pending):
             self._finish(pending, Answer('disconnected', 'the node is being deactivated'))
 
@@ -308,9 +313,9 @@ class Queries:
     ) -> None:
         """Ask all peers there are for what a user wants."""
         self._pending.append(pending)
-        for session in self._sessions():
-            if self._ask(session, pending.asked, query, stop):
-                pending.waiting.add(session)
+        for peer in self._peers.all:
+            if self._ask(peer, pending.asked, query, stop):
+                pending.waiting.add(peer)
         if not pending.waiting:
             self._finish(pending, Answer('not_sent', 'no peer is connected'))
             return
@@ -320,52 +325,51 @@ class Queries:
         )
 
     def _ask(
-        self, session: Session, asked: Asked, query: codec.Message, stop: codec.Message | None
+        self, peer: Peer, asked: Asked, query: codec.Message, stop: codec.Message | None
     ) -> bool:
         """Send a query to a peer, whose replies are then expected."""
-        known = self._asked.get(session)
-        if known is None or not self._send(query, 'event', (session,)):
+        if not self._send(query, 'event', (peer,)):
             return False
-        self.counts['asked'] += 1
+        self._counts['asked'] += 1
         if isinstance(query.content, codec.Get):
-            known.setdefault(asked, None)  # a stream of it goes on
+            peer.asked.setdefault(asked, None)  # a stream of it goes on
         else:
-            known[asked] = stop
+            peer.asked[asked] = stop
         return True
 
-    def _note_reply(self, session: Session, message: codec.Message) -> str:
+    def _note_reply(self, peer: Peer, message: codec.Message) -> str:
         """Take note of RTS_; return why it is of no use, or nothing."""
         content, device_name = message.content, message.device_name
         expected = [
             asked
-            for asked in self._asked.get(session, ())
+            for asked in peer.asked
             if asked.covers(content.subject, device_name)
             or (not device_name and asked.subject == content.subject)
         ]
         if not expected:
             return 'unexpected_reply'
-        self.counts['reply_error' if content.status else 'reply_ok'] += 1
+        self._counts['reply_error' if content.status else 'reply_ok'] += 1
         for asked in expected:
             if content.status and asked not in self._told:
                 self._told.add(asked)
                 self._node.get_logger().warning(
-                    f'{self._settings.name}: {session.peer_name} has no {asked.subject} '
+                    f'{self._settings.name}: {peer.name} has no {asked.subject} '
                     f"'{naming.escape(asked.device_name)}' to give: "
                     f'{message.type_name} has status {content.status}'
                 )
         for pending in [pending for pending in self._pending if pending.asked in expected]:
-            if session not in pending.waiting:
+            if peer not in pending.waiting:
                 continue
             if content.status:
                 pending.is_refused = True
-                self._give_up(pending, session)
+                self._give_up(pending, peer)
             elif pending.kind is not codec.Get:  # whose answer is the message itself
                 self._finish(pending, Answer('succeeded'))
         return ''
 
-    def _give_up(self, pending: _Pending, session: Session) -> None:
+    def _give_up(self, pending: _Pending, peer: Peer) -> None:
         """Expect nothing more of a peer, and no answer at all if it was the last one."""
-        pending.waiting.discard(session)
+        pending.waiting.discard(peer)
         if pending.waiting:
             return
         if pending.is_refused:

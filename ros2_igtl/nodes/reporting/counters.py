@@ -24,6 +24,7 @@ class Outcomes:
     :ivar rejected: refused, by cause.
     :ivar skipped: not ours, by cause.
     :ivar contained: came in another message, which is done when it is taken apart.
+    :ivar tf_withheld: poses that were published on their topic and kept from tf.
     """
 
     received: int = 0
@@ -32,6 +33,7 @@ class Outcomes:
     rejected: Counter[str] = field(default_factory=Counter)
     skipped: Counter[str] = field(default_factory=Counter)
     contained: int = 0
+    tf_withheld: int = 0
 
     def take(self, take: Callable[[], str]) -> bool:
         """Count a message by what becomes of it; return whether it is done."""
@@ -50,6 +52,7 @@ class Outcomes:
         self.done += other.done
         self.replaced += other.replaced
         self.contained += other.contained
+        self.tf_withheld += other.tf_withheld
         # copies: another thread adds causes meanwhile
         self.rejected.update(dict(other.rejected))
         self.skipped.update(dict(other.skipped))

@@ -1,14 +1,65 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What the rooms without ROS log, passed on to a node's logger; nothing is logged here itself."""
+"""Lines of the log: those of the rooms without ROS, and those that stand there once a device."""
 
 from __future__ import annotations
 
 import logging
+from typing import Protocol
 
 from rclpy.node import Node
 
+from ros2_igtl.convert import naming
+
 PACKAGE_LOGGER = 'ros2_igtl'
+
+MAX_LINES = 500  # a peer that makes up names must not fill the log
+
+# Another device is in the place of this one: somebody has to decide.
+ERROR_CAUSES = frozenset({'topic_taken', 'second_source', 'second_connection'})
+
+
+class Device(Protocol):
+    """Anything with the type and the name of a device."""
+
+    @property
+    def type_name(self) -> str:
+        """Its OpenIGTLink type."""
+
+    @property
+    def device_name(self) -> str:
+        """Its name."""
+
+
+class DeviceLog:
+    """
+    Logs the first event of each cause and device; the counters tell the rest. On any thread.
+
+    :param node: whose logger it is.
+    :param connection: whose devices they are.
+    """
+
+    def __init__(self, node: Node, connection: str) -> None:
+        self._logger = node.get_logger()
+        self._connection = connection
+        self._logged: set[tuple[str, str, str]] = set()
+
+    def once(self, device: Device, cause: str, text: str) -> None:
+        """
+        Log a line unless it was logged before.
+
+        :param cause: a word, as it is counted.
+        :param text: what has happened, and what mends it.
+        """
+        key = cause, device.type_name, device.device_name
+        if key in self._logged or len(self._logged) >= MAX_LINES:
+            return
+        self._logged.add(key)
+        name = f"{self._connection}: {device.type_name} '{naming.escape(device.device_name)}'"
+        if cause in ERROR_CAUSES:
+            self._logger.error(f'{name}: {cause}: {text}')
+        else:
+            self._logger.warning(f'{name}: {cause}: {text}')
 
 
 class RosLogHandler(logging.Handler):

@@ -11,8 +11,10 @@ from typing import Any
 from rclpy.node import Node
 
 from ros2_igtl import codec
-from ros2_igtl.nodes.connection import BridgeConnection, choose_connection
-from ros2_igtl.nodes.exchanges.queries import Answer, Asked
+from ros2_igtl.nodes.connection import BridgeConnection
+from ros2_igtl.nodes.exchanges.queries import Answer
+from ros2_igtl.nodes.peer import Asked
+from ros2_igtl.nodes.services.choice import choose_connection
 from ros2_igtl.nodes.services.deferred import DeferredService
 from ros2_igtl.srv import Query
 

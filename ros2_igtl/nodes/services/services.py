@@ -11,8 +11,9 @@ from typing import Any
 from rclpy.node import Node
 from std_srvs.srv import Trigger
 
-from ros2_igtl.nodes.connection import BridgeConnection, choose_connection
+from ros2_igtl.nodes.connection import BridgeConnection
 from ros2_igtl.nodes.reporting.diagnostics import reset_counts
+from ros2_igtl.nodes.services.choice import choose_connection
 from ros2_igtl.nodes.services.deferred import DeferredService
 from ros2_igtl.nodes.services.query import QueryService
 from ros2_igtl.srv import Command, Disconnect

@@ -12,8 +12,8 @@ from ros2_igtl.config import MappingRow
 from ros2_igtl.config.device_regex import TOPIC_NAME_LENGTH
 from ros2_igtl.convert import conversions, naming
 from ros2_igtl.nodes.settings import Settings
-from ros2_igtl.nodes.to_igtl.sender import TopicSender
-from ros2_igtl.nodes.to_ros.router import Inbound
+from ros2_igtl.nodes.to_igtl.topic import TopicSender
+from ros2_igtl.nodes.to_ros.claims import TopicClaims
 
 
 class AutoOutbound:
@@ -25,7 +25,7 @@ class AutoOutbound:
 
     :param node: whose graph it is.
     :param settings: the connection's.
-    :param inbound: the connection's, which must not publish on what is sent.
+    :param claims: the topics of the node: it must not publish on those that it sends.
     :param make_sender: makes the sender of a row.
     """
 
@@ -33,14 +33,14 @@ class AutoOutbound:
         self,
         node: Node,
         settings: Settings,
-        inbound: Inbound,
+        claims: TopicClaims,
         make_sender: Callable[[MappingRow], TopicSender],
     ) -> None:
         self.senders: dict[str, TopicSender] = {}
         """By topic."""
         self._node = node
         self._settings = settings
-        self._inbound = inbound
+        self._claims = claims
         self._make_sender = make_sender
         # topics that have rows, and what their rows send
         self._topics: set[str] = set()
@@ -124,12 +124,12 @@ class AutoOutbound:
                 'a mapping row can give it another name',
             )
             return
-        if not self._inbound.reserve(topic):
+        if not self._claims.reserve(self._settings.name, topic):
             return  # what a peer sends is published there, which the graph says the next time
         try:
             sender = self._make_sender(row)
         except Exception as error:  # a qos_overrides parameter that is wrong ...
-            self._inbound.give_back(topic)
+            self._claims.release_sent(self._settings.name, topic)
             self._refuse(topic, f'ROS refuses the subscription: {error}')
             return
         self.senders[topic] = sender
@@ -144,7 +144,7 @@ class AutoOutbound:
         sender = self.senders.pop(topic)
         sender.destroy()
         del self._devices[_device_of(sender.row)]
-        self._inbound.give_back(topic)
+        self._claims.release_sent(self._settings.name, topic)
 
     def _refuse(self, topic: str, reason: str) -> None:
         if topic not in self._refused:

@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ros2_igtl import codec
-from ros2_igtl.nodes.reporting.counters import Outcomes, Rate
+from ros2_igtl.nodes.reporting.counters import Rate, Tally
 from ros2_igtl.nodes.to_igtl.audience import Audience
 from ros2_igtl.transport import Traffic
 
@@ -31,22 +32,24 @@ class BindGroup:
     :param device_name: of the BIND.
     :param tolerance_ns: how far the stamps of the children may lie apart.
     :param audience: which peers get it, and how it is sent to them.
-    :param outcomes: where each row's message is counted.
+    :param tally: where each row's message is counted.
     """
 
     type_name = codec.Bind.type_name
+    is_bulk = False  # its children are converted already
 
     def __init__(
-        self, device_name: str, tolerance_ns: int, audience: Audience, outcomes: Outcomes
+        self, device_name: str, tolerance_ns: int, audience: Audience, tally: Tally
     ) -> None:
         self.device_name = device_name
         self.audience = audience
         self.traffic: Traffic = 'state'
         self._tolerance_ns = tolerance_ns
         self._last: tuple[codec.Message, ...] = ()
-        self._outcomes = outcomes
+        self._tally = tally
         self._rates: list[Rate] = []
         self._waiting: dict[int, _Waiting] = {}
+        self._lock = threading.Lock()  # of what waits, which is put on several threads
 
     def add_row(self, rate: Rate) -> int:
         """
@@ -69,10 +72,14 @@ class BindGroup:
         :param stamp_ns: of the message, since the epoch.
         :raises codec.EncodeError: they cannot be packed; none of them waits any more.
         """
+        with self._lock:
+            self._put(row, _Waiting(message, stamp_ns, traffic))
+
+    def _put(self, row: int, waiting: _Waiting) -> None:
         if row in self._waiting:
-            self._outcomes.replaced += 1
-        self._waiting[row] = _Waiting(message, stamp_ns, traffic)
-        stamps = [waiting.stamp_ns for waiting in self._waiting.values()]
+            self._tally.here.replaced += 1
+        self._waiting[row] = waiting
+        stamps = [each.stamp_ns for each in self._waiting.values()]
         if len(stamps) < len(self._rates) or max(stamps) - min(stamps) > self._tolerance_ns:
             return
         children = [self._waiting[number] for number in range(len(self._rates))]
@@ -85,20 +92,21 @@ class BindGroup:
             queued = self.audience.send(message, self.traffic, peers, now)
         except codec.EncodeError:
             # the one that came last is its row's to count
-            self._outcomes.rejected['encode'] += len(children) - 1
+            self._tally.here.rejected['encode'] += len(children) - 1
             raise
         if not queued:
-            self._outcomes.skipped[nobody or 'no_peer'] += len(children)
+            self._tally.here.skipped[nobody or 'no_peer'] += len(children)
             return
-        self._outcomes.done += len(children)
+        self._tally.here.done += len(children)
         for rate in self._rates:
             rate.tick()
 
     def destroy(self) -> None:
         """Count what still waits; may be called twice."""
-        if self._waiting:
-            self._outcomes.skipped['bind_incomplete'] += len(self._waiting)
-            self._waiting.clear()
+        with self._lock:
+            if self._waiting:
+                self._tally.here.skipped['bind_incomplete'] += len(self._waiting)
+                self._waiting.clear()
 
     def _message(self, children: list[_Waiting], stamp_ns: int) -> codec.Message:
         messages = [_child(waiting.message) for waiting in children]

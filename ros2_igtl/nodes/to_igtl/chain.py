@@ -8,18 +8,15 @@ import time
 from collections import deque
 from typing import Any
 
-from rclpy.node import Node
 from rclpy.time import Time
 from tf2_ros import TransformException
 
-from ros2_igtl.config import MappingRow
 from ros2_igtl.convert import conversions
 from ros2_igtl.convert.errors import ConvertError
-from ros2_igtl.nodes.reporting.counters import Outcomes
-from ros2_igtl.nodes.to_igtl.audience import Audience
-from ros2_igtl.nodes.to_igtl.bind import BindGroup
 from ros2_igtl.nodes.to_igtl.frame_buffer import FrameBuffer
-from ros2_igtl.nodes.to_igtl.sender import FollowingSubscription, TfSender, stamp_of
+from ros2_igtl.nodes.to_igtl.sender import Wiring
+from ros2_igtl.nodes.to_igtl.subscription import FollowingSubscription
+from ros2_igtl.nodes.to_igtl.tf import TfSender, stamp_of
 
 # tf follows the joints within a period of robot_state_publisher, 50 ms by default.
 MAX_WAITING = 100
@@ -35,17 +32,8 @@ class ChainSender(TfSender):
     :param frame_prefix: left out of the tools' names, as it is put before them when they come.
     """
 
-    def __init__(
-        self,
-        node: Node,
-        row: MappingRow,
-        audience: Audience,
-        outcomes: Outcomes,
-        buffer: FrameBuffer,
-        frame_prefix: str,
-        group: BindGroup | None = None,
-    ) -> None:
-        super().__init__(node, row, audience, outcomes, buffer, 0.0, group)
+    def __init__(self, wiring: Wiring, buffer: FrameBuffer, frame_prefix: str) -> None:
+        super().__init__(wiring, buffer, 0.0)
         self._frames = buffer
         self._prefix = frame_prefix
 
@@ -75,23 +63,14 @@ class JointChainSender(ChainSender):
     Who turns joints into transforms publishes them a little later; until then the stamp waits.
     """
 
-    def __init__(
-        self,
-        node: Node,
-        row: MappingRow,
-        audience: Audience,
-        outcomes: Outcomes,
-        buffer: FrameBuffer,
-        frame_prefix: str,
-        group: BindGroup | None = None,
-    ) -> None:
-        super().__init__(node, row, audience, outcomes, buffer, frame_prefix, group)
+    def __init__(self, wiring: Wiring, buffer: FrameBuffer, frame_prefix: str) -> None:
+        super().__init__(wiring, buffer, frame_prefix)
         assert self._tf.joint_states is not None
         self._waiting: deque[Time] = deque()
         self._unfollow = buffer.follow(self._send_waiting)
-        topic = node.resolve_topic_name(self._tf.joint_states)
+        topic = wiring.node.resolve_topic_name(self._tf.joint_states)
         self._subscription = FollowingSubscription(
-            node, topic, conversions.JOINT_STATES, {}, self._received
+            wiring.node, topic, conversions.JOINT_STATES, {}, self._received
         )
 
     @property
@@ -142,8 +121,8 @@ class JointChainSender(ChainSender):
         """Count stamps that tf has not reached, the oldest ones, and forget them."""
         for _ in range(count):
             stamp = self._waiting.popleft()
-            self._outcomes.received += 1
-            self._outcomes.rejected['tf_lookup'] += 1
+            self._tally.here.received += 1
+            self._tally.here.rejected['tf_lookup'] += 1
             text = f"tf has not heard of '{self._tf.chain}' at {stamp.nanoseconds / 1e9:.3f} s"
             self._warn('tf_lookup', text)
 

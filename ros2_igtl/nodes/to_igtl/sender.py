@@ -1,10 +1,10 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-From ROS to OpenIGTLink: subscriptions and tf look-ups of one connection.
+What all ways of sending a row from ROS have in common: convert, pack, queue, count.
 
-Everything here runs in ROS callbacks, unless it says otherwise, and nothing in it waits: a message
-is packed and left in the peers' outboxes.
+Small messages are sent in the ROS callback that brings them, bulk ones by the worker. Nothing here
+waits: a message is packed and left in the outboxes of its peers.
 """
 
 from __future__ import annotations
@@ -13,64 +13,68 @@ import logging
 import time
 import traceback
 from abc import ABC, abstractmethod
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
+from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.node import Node
-from rclpy.qos import QoSProfile
-from rclpy.time import Time
-from tf2_ros import Buffer, TransformException
+from tf2_ros import TransformException
 
 from ros2_igtl import codec
 from ros2_igtl.config import MappingRow
 from ros2_igtl.convert import conversions, naming
-from ros2_igtl.convert.context import Outbound as Converted
-from ros2_igtl.convert.conversions import find_conversion, ros_type
+from ros2_igtl.convert.context import Outbound
 from ros2_igtl.convert.errors import ConvertError
-from ros2_igtl.nodes.qos import subscription_overriding, subscription_qos
-from ros2_igtl.nodes.reporting.counters import Outcomes, Rate
+from ros2_igtl.nodes.reporting.counters import Rate, Tally
+from ros2_igtl.nodes.reporting.report import Report, device_report
 from ros2_igtl.nodes.to_igtl.audience import Audience
 from ros2_igtl.nodes.to_igtl.bind import BindGroup
+from ros2_igtl.nodes.worker import Loss, Task, Worker
 from ros2_igtl.transport import Traffic
 from ros2_igtl.transport.log import Throttle
 
-TF_TYPE = 'geometry_msgs/msg/TransformStamped'
+Convert = Callable[[], Sequence[Outbound]]
+"""Makes what is to be sent; nothing if that was sent before."""
 
-Convert = Callable[[], Sequence[Converted]]
-"""Makes what is to be sent; nothing where that has been sent before."""
+
+@dataclass(frozen=True)
+class Wiring:
+    """
+    Everything a sender is given.
+
+    :ivar node: whose topics it subscribes to.
+    :ivar row: of the mapping file.
+    :ivar audience: which peers get the messages, and how they are sent.
+    :ivar tally: of the connection, in the direction of the peers.
+    :ivar worker: of the connection; converts bulk messages.
+    :ivar group: the BIND that the row's messages leave in; None: they leave alone.
+    """
+
+    node: Node
+    row: MappingRow
+    audience: Audience
+    tally: Tally
+    worker: Worker
+    group: BindGroup | None = None
 
 
 class Sender(ABC):
-    """
-    What all ways of sending one row have in common.
-
-    :param node: for its logger.
-    :param row: of the mapping file.
-    :param audience: which peers get it, and how it is sent to them.
-    :param outcomes: of the connection, in the direction of the peers.
-    :param group: the BIND that the row's messages leave in; None: they leave alone.
-    """
+    """Sends the messages of one row."""
 
     traffic: Traffic = 'state'
+    is_bulk = False
 
-    def __init__(
-        self,
-        node: Node,
-        row: MappingRow,
-        audience: Audience,
-        outcomes: Outcomes,
-        group: BindGroup | None = None,
-    ) -> None:
-        self.row = row
+    def __init__(self, wiring: Wiring) -> None:
+        self.row = row = wiring.row
         self.rate = Rate()
-        self.audience = audience
-        self._group = group
-        self._place = 0 if group is None else group.add_row(self.rate)
-        self._node = node
-        self._outcomes = outcomes
+        self.audience = wiring.audience
+        self._group = wiring.group
+        self._place = 0 if wiring.group is None else wiring.group.add_row(self.rate)
+        self._node = wiring.node
+        self._tally = wiring.tally
+        self._worker = wiring.worker
         self._interval_s = 1.0 / row.rate_limit if row.rate_limit else 0.0
-        self._next_s = 0.0
+        self._next_s = 0.0  # written by the thread that converts
         self.type_name = row.igtl_type_name
         name = row.igtl_device_name or ''
         self.device_name = naming.fit_device_name(name)
@@ -81,7 +85,7 @@ class Sender(ABC):
         self._heard_s: float | None = None  # steady clock when ROS last gave something new
         if self.device_name != name:
             self._full_name[naming.FULL_NAME_KEY] = name
-            node.get_logger().warning(
+            self._node.get_logger().warning(
                 f'{self._name}: the device name has more than {naming.DEVICE_NAME_SIZE} bytes and '
                 f"is sent as '{self.device_name}', with the metadata {naming.FULL_NAME_KEY}"
             )
@@ -93,10 +97,33 @@ class Sender(ABC):
 
     @property
     def silence_s(self) -> float:
-        """For how long ROS has given nothing new; 0 if it never has, or gives what holds on."""
+        """
+        Seconds for which ROS has given nothing new.
+
+        0 before the first message, and for static transforms.
+        """
         if self._heard_s is None or self._is_static:
             return 0.0
         return self._looked_s() - self._heard_s
+
+    def report(self, stale_timeout_s: float) -> Report:
+        """
+        Report the row, with a warning if its ROS publisher has fallen silent.
+
+        :param stale_timeout_s: of rows of poses that do not say another; 0: never.
+        """
+        values = {'direction': 'ROS_TO_IGTL', 'topics': self.source}
+        device = self.row.igtl_device_name or ''
+        report = device_report(self.type_name, device, self.rate, values)
+        timeout_s = self.row.stale_timeout
+        if timeout_s is None:
+            is_pose = self.traffic == 'state' and self.type_name in conversions.TF_SOURCES
+            timeout_s = stale_timeout_s if is_pose else 0.0
+        silence_s = self.silence_s
+        if timeout_s and silence_s > timeout_s:
+            report.level = DiagnosticStatus.WARN
+            report.message = f'stale: nothing new from {self.source} for {silence_s:.1f} s'
+        return report
 
     def _looked_s(self) -> float:
         """Return until when (steady clock) it is known whether ROS gave something new."""
@@ -110,11 +137,11 @@ class Sender(ABC):
         """Stop."""
 
     @abstractmethod
-    def _newest(self) -> Sequence[Converted]:
-        """Return what there is now, for peers that ask; on any thread."""
+    def _newest(self) -> Sequence[Outbound]:
+        """Return what answers a query now; on any thread."""
 
     def newest(self) -> Sequence[codec.Message]:
-        """Return what a peer that asks gets now, nothing if there is nothing; on any thread."""
+        """Return the messages that answer a query now, if there are any; on any thread."""
         try:
             return [self._message(converted) for converted in self._newest()]
         except (ConvertError, TransformException) as error:
@@ -124,13 +151,39 @@ class Sender(ABC):
         return ()
 
     def _submit(self, convert: Convert) -> None:
-        """Convert, pack and queue; count what becomes of it."""
-        outcomes = self._outcomes
+        """Send a message, now or on the worker; count what becomes of it."""
+        outcomes = self._tally.here
         outcomes.received += 1
         now = time.monotonic()
         if now < self._next_s:
             outcomes.skipped['rate_limit'] += 1
             return
+        if not self.is_bulk:
+            self._send(convert, now)
+            return
+        is_state = self.traffic == 'state'
+        if not is_state and self._worker.is_full:
+            outcomes.rejected['worker_full'] += 1
+            self._warn('worker_full', 'messages come faster than they can be converted')
+            return
+        task = Task(
+            lambda: self._send(convert, time.monotonic()),
+            self._lose,
+            0,
+            self if is_state else None,
+        )
+        self._worker.put(task, newest_only=True)
+
+    def _lose(self, loss: Loss) -> None:
+        """Count a message that the worker will not send."""
+        if loss == 'replaced':
+            self._tally.here.replaced += 1
+        else:
+            self._tally.here.skipped['node_stopped'] += 1
+
+    def _send(self, convert: Convert, now: float) -> None:
+        """Convert, pack and queue a message for the peers that are due."""
+        outcomes = self._tally.here
         peers, nobody = self.audience.due(now)
         if nobody and self._group is None:
             outcomes.skipped[nobody] += 1
@@ -166,7 +219,7 @@ class Sender(ABC):
         else:
             outcomes.skipped['no_peer'] += 1
 
-    def _put(self, group: BindGroup, converted: Converted) -> None:
+    def _put(self, group: BindGroup, converted: Outbound) -> None:
         """Leave a message to the BIND; where ROS gives it no stamp, it is of now."""
         stamp_ns = converted.stamp_ns or self._node.get_clock().now().nanoseconds
         group.put(self._place, self._message(converted), stamp_ns, self.traffic)
@@ -182,7 +235,7 @@ class Sender(ABC):
         """Log a line, unless one of this row and cause was logged a short time ago."""
         self._throttle.log(logging.WARNING, cause, f'{self._name}: {cause}: {text}')
 
-    def _message(self, converted: Converted) -> codec.Message:
+    def _message(self, converted: Outbound) -> codec.Message:
         conversions.check_type(self.type_name, converted.content)
         metadata = {**self.row.metadata, **converted.metadata, **self._full_name}
         return codec.Message(
@@ -200,259 +253,3 @@ def _cause(error: Exception) -> str:
     if isinstance(error, ConvertError):
         return error.cause
     return 'tf_lookup' if isinstance(error, TransformException) else 'encode'
-
-
-class FollowingSubscription:
-    """
-    A subscription that follows its publishers' quality of service.
-
-    :param row: of the table: what the topic has.
-    :param overrides: the mapping file's ``qos``.
-    :param callback: is given each message once, though a new subscription hears what is latched
-        again.
-    """
-
-    def __init__(
-        self,
-        node: Node,
-        topic: str,
-        row: conversions.Conversion,
-        overrides: Mapping[str, Any],
-        callback: Callable[[Any], None],
-    ) -> None:
-        self._node = node
-        self._topic = topic
-        self._row = row
-        self._overrides = overrides
-        self._callback = callback
-        self._qos: QoSProfile | None = None
-        self._subscription: Any = None
-        self._recent: deque[int] = deque()  # when what came last was published, nanoseconds
-        self._heard: frozenset[int] = frozenset()  # the same of the subscriptions before this one
-        self.follow()
-
-    def follow(self) -> None:
-        """Subscribe, and anew if the publishers now ask for another quality of service."""
-        profile = subscription_qos(self._node, self._topic, self._row, self._overrides)
-        if profile == self._qos:
-            return
-        self.destroy()
-        self._heard = frozenset(self._recent)
-        self._recent = deque(self._recent, maxlen=profile.depth)
-        self._qos = profile
-        self._subscription = self._node.create_subscription(
-            ros_type(self._row.ros_type_name),
-            self._topic,
-            self._received,
-            profile,
-            qos_overriding_options=subscription_overriding(self._overrides),
-        )
-
-    def destroy(self) -> None:
-        """Unsubscribe; may be called twice."""
-        if self._subscription is not None:
-            self._node.destroy_subscription(self._subscription)
-            self._subscription = None
-
-    def _received(self, ros_message: Any, info: Mapping[str, Any]) -> None:
-        published_ns = info['source_timestamp']
-        if published_ns not in self._heard:
-            self._recent.append(published_ns)
-            self._callback(ros_message)
-
-
-class TopicSender(Sender):
-    """Sends what comes on a topic."""
-
-    def __init__(
-        self,
-        node: Node,
-        row: MappingRow,
-        audience: Audience,
-        outcomes: Outcomes,
-        group: BindGroup | None = None,
-    ) -> None:
-        super().__init__(node, row, audience, outcomes, group)
-        assert row.ros_topic_name is not None
-        assert row.ros_type_name is not None
-        self._mapping = find_conversion(row.igtl_type_name, row.ros_type_name)
-        self.traffic = self._mapping.traffic
-        self._last: tuple[Any, ...] = ()  # newest message, and its companion if any
-        topic = node.resolve_topic_name(row.ros_topic_name)
-        self._subscriptions = [
-            FollowingSubscription(node, topic, self._mapping, row.qos, self._received)
-        ]
-        self._companion_topic = ''
-        self._companion: Any = None  # newest message of the companion topic
-        self._waiting: Any = None  # newest message whose companion has not come
-        if self._mapping.companion:
-            self._companion_topic = node.resolve_topic_name(f'{topic}/{self._mapping.companion}')
-            companion = next(
-                other
-                for other in conversions.CONVERSIONS
-                if other.type_name == self._mapping.type_name
-                and other.topic_suffix == self._mapping.companion
-            )
-            self._subscriptions.append(
-                FollowingSubscription(
-                    node, self._companion_topic, companion, row.qos, self._companion_received
-                )
-            )
-
-    def follow(self) -> None:
-        """Follow the publishers' quality of service."""
-        for subscription in self._subscriptions:
-            subscription.follow()
-
-    def destroy(self) -> None:
-        """Unsubscribe, and count what still waits."""
-        for subscription in self._subscriptions:
-            subscription.destroy()
-        self._give_up_waiting()
-
-    def _received(self, ros_message: Any) -> None:
-        self._give_up_waiting()
-        if self._companion_topic and self._node.count_publishers(self._companion_topic):
-            self._waiting = ros_message
-            self._send_pair()
-        else:
-            self._take(ros_message)
-
-    def _companion_received(self, ros_message: Any) -> None:
-        self._companion = ros_message
-        self._send_pair()
-
-    def _give_up_waiting(self) -> None:
-        """Count a message whose companion has not come."""
-        if self._waiting is not None:
-            self._waiting = None
-            self._outcomes.received += 1
-            self._outcomes.skipped['no_companion'] += 1
-            self._warn(
-                'no_companion', f'nothing of the same stamp has come on {self._companion_topic}'
-            )
-
-    def _send_pair(self) -> None:
-        """Send the message that waits when the companion of its stamp is there."""
-        message, companion = self._waiting, self._companion
-        if message is None or companion is None:
-            return
-        if message.header.stamp == companion.header.stamp:
-            self._waiting = None
-            self._take(message, companion)
-
-    def _take(self, *ros_messages: Any) -> None:
-        """Send what has come, and keep it for peers that will ask."""
-        self._heard_s = time.monotonic()
-        self._last = ros_messages
-        self._submit(lambda: self._convert(*ros_messages))
-
-    def _newest(self) -> Sequence[Converted]:
-        """Return what came last."""
-        last = self._last
-        return self._convert(*last) if last else ()
-
-    def _convert(self, *ros_messages: Any) -> Sequence[Converted]:
-        assert self._mapping.from_ros is not None  # the mapping file was checked against the table
-        return self._mapping.from_ros(*ros_messages)
-
-
-class TfSender(Sender):
-    """
-    Looks up a pair of frames, or several for one message, at a rate.
-
-    A pose is never repeated: what tf has not heard anew is not sent again. Static transforms,
-    whose stamp is 0, go once to each peer, and again when they change; into a BIND they go at the
-    rate, since the others of its rows wait for them.
-
-    :param stale_timeout_s: a tool whose pose is older is absent from the message; 0: never.
-    """
-
-    def __init__(
-        self,
-        node: Node,
-        row: MappingRow,
-        audience: Audience,
-        outcomes: Outcomes,
-        buffer: Buffer,
-        stale_timeout_s: float,
-        group: BindGroup | None = None,
-    ) -> None:
-        super().__init__(node, row, audience, outcomes, group)
-        assert row.tf is not None
-        self._tf = row.tf
-        self._buffer = buffer
-        self._stale_timeout_ns = round(1e9 * stale_timeout_s)
-        # of each tool in the last message the stamp, nanoseconds, or the pose if it is static
-        self._sent: dict[str, Any] = {}
-        self._last: Sequence[Converted] = ()
-        self._look_s = 0.0  # steady clock at the last look
-        self._timer: Any = None
-        if row.tf.rate is not None:
-            period_s = 1.0 / row.tf.rate
-            self._timer = node.create_timer(period_s, lambda: self._submit(self._convert))
-
-    def destroy(self) -> None:
-        """Stop the timer."""
-        if self._timer is not None:
-            self._node.destroy_timer(self._timer)
-
-    def _looked_s(self) -> float:
-        """Return when tf was last asked, which it is while somebody is due."""
-        return super()._looked_s() if self._timer is None else self._look_s
-
-    def _newest(self) -> Sequence[Converted]:
-        """Return the poses of now, sent before or not."""
-        return self._message_of(self._transforms())
-
-    def _convert(self) -> Sequence[Converted]:
-        """Return the poses of now, nothing if they are not new; static ones always."""
-        self._look_s = time.monotonic()
-        transforms = self._transforms()
-        found = {name: stamp_of(pose) or pose.transform for name, pose in transforms}
-        if found != self._sent:
-            if found:
-                self._heard_s = self._look_s
-            self._sent, self._last = found, ()
-            self._last = self._message_of(transforms)
-            self.audience.renew()
-            self._is_static = bool(found) and not any(stamp_of(pose) for _, pose in transforms)
-            return self._last
-        return self._last if self._is_static else ()
-
-    def _transforms(self) -> list[tuple[str, Any]]:
-        """
-        Return the tools that are not stale by name; a pair of frames is one without a name.
-
-        :raises TransformException: tf does not know the pair.
-        """
-        if not self._tf.tools:
-            return [('', self._look_up(self._tf.parent_frame_id, self._tf.child_frame_id))]
-        now_ns = self._node.get_clock().now().nanoseconds
-        transforms = []
-        for tool in self._tf.tools:
-            try:
-                transform = self._look_up(tool.parent_frame_id, tool.child_frame_id)
-            except TransformException as error:
-                self._warn('tf_lookup', f"tool '{tool.name}' is absent: {error}")
-                continue
-            timeout_ns, stamp_ns = self._stale_timeout_ns, stamp_of(transform)
-            if not (stamp_ns and timeout_ns and now_ns - stamp_ns > timeout_ns):
-                transforms.append((tool.name, transform))
-        return transforms
-
-    def _look_up(self, parent: str | None, child: str | None, time: Time | None = None) -> Any:
-        return self._buffer.lookup_transform(parent, child, time or Time())
-
-    def _message_of(self, transforms: list[tuple[str, Any]]) -> Sequence[Converted]:
-        """Return the one message of what was looked up."""
-        if self._tf.child_frame_id is None:
-            return (conversions.TF_TOOLS[self.type_name](transforms),)
-        from_ros = find_conversion(self.row.igtl_type_name, TF_TYPE).from_ros
-        assert from_ros is not None
-        return from_ros(transforms[0][1])
-
-
-def stamp_of(transform: Any) -> int:
-    """Return when a pose was that tf has, nanoseconds; 0 if it holds for all times."""
-    return int(Time.from_msg(transform.header.stamp).nanoseconds)

@@ -16,7 +16,7 @@ from ros2_igtl.convert import naming
 from ros2_igtl.convert.errors import ConvertError
 from ros2_igtl.convert.geometry_msgs import static_transform
 from ros2_igtl.nodes.qos import latched
-from ros2_igtl.nodes.to_ros.router import Tree
+from ros2_igtl.nodes.to_ros.frame_tree import FrameTree
 from ros2_igtl.srv import SetRegistration
 
 
@@ -37,11 +37,11 @@ class Registrations:
             )
             for row in registrations
         }
-        self._tree = Tree()
+        self._tree = FrameTree()
         self._publisher: Any = None
         self._service: Any = None
 
-    def enter(self, tree: Tree) -> None:
+    def enter(self, tree: FrameTree) -> None:
         """
         Take the frames' places in a tree, in which no device has placed a frame yet.
 

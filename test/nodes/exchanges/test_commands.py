@@ -31,13 +31,15 @@ from helpers.command_server import (
     send_command,
     show_version_2,
 )
+from helpers.outcomes import received_by, sent_by
 from helpers.pyigtl_peer import PyigtlPeer
 from helpers.ros_graph import Graph
 from helpers.scripted_peer import ScriptedPeer, ScriptedServer
 from helpers.waiting import wait_for_count, wait_until, watch_for
 from ros2_igtl import codec
-from ros2_igtl.nodes.exchanges.commands import MAX_RUNNING, RECENT_NUMBERS, Commands
+from ros2_igtl.nodes.exchanges.commands import MAX_RUNNING, Commands
 from ros2_igtl.nodes.node import BridgeNode
+from ros2_igtl.nodes.peer import RECENT_COMMANDS
 from ros2_igtl.srv import Command
 
 Response = Command.Response
@@ -160,7 +162,7 @@ def test_no_command_is_run_unless_a_row_says_so(graph: Graph, tmp_path: Path) ->
     assert answer.content == codec.CommandReply(1, 'unknown command')
     assert answer.metadata == {'Status': 'FAIL', 'Error': 'unknown command'}
     await_accounted(bridge, 1)
-    assert bridge.connections[0].inbound.outcomes.skipped == {'command_unknown': 1}
+    assert received_by(bridge.connections[0]).skipped == {'command_unknown': 1}
     assert server.requests == []
 
 
@@ -234,7 +236,7 @@ def test_b30_a_number_that_was_there_is_run_once_and_answered_once(
     await_accounted(bridge, 4)
     assert len(server.requests) == 2
     assert commands_of(bridge).received == {'succeeded': 2, 'duplicate': 2}
-    assert bridge.connections[0].inbound.outcomes.skipped == {'command_duplicate': 2}
+    assert received_by(bridge.connections[0]).skipped == {'command_duplicate': 2}
     other = dial(graph, bridge)  # whose numbers are its own
     other.send(command(1))
     server.respond(2)
@@ -244,7 +246,7 @@ def test_b30_a_number_that_was_there_is_run_once_and_answered_once(
 def test_b30_numbers_are_remembered_for_so_many_commands(graph: Graph, tmp_path: Path) -> None:
     bridge = add_bridge(graph, tmp_path)
     peer = dial(graph, bridge)
-    numbers = [*range(RECENT_NUMBERS), 0, RECENT_NUMBERS, 0]
+    numbers = [*range(RECENT_COMMANDS), 0, RECENT_COMMANDS, 0]
     for number in numbers:
         peer.send(command(number))
     await_accounted(bridge, len(numbers))
@@ -426,7 +428,7 @@ def test_f34_a_command_that_is_never_answered_times_out_and_a_late_reply_is_coun
     peer.send(reply(number) + reply(99))
     await_accounted(bridge, 3)  # with the status that showed version 2
     assert commands.late_replies == 2
-    assert bridge.connections[0].inbound.outcomes.skipped['late_reply'] == 2
+    assert received_by(bridge.connections[0]).skipped['late_reply'] == 2
     assert commands.sent == {'timed_out': 1}
     peer.collect()
     watch_for(lambda: peer.collected, 0.1, 'the command again')
@@ -476,7 +478,7 @@ def test_a_peer_that_may_not_read_version_2_gets_no_command_unless_somebody_says
     response = await_response(send_command(graph, name='Move'))
     assert response.outcome == Response.NOT_SENT
     assert response.error.startswith('peer_too_old: ')
-    assert bridge.connections[0].sent.skipped == {'peer_too_old': 1}
+    assert sent_by(bridge.connections[0]).skipped == {'peer_too_old': 1}
     peer.collect()
     watch_for(lambda: peer.collected, 0.1, 'a command')
     parameters = {'port': 0, 'header_version': 2}
@@ -509,7 +511,7 @@ def test_what_cannot_be_sent_is_refused_with_the_reason(
     assert response.outcome == Response.NOT_SENT
     assert response.error.startswith('refused: ')
     assert error in response.error
-    sent = bridge.connections[0].sent
+    sent = sent_by(bridge.connections[0])
     assert (sent.received, sum(sent.rejected.values())) == (1, 1)
 
 
@@ -619,7 +621,7 @@ def test_a_fault_ends_that_session_only_and_is_counted(
         patch.setattr(Commands, '_take', fail)
         peer.send(command(1))
         assert peer.receive_until_closed() == b''
-    assert bridge.connections[0].inbound.outcomes.rejected == {'internal_error': 1}
+    assert received_by(bridge.connections[0]).rejected == {'internal_error': 1}
     other.send(command(1))
     assert receive(other).content == codec.CommandReply(1, 'unknown command')
 

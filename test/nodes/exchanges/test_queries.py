@@ -19,15 +19,17 @@ from std_msgs.msg import Header, String
 from tf2_ros import StaticTransformBroadcaster, TransformBroadcaster
 
 from helpers.bridge_peer import await_accounted, dial, pack, pose
+from helpers.outcomes import query_counts, received_by, sent_by
 from helpers.ros_graph import Graph
 from helpers.scripted_peer import ScriptedPeer, ScriptedServer
 from helpers.waiting import wait_for_count, wait_until, watch_for
 from ros2_igtl import codec
 from ros2_igtl.convert.conversions import ANY_OTHER_TYPE, CONVERSIONS
 from ros2_igtl.msg import TrackedTool, TrackingData
-from ros2_igtl.nodes.exchanges.queries import Answer, Asked
+from ros2_igtl.nodes.exchanges.queries import Answer
 from ros2_igtl.nodes.node import BridgeNode
-from ros2_igtl.nodes.to_igtl.sender import TopicSender
+from ros2_igtl.nodes.peer import Asked
+from ros2_igtl.nodes.to_igtl.topic import TopicSender
 from ros2_igtl.transport import endpoint
 
 STAMP_NS = 1_700_000_000_123_456_789
@@ -85,7 +87,7 @@ def ask(peer: ScriptedPeer, content: Any, device_name: str = 'Tip', **fields: An
 
 def has_sent(bridge: BridgeNode, count: int) -> None:
     """Wait until the node knows what became of so many messages of ROS."""
-    sent = bridge.connections[0].sent
+    sent = sent_by(bridge.connections[0])
     wait_until(lambda: sent.received >= count, 10.0, f'{count} messages from ROS')
 
 
@@ -124,7 +126,7 @@ def test_a_get_is_answered_with_the_last_message_to_that_peer_only(
     assert codec.timestamp.to_nanoseconds(answer.timestamp) == STAMP_NS
     assert ask(other, codec.GetStatus(), '').type_name == 'STATUS'  # the first thing it gets
     await_accounted(bridge, 2)
-    assert bridge.connections[0].queries.counts == {'answered': 2}
+    assert query_counts(bridge.connections[0]) == {'answered': 2}
 
 
 def test_a_client_answers_its_server_too(graph: Graph, tmp_path: Path) -> None:
@@ -168,7 +170,7 @@ def test_where_there_is_nothing_to_give_the_reply_says_so(
     assert reply.header_version == header_version
     assert reply.content.status == 1
     await_accounted(bridge, 1)
-    assert bridge.connections[0].inbound.outcomes.skipped == {'query_refused': 1}
+    assert received_by(bridge.connections[0]).skipped == {'query_refused': 1}
 
 
 def test_a_peer_that_writes_an_alias_is_answered_in_it(graph: Graph, tmp_path: Path) -> None:
@@ -248,13 +250,13 @@ def test_a_fault_in_a_conversion_is_no_answer_and_ends_nothing(
     bridge = serving(graph, tmp_path, TEXT)
     graph.publisher(STRING, '/text').publish(String(data='lost'))
     has_sent(bridge, 1)
-    (sender,) = bridge.connections[0].senders
+    (sender,) = bridge.connections[0].senders.all
     assert isinstance(sender, TopicSender)
 
     def fail(message: Any) -> Any:
         raise ZeroDivisionError('a fault of ours')
 
-    sender._mapping = dataclasses.replace(sender._mapping, from_ros=fail)
+    sender._conversion = dataclasses.replace(sender._conversion, from_ros=fail)
     peer = dial(graph, bridge)
     assert ask(peer, codec.GetString(), 'Text').content == codec.StringReply(1)
     assert 'ZeroDivisionError: a fault of ours' in capfd.readouterr().err
@@ -276,7 +278,7 @@ def test_a_fault_in_a_query_ends_that_session_only_and_is_counted(
         peer.send(pack(codec.GetTransform(), 'Tip'))
         assert peer.receive_until_closed() == b''
     assert ask(other, codec.GetTransform()).content == codec.TransformReply(1)
-    assert bridge.connections[0].inbound.outcomes.rejected == {'internal_error': 1}
+    assert received_by(bridge.connections[0]).rejected == {'internal_error': 1}
 
 
 def test_the_state_of_the_node_is_ok_unless_a_row_says_otherwise(
@@ -387,7 +389,7 @@ def test_a_row_on_request_is_sent_between_start_and_stop_only(
 ) -> None:
     bridge = serving(graph, tmp_path, TIP_ON_REQUEST)
     peer, other = dial(graph, bridge), dial(graph, bridge)
-    outcomes = bridge.connections[0].sent
+    outcomes = sent_by(bridge.connections[0])
     publisher = graph.publisher(TRANSFORM_STAMPED, '/tip')
     fields: dict[str, Any] = {'header_version': header_version}
     publisher.publish(transform(0.1))
@@ -430,7 +432,7 @@ def test_a_start_without_a_name_starts_every_device_of_its_type(
     for publisher in publishers:
         publisher.publish(transform(0.1))
     has_sent(bridge, 4)
-    assert bridge.connections[0].sent.skipped == {'not_asked_for': 2}
+    assert sent_by(bridge.connections[0]).skipped == {'not_asked_for': 2}
 
 
 def test_a_row_on_request_that_nobody_wants_is_not_even_converted(
@@ -440,7 +442,7 @@ def test_a_row_on_request_that_nobody_wants_is_not_even_converted(
     dial(graph, bridge)
     graph.publisher(TRANSFORM_STAMPED, '/tip').publish(transform(float('nan')))
     has_sent(bridge, 1)
-    assert bridge.connections[0].sent.skipped == {'not_asked_for': 1}
+    assert sent_by(bridge.connections[0]).skipped == {'not_asked_for': 1}
 
 
 def test_a_pushed_row_stops_for_the_peer_that_says_so_until_it_starts_again(
@@ -478,7 +480,7 @@ def test_a_stop_without_a_start_is_harmless(graph: Graph, tmp_path: Path) -> Non
     graph.publisher(TRANSFORM_STAMPED, '/tip').publish(transform(0.1))
     assert codec.unpack(peer.receive_message()).content.tx == 100.0
     await_accounted(bridge, 5)
-    assert bridge.connections[0].inbound.outcomes.done == 5
+    assert received_by(bridge.connections[0]).done == 5
 
 
 TRACKING_DATA = 'ros2_igtl/msg/TrackingData'
@@ -514,7 +516,7 @@ def test_two_peers_have_a_resolution_each_and_a_third_gets_all(
         peer.collect()
     publisher = graph.publisher(TRACKING_DATA, '/tools')
     elapsed = keep_publishing(publisher, tracking(), lambda: len(slow.collected) >= 10 * (58 + 70))
-    outcomes = bridge.connections[0].sent
+    outcomes = sent_by(bridge.connections[0])
     wait_until(lambda: len(collected(silent)) == outcomes.done, 10.0, 'the rest')
     counts = [len(collected(peer)) for peer in peers]
     assert 9 <= counts[1] <= elapsed / 0.1 + 2
@@ -531,7 +533,7 @@ def test_what_is_not_due_for_anybody_is_counted(graph: Graph, tmp_path: Path) ->
     for _ in range(3):
         publisher.publish(tracking())
     has_sent(bridge, 3)
-    assert bridge.connections[0].sent.skipped == {'resolution': 2}
+    assert sent_by(bridge.connections[0]).skipped == {'resolution': 2}
     assert ask(peer, codec.GetTrackingData(), 'Tools').type_name == 'TDATA'
 
 
@@ -547,7 +549,7 @@ def test_a_bind_is_given_and_streamed_like_any_other(graph: Graph, tmp_path: Pat
     bridge = serving(graph, tmp_path, bound('A', '/a'), bound('B', '/b', ', on_request: true'))
     peer, other = dial(graph, bridge), dial(graph, bridge)
     publishers = [graph.publisher(STRING, topic) for topic in ('/a', '/b')]
-    outcomes = bridge.connections[0].sent
+    outcomes = sent_by(bridge.connections[0])
 
     def publish(count: int) -> None:
         for publisher in publishers:
@@ -591,7 +593,7 @@ def test_a_row_of_a_bind_leaves_alone_too_for_those_who_ask(graph: Graph, tmp_pa
     for each in (peer, other):  # what is sent unasked goes on
         message = codec.unpack(each.receive_message())
         assert [child.content.tx for child in message.content.children] == [200.0, 300.0]
-    outcomes = bridge.connections[0].sent
+    outcomes = sent_by(bridge.connections[0])
     assert (outcomes.done, outcomes.replaced) == (2, 1)
 
 
@@ -608,12 +610,15 @@ def test_a_peer_that_goes_while_it_streams_is_forgotten(graph: Graph, tmp_path: 
     wait_until(lambda: len(connection.transport.sessions) == 1, 10.0, 'the end of the session')
     count = len(other.collected)
     keep_publishing(publisher, transform(0.1), lambda: len(other.collected) > count + 106 * 5)
-    (sender,) = connection.senders
-    wait_until(lambda: len(sender.audience._said) == 1, 10.0, 'the peer to be forgotten')
+    (sender,) = connection.senders.all
+    wait_until(lambda: len(connection.peers.all) == 1, 10.0, 'the peer to be forgotten')
+    (known,) = connection.peers.all
+    assert sender.audience in known.wanted
     other.close()
     wait_until(lambda: not connection.transport.sessions, 10.0, 'the end of the other session')
     again = dial(graph, bridge)
-    assert sender.audience._said == {}
+    (known,) = connection.peers.all
+    assert known.wanted == {}
     publisher.publish(transform(0.2))
     # a new session begins anew
     assert ask(again, codec.GetStatus(), '').type_name == 'STATUS'
@@ -684,7 +689,7 @@ def test_what_a_row_asks_for_once_is_asked_in_each_session(graph: Graph, tmp_pat
             peer.send(pose(device_name='Target'))
             wait_for_count(poses, count, 10.0)
             peer.reset()
-        assert bridge.connections[0].queries.counts['asked'] >= 6
+        assert query_counts(bridge.connections[0])['asked'] >= 6
 
 
 def test_a_stream_is_asked_for_and_stopped_at_deactivation(graph: Graph, tmp_path: Path) -> None:
@@ -754,8 +759,8 @@ def test_replies_are_counted_and_a_refusal_is_logged_once_a_device(
     peer.send(pack(yes, 'A') + pack(no, 'A') + pack(no, 'A') + pack(no, 'B'))
     await_accounted(bridge, 4)
     connection = bridge.connections[0]
-    assert connection.queries.counts == {'asked': 2, 'reply_ok': 1, 'reply_error': 3}
-    assert connection.inbound.outcomes.done == 4
+    assert query_counts(connection) == {'asked': 2, 'reply_ok': 1, 'reply_error': 3}
+    assert received_by(connection).done == 4
     log = capfd.readouterr().err
     for device in ('A', 'B'):
         text = f"{peer.name} has no TRANSFORM '{device}' to give: RTS_TRANS has status 1"
@@ -774,7 +779,7 @@ def test_b29_a_reply_that_nobody_expects_is_harmless(graph: Graph, tmp_path: Pat
     )
     peer.send(replies + pose())
     await_accounted(bridge, 5)
-    outcomes = bridge.connections[0].inbound.outcomes
+    outcomes = received_by(bridge.connections[0])
     assert (outcomes.done, outcomes.skipped) == (2, {'unexpected_reply': 3})
 
 
@@ -809,7 +814,7 @@ def test_a_type_of_a_user_may_do_without_a_reply(
     peer = dial(graph, bridge)
     peer.send(pack(GetOwn()))
     await_accounted(bridge, 1)
-    assert bridge.connections[0].inbound.outcomes.skipped == {'query_refused': 1}
+    assert received_by(bridge.connections[0]).skipped == {'query_refused': 1}
     assert ask(peer, codec.GetStatus(), '').type_name == 'STATUS'
 
 

@@ -15,6 +15,7 @@ from std_msgs.msg import String
 
 from helpers.bridge_peer import pack, pose
 from helpers.command_server import receive
+from helpers.outcomes import received_by, sent_by
 from helpers.ros_graph import Graph
 from helpers.scripted_peer import ScriptedPeer, ScriptedServer
 from helpers.waiting import wait_for_count, wait_until
@@ -85,7 +86,7 @@ def test_what_one_connection_publishes_another_does_not_send_without_a_row(
     wait_for_count(texts, 1)
     other = graph.publisher(STRING, '/other')
     receiver = hub.connections[1]
-    wait_until(lambda: [s.source for s in receiver.senders] == ['/other'], 10.0, 'the sender')
+    wait_until(lambda: [s.source for s in receiver.senders.all] == ['/other'], 10.0, 'the sender')
     other.publish(String(data='for b'))
     assert codec.unpack(second.receive_message()).content.text == 'for b'
 
@@ -115,7 +116,7 @@ def test_clients_and_servers_serve_side_by_side(graph: Graph, tmp_path: Path) ->
                 nonlocal count
                 count += 1
                 peer.send(pose(float(count), 'NeedleToTracker'))
-                sent = hub.connections[1].sent
+                sent = sent_by(hub.connections[1])
                 return sent.done > 0
 
             wait_until(reached, 10.0, 'a pose of the tracker to be sent on')
@@ -155,9 +156,9 @@ def test_a_topic_that_goes_out_by_one_connection_may_come_in_by_another_only(
     texts = graph.subscribe(STRING, '/text')
     peer, other = dial(graph, hub, 'a'), dial(graph, hub, 'b')
     peer.send(pack(codec.String('back?'), 'Text'))
-    outcomes = hub.connections[0].inbound.outcomes
+    outcomes = received_by(hub.connections[0])
     wait_until(lambda: outcomes.skipped['echo'] == 1, 10.0, 'the refusal')
-    assert (texts, hub.connections[0].sent.done) == ([], 0)
+    assert (texts, sent_by(hub.connections[0]).done) == ([], 0)
     for one in (peer, other):  # the answer is the first that comes
         one.send(pack(codec.GetStatus(), ''))
         assert receive(one).type_name == 'STATUS'
@@ -173,7 +174,7 @@ def test_f36_a_pose_that_a_second_connection_claims_is_refused_with_an_error(
     first.send(pose(1.0))
     wait_for_count(tf, 1)
     second.send(pose(2.0))
-    outcomes = hub.connections[1].inbound.outcomes
+    outcomes = received_by(hub.connections[1])
     wait_until(lambda: outcomes.rejected == {'second_connection': 1}, 10.0, 'the refusal')
     text = capfd.readouterr().err
     assert '[ERROR]' in text
@@ -208,7 +209,7 @@ def test_f36_of_a_message_that_is_refused_no_tool_takes_a_place(
     wait_for_count(tf, 1)
     tools = [(name, codec.ToolType.INSTRUMENT_6D, np.eye(4)) for name in ('Free', 'Taken')]
     second.send(pack(codec.TrackingData.from_tools(tools), 'Tracker'))
-    outcomes = hub.connections[1].inbound.outcomes
+    outcomes = received_by(hub.connections[1])
     wait_until(lambda: outcomes.rejected == {'second_connection': 1}, 10.0, 'the refusal')
     first.send(pose(2.0, 'Free'))
     wait_for_count(tf, 2)
@@ -231,7 +232,7 @@ def test_f36_a_topic_that_a_second_connection_claims_is_refused_with_an_error(
     # a relative name that turns out to be the same
     first, second = dial(graph, hub, 'a'), dial(graph, hub, 'b')
     first.send(pack(codec.String('first'), 'Text'))
-    outcomes = [c.inbound.outcomes for c in hub.connections]
+    outcomes = [received_by(c) for c in hub.connections]
     wait_until(lambda: outcomes[0].done == 1, 10.0, 'the first')
     second.send(pack(codec.String('second'), 'Text'))
     wait_until(lambda: outcomes[1].skipped == {'topic_taken': 1}, 10.0, 'the refusal')
@@ -335,5 +336,5 @@ def test_the_memory_limit_is_of_all_connections_together(graph: Graph, tmp_path:
     wait_until(lambda: budget.held_bytes >= 2_000_000, 10.0, 'the first')
     second.send(large)  # which is the smaller until it is whole
     assert first.receive_until_closed() == b''
-    outcomes = hub.connections[1].inbound.outcomes
+    outcomes = received_by(hub.connections[1])
     wait_until(lambda: outcomes.done == 1, 10.0, 'the second')

@@ -13,6 +13,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from std_msgs.msg import String
 
 from helpers.bridge_peer import await_accounted, pack, serve
+from helpers.outcomes import query_counts, received_by, sent_by
 from helpers.ros_graph import Graph, ros_graph
 from helpers.waiting import wait_until, watch_for
 from ros2_igtl import codec
@@ -32,7 +33,7 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def sent_topics(bridge: BridgeNode) -> list[str]:
-    return sorted(sender.source for sender in bridge.connections[0].senders)
+    return sorted(sender.source for sender in bridge.connections[0].senders.all)
 
 
 def await_topics(bridge: BridgeNode, *topics: str) -> None:
@@ -110,7 +111,7 @@ def test_a_peer_may_ask_for_what_is_sent_so(graph: Graph) -> None:
     first = peer.receive_message()
     peer.send(codec.pack(codec.Message(codec.Get(), 'console', type_name='GET_STRING')))
     assert peer.receive_message() == first
-    assert bridge.connections[0].queries.counts == {'answered': 1}
+    assert query_counts(bridge.connections[0]) == {'answered': 1}
 
 
 def test_what_the_node_publishes_is_never_sent_whoever_else_does(graph: Graph) -> None:
@@ -134,7 +135,7 @@ def test_what_is_sent_is_not_published_when_a_peer_sends_it(graph: Graph) -> Non
     texts = graph.subscribe(STRING, '/bridge/string/Console')
     peer.send(pack(codec.String('theirs'), 'Console'))
     await_accounted(bridge, 1)
-    assert bridge.connections[0].inbound.outcomes.skipped == {'echo': 1}
+    assert received_by(bridge.connections[0]).skipped == {'echo': 1}
     watch_for(lambda: any(text.data == 'theirs' for text in texts), 0.1, 'an echo')
 
 
@@ -163,7 +164,7 @@ def test_what_a_row_takes_or_nobody_can_send_is_left_alone(graph: Graph, tmp_pat
     await_seen(graph, bridge, *others)
     assert sent_topics(bridge) == ['sent']
     assert codec.unpack(peer.receive_message()).device_name == 'A'
-    assert bridge.connections[0].sent.done == 1
+    assert sent_by(bridge.connections[0]).done == 1
     for publisher in publishers:
         graph.user.destroy_publisher(publisher)
 
@@ -193,7 +194,7 @@ def test_b36_of_two_topics_that_give_one_device_name_the_second_is_refused_with_
     right.publish(String(data='right'))
     assert codec.unpack(peer.receive_message()).content.text == 'right'
     other.publish(TransformStamped())
-    wait_until(lambda: bridge.connections[0].sent.rejected, 10.0, 'the pose')
+    wait_until(lambda: sent_by(bridge.connections[0]).rejected, 10.0, 'the pose')
 
 
 def test_b36_a_topic_does_not_take_the_device_name_of_a_row(

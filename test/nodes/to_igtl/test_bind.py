@@ -12,10 +12,12 @@ from geometry_msgs.msg import PoseStamped
 from std_msgs.msg import Header, String
 
 from helpers.bridge_peer import serve
+from helpers.outcomes import sent_by
+from helpers.peers import make_peers
 from helpers.ros_graph import Graph
 from helpers.waiting import wait_until
 from ros2_igtl import codec
-from ros2_igtl.nodes.reporting.counters import Outcomes, Rate
+from ros2_igtl.nodes.reporting.counters import Rate, Tally
 from ros2_igtl.nodes.to_igtl.audience import Audience
 from ros2_igtl.nodes.to_igtl.bind import BindGroup
 
@@ -28,10 +30,10 @@ class Peers:
     def __init__(self, count: int = 1) -> None:
         self.count = count
         self.sent: list[tuple[codec.Message, str]] = []
-        self.outcomes = Outcomes()
+        self.tally = Tally()
         self.rates = [Rate(), Rate()]
-        audience = Audience(lambda: (), self.send)
-        self.group = BindGroup('Frame', 20 * MS, audience, self.outcomes)
+        audience = Audience(make_peers(), self.send)
+        self.group = BindGroup('Frame', 20 * MS, audience, self.tally)
         assert [self.group.add_row(rate) for rate in self.rates] == [0, 1]
 
     def send(self, message: codec.Message, traffic: str, to: object) -> int:
@@ -41,7 +43,7 @@ class Peers:
         return self.count
 
     def put(self, row: int, text: str, stamp_ns: int, traffic: str = 'state') -> None:
-        self.outcomes.received += 1
+        self.tally.here.received += 1
         message = codec.Message(codec.String(text), f'Row{row}', 77)
         self.group.put(row, message, stamp_ns, traffic)  # type: ignore[arg-type]
 
@@ -51,7 +53,7 @@ class Peers:
         ]
 
     def assert_conserved(self) -> None:
-        outcomes = self.outcomes
+        outcomes = self.tally.total()
         assert outcomes.received == (
             outcomes.done
             + outcomes.replaced
@@ -70,7 +72,7 @@ def test_messages_within_the_tolerance_leave_in_the_order_of_the_rows() -> None:
     assert (message.device_name, traffic) == ('Frame', 'state')
     assert codec.timestamp.to_nanoseconds(message.timestamp) == 1000 * MS  # the oldest
     assert [child.device_name for child in message.content.children] == ['Row0', 'Row1']
-    assert peers.outcomes.done == 2
+    assert peers.tally.total().done == 2
     assert [rate.count for rate in peers.rates] == [1, 1]
     peers.assert_conserved()
 
@@ -82,12 +84,12 @@ def test_messages_that_are_farther_apart_wait_for_newer_ones() -> None:
     assert not peers.sent
     peers.put(0, 'a', 1040 * MS)
     assert peers.texts() == [['a', 'b']]
-    assert (peers.outcomes.done, peers.outcomes.replaced) == (2, 1)
+    assert (peers.tally.total().done, peers.tally.total().replaced) == (2, 1)
     peers.put(0, 'next', 1060 * MS)
     assert len(peers.sent) == 1  # no message leaves twice
     peers.group.destroy()
     peers.group.destroy()
-    assert peers.outcomes.skipped == {'bind_incomplete': 1}
+    assert peers.tally.total().skipped == {'bind_incomplete': 1}
     peers.assert_conserved()
 
 
@@ -102,7 +104,7 @@ def test_without_a_peer_each_child_is_skipped() -> None:
     peers = Peers(count=0)
     peers.put(0, 'a', 0)
     peers.put(1, 'b', 0)
-    assert peers.outcomes.skipped == {'no_peer': 2}
+    assert peers.tally.total().skipped == {'no_peer': 2}
     assert [rate.count for rate in peers.rates] == [0, 0]
     peers.assert_conserved()
 
@@ -112,7 +114,7 @@ def test_what_cannot_be_packed_does_not_wait_any_more() -> None:
     peers.put(0, 'a', 0)
     with pytest.raises(codec.EncodeError):
         peers.group.put(1, codec.Message(codec.String('x'), 'n' * 21), 0, 'state')
-    assert peers.outcomes.rejected == {'encode': 1}
+    assert peers.tally.total().rejected == {'encode': 1}
     peers.put(0, 'again', 0)
     peers.put(1, 'b', 0)
     assert peers.texts() == [['again', 'b']]
@@ -156,7 +158,7 @@ def test_topics_of_one_bind_arrive_as_one_message(graph: Graph, tmp_path: Path) 
     bridge, peer = serve(graph, config_file=str(path))
     tips = graph.publisher('geometry_msgs/msg/PoseStamped', '/tip')
     tails = graph.publisher('geometry_msgs/msg/PoseStamped', '/tail')
-    sent = bridge.connections[0].sent
+    sent = sent_by(bridge.connections[0])
     tips.publish(pose(0.1, 0))
     wait_until(lambda: sent.received == 1, what='the first pose')
     tips.publish(pose(0.2, 400 * MS))

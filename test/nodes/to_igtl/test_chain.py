@@ -15,6 +15,7 @@ from std_msgs.msg import Header
 from tf2_ros import StaticTransformBroadcaster, TransformBroadcaster
 
 from helpers.bridge_peer import dial, pack, serve
+from helpers.outcomes import sent_by
 from helpers.ros_graph import Graph
 from helpers.scripted_peer import ScriptedPeer
 from helpers.waiting import wait_until, watch_for
@@ -107,7 +108,7 @@ def test_each_link_is_a_tool_in_the_first_frame(graph: Graph, tmp_path: Path) ->
         assert links_of(peer.receive_message()) == (sec, at(x))
     peer.collect()
     watch_for(lambda: peer.collected, 0.2, 'a pose repeated')
-    assert bridge.connections[0].sent.skipped['not_newer'] > 5
+    assert sent_by(bridge.connections[0]).skipped['not_newer'] > 5
 
 
 def test_the_links_can_be_quaternions_too(graph: Graph, tmp_path: Path) -> None:
@@ -162,7 +163,7 @@ def test_links_that_do_not_move_go_once_to_each_peer(graph: Graph, tmp_path: Pat
 
 def test_without_the_chain_on_tf_nothing_is_sent(graph: Graph, tmp_path: Path) -> None:
     bridge, _ = sending(graph, tmp_path, AT_RATE)
-    rejected = bridge.connections[0].sent.rejected
+    rejected = sent_by(bridge.connections[0]).rejected
     wait_until(lambda: rejected['tf_lookup'] > 2, 10.0, 'failed look-ups')
 
 
@@ -177,7 +178,7 @@ def test_a_peer_that_asks_gets_the_links_of_now(graph: Graph, tmp_path: Path) ->
         return None if is_reply else links_of(data)
 
     assert wait_until(ask, 10.0, 'the links') == (1.0, at(0.25))
-    assert bridge.connections[0].sent.received == 0
+    assert sent_by(bridge.connections[0]).received == 0
 
 
 def test_a_link_with_a_name_too_long_for_a_tool_is_told(
@@ -188,7 +189,7 @@ def test_a_link_with_a_name_too_long_for_a_tool_is_told(
     StaticTransformBroadcaster(graph.user).sendTransform(
         [transform('base', long_name, 0.25), transform(long_name, 'tool0', 0.5)]
     )
-    rejected = bridge.connections[0].sent.rejected
+    rejected = sent_by(bridge.connections[0]).rejected
     wait_until(lambda: rejected['name_too_long'], 10.0, 'the refusal')
     text = f"tool '{long_name}' has 24 bytes, 19 are allowed"
     wait_until(lambda: text in capfd.readouterr().err, 10.0, 'the log')
@@ -222,7 +223,7 @@ class Joints:
 
 def waiting(bridge: BridgeNode) -> int:
     """Return how many JointStates wait for tf."""
-    sender: Any = bridge.connections[0].senders[0]
+    sender: Any = bridge.connections[0].senders.all[0]
     return len(sender._waiting)
 
 
@@ -240,7 +241,7 @@ def test_with_joint_states_a_message_waits_for_tf_and_has_their_stamp(
     robot.move(0.75, 2.0)
     wait_until(lambda: peer.collected, 10.0, 'the links')
     assert links_of(bytes(peer.collected)) == (2.0, at(0.75))
-    assert bridge.connections[0].sent.done == 1
+    assert sent_by(bridge.connections[0]).done == 1
 
 
 def test_joints_that_tf_is_ahead_of_are_sent_at_once(graph: Graph, tmp_path: Path) -> None:
@@ -263,7 +264,7 @@ def test_each_of_several_joint_states_goes_when_tf_has_reached_it(
     wait_until(lambda: waiting(bridge) == 3, 10.0, 'the joints')
     robot.move(0.75, 3.0)
     connection = bridge.connections[0]
-    wait_until(lambda: connection.sent.done == 2, 10.0, 'two of them')
+    wait_until(lambda: sent_by(connection).done == 2, 10.0, 'two of them')
     # of poses the newest is what a peer gets that is slower
     received = links_of(peer.receive_message())
     if received[0] == 1.0:
@@ -292,7 +293,7 @@ def test_joints_from_before_tf_began_are_refused(graph: Graph, tmp_path: Path) -
     joints.publish(1.0)
     wait_until(lambda: waiting(bridge) == 1, 10.0, 'the joints')
     robot.move(0.25, 2.0)
-    sent = bridge.connections[0].sent
+    sent = sent_by(bridge.connections[0])
     wait_until(lambda: sent.rejected == {'tf_lookup': 1}, 10.0, 'the refusal')
     joints.publish(2.0)
     assert links_of(peer.receive_message()) == (2.0, at(0.25))
@@ -302,7 +303,7 @@ def test_joints_without_a_stamp_are_refused(graph: Graph, tmp_path: Path) -> Non
     bridge, _ = sending(graph, tmp_path, WITH_JOINTS)
     publisher = graph.publisher(JOINT_STATE, '/joint_states')
     publisher.publish(JointState())
-    sent = bridge.connections[0].sent
+    sent = sent_by(bridge.connections[0])
     wait_until(lambda: sent.rejected == {'no_stamp': 1}, 10.0, 'the refusal')
 
 
@@ -315,7 +316,7 @@ def test_no_more_joints_wait_than_are_allowed(
     monkeypatch.setattr(chain, 'MAX_WAITING', 3)
     bridge, _ = sending(graph, tmp_path, WITH_JOINTS)
     Joints(graph).publish(1.0, 2.0, 3.0, 4.0, 5.0)
-    sent = bridge.connections[0].sent
+    sent = sent_by(bridge.connections[0])
     wait_until(lambda: sent.rejected == {'tf_lookup': 2}, 10.0, 'the oldest')
     assert waiting(bridge) == 3
     text = f"tf has not heard of 'tool0' at {START + 1}.000 s"

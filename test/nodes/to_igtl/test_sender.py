@@ -21,6 +21,7 @@ from tf2_msgs.msg import TFMessage
 from tf2_ros import StaticTransformBroadcaster, TransformBroadcaster
 
 from helpers.bridge_peer import dial, serve
+from helpers.outcomes import received_by, sent_by
 from helpers.ros_graph import Graph
 from helpers.scripted_peer import ScriptedPeer
 from helpers.waiting import wait_for_count, wait_until, watch_for
@@ -29,7 +30,7 @@ from ros2_igtl.convert.conversions import ros_type
 from ros2_igtl.msg import ImageGeometry, MetadataEntry, RawMessage
 from ros2_igtl.nodes.node import BridgeNode
 from ros2_igtl.nodes.qos import latched
-from ros2_igtl.nodes.to_igtl.sender import TopicSender
+from ros2_igtl.nodes.to_igtl.topic import TopicSender
 
 STAMP_NS = 1_700_000_000_123_456_789
 STAMP = Time(sec=1_700_000_000, nanosec=123_456_789)
@@ -94,7 +95,7 @@ def test_metadata_of_the_mapping_file_go_with_every_message(graph: Graph, tmp_pa
     message = codec.unpack(peer.receive_message())
     assert message.header_version == 2
     assert message.metadata == {'Modality': 'US', 'Depth': '50'}
-    assert bridge.connections[0].sent.done == 1
+    assert sent_by(bridge.connections[0]).done == 1
 
 
 def test_every_other_pair_of_this_table_is_sent(graph: Graph, tmp_path: Path) -> None:
@@ -128,7 +129,7 @@ def test_every_other_pair_of_this_table_is_sent(graph: Graph, tmp_path: Path) ->
     assert contents['Plan'].points['position'].tolist() == [[0.0, -250.0, 0.0]]
     assert contents['Text'] == codec.String('µ')
     assert (contents['State'].code, contents['State'].message) == (1, 'fine')
-    assert bridge.connections[0].sent.done == 4
+    assert sent_by(bridge.connections[0]).done == 4
 
 
 def test_an_image_is_sent_with_the_geometry_of_its_stamp(graph: Graph, tmp_path: Path) -> None:
@@ -188,7 +189,7 @@ def test_a_pair_of_frames_is_looked_up_and_no_pose_is_repeated(
     watch_for(lambda: len(peer.collected) != 212, 0.2, 'a pose repeated')
     contents = [codec.unpack(peer.collected[i : i + 106]).content for i in (0, 106)]
     assert [content.tx for content in contents] == [100.0, 200.0]
-    assert bridge.connections[0].sent.skipped['not_newer'] > 5
+    assert sent_by(bridge.connections[0]).skipped['not_newer'] > 5
 
 
 TIP_TO_BASE = '{parent_frame_id: base, child_frame_id: tip, rate: 200}'
@@ -219,7 +220,7 @@ def test_a_static_transform_goes_once_to_each_peer_and_again_when_it_changes(
     publisher.publish(TFMessage(transforms=[transform('base', 'tip', 0.2)]))
     for peer in (first, second):
         wait_until(lambda: xs_of(peer) == [100.0, 200.0], what='the change')  # noqa: B023
-    sent = bridge.connections[0].sent
+    sent = sent_by(bridge.connections[0])
     assert (sent.done, sent.rejected.keys() - {'tf_lookup'}) == (3, set())
     assert sent.skipped['not_newer'] > 5
 
@@ -230,7 +231,7 @@ def test_a_static_transform_waits_for_the_first_peer(graph: Graph, tmp_path: Pat
     path.write_text(f'version: 1\nconnections:\n  - mappings:\n{rows}')
     bridge = graph.add_bridge('server', {'port': 0, 'config_file': str(path)})
     StaticTransformBroadcaster(graph.user).sendTransform(transform('base', 'tip', 0.1))
-    skipped = bridge.connections[0].sent.skipped
+    skipped = sent_by(bridge.connections[0]).skipped
     wait_until(lambda: skipped['no_peer'] > 2, what='a look-up that finds it')
     assert codec.unpack(dial(graph, bridge).receive_message()).content.tx == 100.0
 
@@ -283,7 +284,7 @@ def test_a_peer_that_starts_a_stream_gets_a_static_transform_once_for_each_start
     rows = tf_row('Robot', 'TDATA', tools) + '        on_request: true\n'
     bridge, peer = sending(graph, tmp_path, rows)
     StaticTransformBroadcaster(graph.user).sendTransform(transform('base', 'a', 0.1))
-    skipped = bridge.connections[0].sent.skipped
+    skipped = sent_by(bridge.connections[0]).skipped
     wait_until(lambda: skipped['not_asked_for'] > 2, what='look-ups for nobody')
     for _ in range(2):
         for query in (codec.StartTrackingData(), codec.StopTrackingData()):
@@ -315,7 +316,7 @@ def test_in_a_bind_a_static_transform_goes_with_each_of_the_others(
 def test_frames_that_tf_does_not_know_are_counted(graph: Graph, tmp_path: Path) -> None:
     rows = tf_row('Tip', 'TRANSFORM', '{parent_frame_id: b, child_frame_id: c, rate: 100}')
     bridge, _ = sending(graph, tmp_path, rows)
-    rejected = bridge.connections[0].sent.rejected
+    rejected = sent_by(bridge.connections[0]).rejected
     wait_until(lambda: rejected['tf_lookup'] > 2, what='failed look-ups')
 
 
@@ -364,7 +365,7 @@ def test_a_raw_message_is_sent_as_what_the_mapping_says_it_is(
     assert message.header_version == header_version
     expected = (7, {'Room': '12'}) if header_version == 2 else (0, {})
     assert (message.message_id, message.metadata) == expected
-    assert bridge.connections[0].sent.rejected == {'type_name': 1}
+    assert sent_by(bridge.connections[0]).rejected == {'type_name': 1}
 
 
 @pytest.mark.parametrize(
@@ -386,7 +387,7 @@ def test_a_raw_message_of_a_known_type_is_sent_if_it_is_one(
     publisher.publish(RawMessage(type_name=type_name, body=b''.join(content.pack_parts())))
     data = peer.receive_message()
     assert data == codec.pack(codec.Message(content, 'Probe', type_name=type_name))
-    assert sum(bridge.connections[0].sent.rejected.values()) == 1
+    assert sum(sent_by(bridge.connections[0]).rejected.values()) == 1
 
 
 @pytest.mark.parametrize(
@@ -406,7 +407,7 @@ def test_b33_a_bad_transform_is_not_sent(
     publisher.publish(message)
     publisher.publish(transform('base', 'tip', 0.5))
     assert codec.unpack(peer.receive_message()).content.tx == 500.0
-    assert bridge.connections[0].sent.rejected == {cause: 1}
+    assert sent_by(bridge.connections[0]).rejected == {cause: 1}
 
 
 def test_best_effort_publishers_are_followed(graph: Graph, tmp_path: Path) -> None:
@@ -415,7 +416,7 @@ def test_best_effort_publishers_are_followed(graph: Graph, tmp_path: Path) -> No
     publisher = graph.publisher(TRANSFORM_STAMPED, '/tip', profile)
     publisher.publish(transform('base', 'tip', 0.5))
     assert codec.unpack(peer.receive_message()).content.tx == 500.0
-    assert bridge.connections[0].sent.done == 1
+    assert sent_by(bridge.connections[0]).done == 1
 
 
 def test_the_rate_of_a_topic_can_be_limited(graph: Graph, tmp_path: Path) -> None:
@@ -425,8 +426,8 @@ def test_the_rate_of_a_topic_can_be_limited(graph: Graph, tmp_path: Path) -> Non
     publisher = graph.publisher(TRANSFORM_STAMPED, '/tip')
     for _ in range(3):
         publisher.publish(transform('base', 'tip', 0.5))
-    wait_until(lambda: bridge.connections[0].sent.received == 3, what='three messages')
-    assert bridge.connections[0].sent.skipped == {'rate_limit': 2}
+    wait_until(lambda: sent_by(bridge.connections[0]).received == 3, what='three messages')
+    assert sent_by(bridge.connections[0]).skipped == {'rate_limit': 2}
 
 
 def test_without_a_peer_nothing_is_kept_for_later(graph: Graph, tmp_path: Path) -> None:
@@ -435,8 +436,8 @@ def test_without_a_peer_nothing_is_kept_for_later(graph: Graph, tmp_path: Path) 
     connection = bridge.connections[0]
     wait_until(lambda: not connection.transport.sessions, what='the end of the session')
     graph.publisher('std_msgs/msg/String', '/text').publish(String(data='nobody'))
-    wait_until(lambda: connection.sent.received == 1, what='the message')
-    assert connection.sent.skipped == {'no_peer': 1}
+    wait_until(lambda: sent_by(connection).received == 1, what='the message')
+    assert sent_by(connection).skipped == {'no_peer': 1}
 
 
 def test_every_peer_gets_what_is_sent(graph: Graph, tmp_path: Path) -> None:
@@ -459,8 +460,9 @@ def test_what_came_on_a_topic_that_is_sent_is_not_published_there(
     bridge, peer = sending(graph, tmp_path, rows)
     texts = graph.subscribe('std_msgs/msg/String', '/text')
     peer.send(codec.pack(codec.Message(codec.String('loop'), 'Echo')))
-    inbound = bridge.connections[0].inbound
-    wait_until(lambda: inbound.outcomes.skipped == {'echo': 1}, what='the message')
+    wait_until(
+        lambda: received_by(bridge.connections[0]).skipped == {'echo': 1}, what='the message'
+    )
     assert texts == []
 
 
@@ -495,7 +497,7 @@ def test_an_image_whose_geometry_never_comes_is_counted_and_told(
     images = graph.publisher(IMAGE, '/cam')
     geometries = graph.publisher(GEOMETRY, '/cam/geometry')
     wait_until(lambda: bridge.count_publishers('/cam/geometry'), 10.0, 'the geometry to be seen')
-    sent = bridge.connections[0].sent
+    sent = sent_by(bridge.connections[0])
     geometries.publish(geometry(Time(sec=1)))
     for second in (2, 3, 4):
         images.publish(image(Time(sec=second)))
@@ -508,7 +510,7 @@ def test_an_image_whose_geometry_never_comes_is_counted_and_told(
     assert content.spacing == pytest.approx((5.0, 1.0, 1.0))
     images.publish(image(Time(sec=5)))
     # The last one waits until the end, which counts it.
-    wait_until(lambda: bridge.connections[0].senders[0]._waiting, 10.0, 'the image')  # type: ignore[attr-defined]
+    wait_until(lambda: bridge.connections[0].senders.all[0]._waiting, 10.0, 'the image')  # type: ignore[attr-defined]
     assert sent.received == 3
     graph.call(bridge.trigger_deactivate)
     assert (sent.received, sent.done, sent.skipped) == (4, 1, {'no_companion': 3})
@@ -538,12 +540,12 @@ def test_an_image_without_a_publisher_of_geometries_is_sent_at_once(
     geometries = graph.publisher(GEOMETRY, '/cam/geometry')
     wait_until(lambda: bridge.count_publishers('/cam/geometry'), 10.0, 'the geometry to be seen')
     images.publish(image(Time(sec=1)))
-    wait_until(lambda: bridge.connections[0].senders[0]._waiting, 10.0, 'the image')  # type: ignore[attr-defined]
+    wait_until(lambda: bridge.connections[0].senders.all[0]._waiting, 10.0, 'the image')  # type: ignore[attr-defined]
     graph.call(lambda: graph.user.destroy_publisher(geometries))
     wait_until(lambda: not bridge.count_publishers('/cam/geometry'), 10.0, 'its end')
     images.publish(image(Time(sec=2)))
     assert codec.unpack(peer.receive_message()).timestamp == 2 << 32
-    assert bridge.connections[0].sent.skipped == {'no_companion': 1}
+    assert sent_by(bridge.connections[0]).skipped == {'no_companion': 1}
 
 
 def test_what_is_latched_is_sent_once_though_the_subscription_changes(
@@ -552,7 +554,7 @@ def test_what_is_latched_is_sent_once_though_the_subscription_changes(
     bridge, peer = sending(graph, tmp_path, row('Text', 'STRING', '/text', STRING))
     publisher = graph.publisher(STRING, '/text', LATCHED)
     publisher.publish(String(data='first'))
-    (sender,) = bridge.connections[0].senders
+    (sender,) = bridge.connections[0].senders.all
     (subscription,) = sender._subscriptions  # type: ignore[attr-defined]
     wait_until(
         lambda: subscription._qos.durability == DurabilityPolicy.TRANSIENT_LOCAL,
@@ -563,14 +565,14 @@ def test_what_is_latched_is_sent_once_though_the_subscription_changes(
     publisher.publish(String(data='second'))
     texts = [codec.unpack(peer.receive_message()).content.text for _ in range(2)]
     assert texts == ['first', 'second']
-    assert bridge.connections[0].sent.received == 2
+    assert sent_by(bridge.connections[0]).received == 2
 
 
 def test_what_was_latched_before_the_node_came_is_sent(graph: Graph, tmp_path: Path) -> None:
     publisher = graph.user.create_publisher(ros_type(STRING), '/text', LATCHED)
     publisher.publish(String(data='early'))
     bridge, peer = sending(graph, tmp_path, row('Text', 'STRING', '/text', STRING))
-    sent = bridge.connections[0].sent
+    sent = sent_by(bridge.connections[0])
     wait_until(lambda: sent.received == 1, 10.0, 'the text')
     if sent.done:  # it came after the peer
         assert codec.unpack(peer.receive_message()).content == codec.String('early')
@@ -593,20 +595,20 @@ def test_a_fault_in_a_conversion_costs_that_message_only(
     graph: Graph, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     bridge, peer = sending(graph, tmp_path, row('Text', 'STRING', '/text', STRING))
-    (sender,) = bridge.connections[0].senders
+    (sender,) = bridge.connections[0].senders.all
     assert isinstance(sender, TopicSender)
-    mapping = sender._mapping
+    mapping = sender._conversion
 
     def fail(message: Any) -> Any:
         raise ZeroDivisionError('a fault of ours')
 
     publisher = graph.publisher(STRING, '/text')
-    sender._mapping = dataclasses.replace(mapping, from_ros=fail)
+    sender._conversion = dataclasses.replace(mapping, from_ros=fail)
     publisher.publish(String(data='lost'))
-    sent = bridge.connections[0].sent
+    sent = sent_by(bridge.connections[0])
     wait_until(lambda: sent.rejected == {'internal_error': 1}, what='the fault')
     assert 'ZeroDivisionError: a fault of ours' in capfd.readouterr().err
-    sender._mapping = mapping
+    sender._conversion = mapping
     publisher.publish(String(data='kept'))
     assert codec.unpack(peer.receive_message()).content == codec.String('kept')
 
@@ -617,7 +619,7 @@ def test_what_cannot_be_packed_is_counted(graph: Graph, tmp_path: Path) -> None:
     publisher.publish(String(data='x' * 65536))  # its length is a field of 16 bits
     publisher.publish(String(data='short'))
     assert codec.unpack(peer.receive_message()).content == codec.String('short')
-    assert bridge.connections[0].sent.rejected == {'encode': 1}
+    assert sent_by(bridge.connections[0]).rejected == {'encode': 1}
 
 
 def test_an_alias_is_sent_under_its_own_name(graph: Graph, tmp_path: Path) -> None:
@@ -660,10 +662,10 @@ def test_f02_a_tool_that_ages_is_left_out_and_then_none_is_left(
     broadcaster.sendTransform(transform('base', 'a', 0.1, now))
     counts = [len(codec.unpack(peer.receive_message()).content.tools) for _ in range(2)]
     assert counts == [1, 0]
-    skipped = bridge.connections[0].sent.skipped
+    skipped = sent_by(bridge.connections[0]).skipped
     before = skipped['not_newer']
     wait_until(lambda: skipped['not_newer'] > before + 5, what='nothing more to say')
-    assert bridge.connections[0].sent.done == 2
+    assert sent_by(bridge.connections[0]).done == 2
 
 
 def test_a_bad_pose_on_tf_refuses_the_message_and_says_so(
@@ -671,8 +673,8 @@ def test_a_bad_pose_on_tf_refuses_the_message_and_says_so(
 ) -> None:
     tools = '{rate: 50, tools: [{name: A, parent_frame_id: base, child_frame_id: a}]}'
     bridge, _ = sending(graph, tmp_path, tf_row('Robot', 'TDATA', tools))
-    (sender,) = bridge.connections[0].senders
+    (sender,) = bridge.connections[0].senders.all
     bad = transform('base', 'a', float('nan'), Time())
     monkeypatch.setattr(sender, '_look_up', lambda parent, child: bad)
-    rejected = bridge.connections[0].sent.rejected
+    rejected = sent_by(bridge.connections[0]).rejected
     wait_until(lambda: rejected['not_finite'] == 1, what='the refusal')

@@ -19,7 +19,6 @@ from helpers.scripted_peer import ScriptedPeer
 from helpers.waiting import wait_until, watch_for
 from ros2_igtl import codec
 from ros2_igtl.nodes.node import BridgeNode
-from ros2_igtl.nodes.to_ros.router import Source, Tree
 from ros2_igtl.srv import SetRegistration
 
 TF_MESSAGE = 'tf2_msgs/msg/TFMessage'
@@ -284,15 +283,3 @@ def test_a_registration_holds_for_all_connections_of_a_node(
         wait_until(lambda: poses, 10.0, 'the topic')  # noqa: B023
         text = f"{name}: TRANSFORM 'TrackerToWorld': second_parent: frame 'Tracker' has parent"
         assert text in capfd.readouterr().err
-
-
-def test_a_tree_takes_no_edge_that_closes_a_circle() -> None:
-    tree = Tree()
-    source = Source('bridge', 'peer', 'TRANSFORM', 'A')
-    assert tree.register('b', 'a') == ''
-    assert tree.refusal('c', 'b', source) == ('', '')
-    assert tree.refusal('a', 'c', source)[0] == 'circle'
-    assert tree.register('a', 'c') == "frame 'c' hangs below 'a' on tf already"
-    tree.release('peer')
-    assert tree.register('a', 'c') == ''
-    assert tree.refusal('c', 'b', source)[0] == 'circle'

@@ -16,11 +16,14 @@ from builtin_interfaces.msg import Time
 from rosgraph_msgs.msg import Clock
 
 from helpers.bridge_peer import IDENTITY, await_accounted, dial, pack, pose, serve
+from helpers.outcomes import received_by
 from helpers.ros_graph import Graph
 from helpers.scripted_peer import ScriptedPeer
 from helpers.waiting import wait_for_count, wait_until, watch_for
 from ros2_igtl import codec
-from ros2_igtl.nodes.to_ros import router as inbound_module
+from ros2_igtl.nodes.to_ros import inbound as inbound_module
+from ros2_igtl.nodes.to_ros import router as router_module
+from ros2_igtl.nodes.to_ros.claims import Owner
 
 TRANSFORM_STAMPED = 'geometry_msgs/msg/TransformStamped'
 QUARTER_TURN_ABOUT_Z = (0.0, 1.0, 0.0, -1.0, 0.0, 0.0, 0.0, 0.0, 1.0)
@@ -174,7 +177,7 @@ def test_b13_b14_no_bad_matrix_reaches_ros(graph: Graph, name: str) -> None:
     peer.send(good + pack(REFUSED[name]) + good)
     wait_until(lambda: len(poses) == 2 and len(tf) == 2, what='the good poses')
     await_accounted(bridge, 3)
-    assert sum(bridge.connections[0].inbound.outcomes.rejected.values()) == 1
+    assert sum(received_by(bridge.connections[0]).rejected.values()) == 1
     assert all(pose.transform.translation.z == 0.003 for pose in poses)
 
 
@@ -239,7 +242,7 @@ def test_a_transform_status_other_than_ok_withholds_the_pose(graph: Graph) -> No
         peer.send(pack(content, header_version=2, metadata=metadata))
     wait_until(lambda: len(tf) == 2, what='two poses')
     await_accounted(bridge, 3)
-    assert bridge.connections[0].inbound.outcomes.rejected == {'transform_status': 1}
+    assert received_by(bridge.connections[0]).rejected == {'transform_status': 1}
 
 
 def test_a_second_pose_for_one_time_is_kept_from_tf(graph: Graph) -> None:
@@ -250,7 +253,7 @@ def test_a_second_pose_for_one_time_is_kept_from_tf(graph: Graph) -> None:
     for second in (1000, 1000, 999, 1001):
         peer.send(pack(content, timestamp=second << 32))
     wait_until(lambda: len(poses) == 4 and len(tf) == 2, what='four poses, two on tf')
-    assert bridge.connections[0].inbound.tf_withheld == 2
+    assert bridge.connections[0].counts()['tf_withheld'] == 2
 
 
 def test_the_first_parent_of_a_frame_keeps_it_on_tf(graph: Graph) -> None:
@@ -272,7 +275,7 @@ def test_two_devices_that_would_share_a_topic_do_not(graph: Graph) -> None:
     peer.send(pack(codec.String('first'), 'a b') + pack(codec.String('second'), 'a-b'))
     await_accounted(bridge, 2)
     wait_until(lambda: texts, what='the first')
-    assert bridge.connections[0].inbound.outcomes.skipped == {'topic_taken': 1}
+    assert received_by(bridge.connections[0]).skipped == {'topic_taken': 1}
     assert [text.data for text in texts] == ['first']
 
 
@@ -281,8 +284,8 @@ def test_devices_can_be_chosen(graph: Graph) -> None:
     for device in ('ToolA', 'ToolOld', 'Other'):
         peer.send(pack(codec.String('x'), device))
     await_accounted(bridge, 3)
-    assert bridge.connections[0].inbound.outcomes.done == 1
-    assert bridge.connections[0].inbound.outcomes.skipped == {'device_filtered': 2}
+    assert received_by(bridge.connections[0]).done == 1
+    assert received_by(bridge.connections[0]).skipped == {'device_filtered': 2}
 
 
 def test_a_type_without_a_row_is_skipped_and_counted(graph: Graph) -> None:
@@ -290,7 +293,7 @@ def test_a_type_without_a_row_is_skipped_and_counted(graph: Graph) -> None:
     peer.send(pack(codec.Query(1, 'IMAGE')))
     peer.send(pack(codec.Query(2, 'IMAGE')))
     await_accounted(bridge, 2)
-    assert bridge.connections[0].inbound.outcomes.skipped == {'no_mapping': 2}
+    assert received_by(bridge.connections[0]).skipped == {'no_mapping': 2}
 
 
 def test_the_children_of_a_bind_are_published_with_one_stamp(graph: Graph) -> None:
@@ -315,7 +318,7 @@ def test_the_children_of_a_bind_are_published_with_one_stamp(graph: Graph) -> No
     await_accounted(bridge, 2)
     stamps = [pose.header.stamp.sec for pose in poses]
     assert stamps == [image.header.stamp.sec for image in images] == [1000, 1001]
-    outcomes = bridge.connections[0].inbound.outcomes
+    outcomes = received_by(bridge.connections[0])
     # two BINDs, in each another one and four messages, the last of a type that nobody knows
     assert (outcomes.received, outcomes.contained, outcomes.done) == (2, 10, 12)
     assert [(raw.type_name, bytes(raw.body)) for raw in raws] == [('NEWTYPE', b'12345')] * 2
@@ -343,7 +346,7 @@ def test_the_status_that_a_bind_gives_of_its_child_withholds_the_pose(graph: Gra
     metadata = {'ProbeStatus': 'OUT_OF_VIEW'}
     peer.send(pack(bind, 'Frame', header_version=2, metadata=metadata))
     await_accounted(bridge, 1)
-    outcomes = bridge.connections[0].inbound.outcomes
+    outcomes = received_by(bridge.connections[0])
     assert (outcomes.done, outcomes.rejected) == (2, {'transform_status': 1})
 
 
@@ -366,7 +369,7 @@ def test_rows_say_what_becomes_of_a_bind_and_of_its_children(
     children = [codec.Message(content, 'Probe'), codec.Message(codec.String('x'), 'Note')]
     peer.send(pack(codec.Bind(children), 'Frame'))
     await_accounted(bridge, 1)
-    assert bridge.connections[0].inbound.outcomes.skipped == skipped
+    assert received_by(bridge.connections[0]).skipped == skipped
 
 
 def test_a_type_that_nobody_knows_is_published_as_its_bytes(graph: Graph) -> None:
@@ -433,12 +436,12 @@ def test_a_topic_that_is_taken_costs_the_metadata_and_not_the_message(graph: Gra
     bridge, peer = serve(graph)
     texts = graph.subscribe('std_msgs/msg/String', '/bridge/string/A')
     path = '/bridge/string/A/metadata'
-    inbound = bridge.connections[0].inbound
-    inbound._owners[path] = ('STRING', 'another', 'std_msgs/msg/String')
+    other = Owner('bridge', 'STRING', 'another', 'std_msgs/msg/String')
+    assert bridge.connections[0]._shared.claims.claim({path: other}) is None
     peer.send(2 * pack(codec.String('x'), 'A', header_version=2, metadata={'a': 'b'}))
     wait_until(lambda: len(texts) == 2, what='both texts')
     await_accounted(bridge, 2)
-    assert inbound.outcomes.done == 2
+    assert received_by(bridge.connections[0]).done == 2
 
 
 @pytest.mark.parametrize(
@@ -464,7 +467,7 @@ def test_what_is_lazy_is_converted_only_for_those_who_subscribe(graph: Graph) ->
     sent = [(codec.String('x'), 'Note'), (codec.Transform.from_matrix(np.eye(4)), 'Probe')]
     peer.send(b''.join(pack(*each) for each in [*sent, (pixels, 'Volume')]))
     await_accounted(bridge, 3)
-    outcomes = bridge.connections[0].inbound.outcomes
+    outcomes = received_by(bridge.connections[0])
     # the pose goes to tf, and the volume is kept for who comes later
     assert (outcomes.done, outcomes.skipped) == (2, {'no_subscriber': 1})
     volumes = graph.subscribe('ros2_igtl/msg/Volume', '/bridge/image/Volume', latched=True)
@@ -488,7 +491,7 @@ def test_a_row_says_whether_its_device_is_lazy(
     bridge, peer = serve(graph, config_file=str(path))
     peer.send(pack(codec.String('x'), 'Note'))
     await_accounted(bridge, 1)
-    assert bridge.connections[0].inbound.outcomes.skipped.total() == is_lazy
+    assert received_by(bridge.connections[0]).skipped.total() == is_lazy
 
 
 FULL = 'NeedleGuideOfTheBiopsyRobot'
@@ -518,7 +521,7 @@ def test_a_status_of_either_name_of_a_device_withholds_its_pose(graph: Graph, na
     content = codec.Transform(*IDENTITY, 1.0, 2.0, 3.0)
     peer.send(pack(content, FULL[:20], header_version=2, metadata=metadata))
     await_accounted(bridge, 1)
-    assert bridge.connections[0].inbound.outcomes.rejected == {'transform_status': 1}
+    assert received_by(bridge.connections[0]).rejected == {'transform_status': 1}
 
 
 def test_publish_tf_false_keeps_everything_from_tf(graph: Graph) -> None:
@@ -565,7 +568,7 @@ connections:
     wait_until(lambda: needles, what='the needle')
     peer.send(pack(codec.String('x'), 'Noise') + pack(codec.String('x'), 'Unasked'))
     await_accounted(bridge, 4)
-    skipped = bridge.connections[0].inbound.outcomes.skipped
+    skipped = received_by(bridge.connections[0]).skipped
     assert skipped == {'mapping_skip': 1, 'not_mapped': 1}
 
 
@@ -581,7 +584,7 @@ connections:
     bridge, peer = serve(graph, config_file=str(path))
     peer.send(GOOD * 5)
     await_accounted(bridge, 5)
-    assert bridge.connections[0].inbound.outcomes.skipped == {'rate_limit': 4}
+    assert received_by(bridge.connections[0]).skipped == {'rate_limit': 4}
 
 
 def config(tmp_path: Path, connection: str) -> str:
@@ -625,11 +628,11 @@ def test_b09_any_device_name_gives_a_topic_and_a_frame(
 def test_hundreds_of_devices_each_get_a_topic_and_no_more_than_are_allowed(
     graph: Graph, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inbound_module, 'MAX_DEVICES', 200)
+    monkeypatch.setattr(router_module, 'MAX_DEVICES', 200)
     bridge, peer = serve(graph)
     peer.send(b''.join(pose(device_name=f'Tool{number}') for number in range(210)) * 2)
-    wait_until(lambda: bridge.connections[0].inbound.outcomes.received == 420, 40.0)
-    outcomes = bridge.connections[0].inbound.outcomes
+    wait_until(lambda: received_by(bridge.connections[0]).received == 420, 40.0)
+    outcomes = received_by(bridge.connections[0])
     assert (outcomes.done, outcomes.skipped) == (400, {'too_many_devices': 20})
     names = {name for name, _ in graph.call(bridge.get_topic_names_and_types)}
     assert {f'/bridge/transform/Tool{number}' for number in range(200)} <= names
@@ -656,8 +659,8 @@ def test_f22_the_stamp_is_what_the_mode_says(graph: Graph, mode: str, skew_s: fl
     else:
         assert all(sent_ns[0] <= stamp <= now_ns for stamp in stamps)
     assert stamps == sorted(set(stamps))
-    (clock,) = bridge.connections[0].inbound.clocks.values()
-    assert clock.offset_ns / 1e9 == pytest.approx(-skew_s, abs=1.0)
+    (known,) = bridge.connections[0].peers.all
+    assert known.clock.offset_ns / 1e9 == pytest.approx(-skew_s, abs=1.0)
 
 
 @pytest.mark.parametrize('mode', ['device', 'receive', 'auto'])
@@ -671,8 +674,8 @@ def test_b32_a_stamp_that_ros_cannot_say_is_replaced_by_that_of_arrival(
     peer.send(pose(timestamp=4_102_444_800 << 32) + pose(timestamp=0xFFFF_FFFF_FFFF_FFFF))
     wait_for_count(poses, 2)
     assert all(math.floor(begin) <= p.header.stamp.sec <= time.time() for p in poses)
-    (clock,) = bridge.connections[0].inbound.clocks.values()
-    assert clock.out_of_range == 2
+    (known,) = bridge.connections[0].peers.all
+    assert known.clock.out_of_range == 2
 
 
 def test_a_time_offset_before_1970_is_replaced_by_the_time_of_arrival(graph: Graph) -> None:
@@ -695,7 +698,7 @@ def test_f23_poses_without_stamp_that_come_at_once_all_reach_tf(graph: Graph) ->
         for item in tf
     ]
     assert stamps == sorted(set(stamps))
-    assert bridge.connections[0].inbound.tf_withheld == 0
+    assert bridge.connections[0].counts()['tf_withheld'] == 0
 
 
 def test_with_use_sim_time_arrival_is_in_simulated_time(graph: Graph) -> None:
@@ -707,7 +710,7 @@ def test_with_use_sim_time_arrival_is_in_simulated_time(graph: Graph) -> None:
     peer.send(pose() + pose())
     wait_for_count(poses, 2)
     assert [(p.header.stamp.sec, p.header.stamp.nanosec) for p in poses] == [(42, 0), (42, 1)]
-    (route,) = bridge.connections[0].inbound.routes.values()
+    (route,) = bridge.connections[0].inbound.routes
     age_s = route.rate.age_s
     assert age_s is not None
     assert age_s < 30.0
@@ -736,7 +739,7 @@ def test_several_rows_of_devices_that_match_are_several_topics(
     assert transforms[0].header == poses[0].header
     assert transforms[0].header.frame_id == 'base'
     assert others[0].header.frame_id == 'igtl_ras'
-    first, second = bridge.connections[0].inbound.routes.values()
+    first, second = bridge.connections[0].inbound.routes
     assert (first.stale_timeout_s, second.stale_timeout_s) == (7.0, 0.5)
     assert first.topics == ('/bridge/transform/ToolA', '/a/pose')
 
@@ -765,7 +768,7 @@ def test_a_volume_of_a_device_that_sent_slices_needs_a_topic_of_its_own(
     bridge, peer = serve(graph)
     peer.send(b''.join(slice_and_volume))
     await_accounted(bridge, 2)
-    assert bridge.connections[0].inbound.outcomes.skipped == {'topic_taken': 1}
+    assert received_by(bridge.connections[0]).skipped == {'topic_taken': 1}
     text = capfd.readouterr().err
     assert 'belongs to bridge IMAGE MRI sensor_msgs/msg/Image' in text
     assert 'can name another topic' in text
@@ -793,7 +796,7 @@ def test_one_topic_is_not_given_two_types(graph: Graph, tmp_path: Path) -> None:
     bridge, peer = serve(graph, config_file=config(tmp_path, rows))
     peer.send(pose())
     await_accounted(bridge, 1)
-    assert bridge.connections[0].inbound.outcomes.skipped == {'topic_taken': 1}
+    assert received_by(bridge.connections[0]).skipped == {'topic_taken': 1}
     assert graph.user.count_publishers('/bridge/transform/Probe') == 0
 
 
@@ -804,7 +807,7 @@ def test_a_topic_that_ros_refuses_costs_its_device_and_not_the_session(
     bridge, peer = serve(graph, config_file=config(tmp_path, connection))
     peer.send(pose() * 2)
     await_accounted(bridge, 2)
-    assert bridge.connections[0].inbound.outcomes.skipped == {'topic_refused': 2}
+    assert received_by(bridge.connections[0]).skipped == {'topic_refused': 2}
     assert 'ROS refuses nnn' in capfd.readouterr().err
     assert len(bridge.connections[0].transport.sessions) == 1
 
@@ -826,7 +829,7 @@ def test_b18_tracking_data_with_a_bad_tool_is_refused_as_a_whole(
     for content in (good, tools, good):
         peer.send(pack(codec.TrackingData.from_tools(content), 'Polaris'))
     await_accounted(bridge, 3)
-    assert bridge.connections[0].inbound.outcomes.rejected == {cause: 1}
+    assert received_by(bridge.connections[0]).rejected == {cause: 1}
     wait_for_count(tf, 2)
     assert [len(item.transforms) for item in tf] == [1, 1]
 
@@ -855,24 +858,26 @@ def test_f03_a_pose_that_its_sender_does_not_vouch_for_is_on_no_topic(
         peer.send(pose(x, header_version=2, metadata={key: status, 'Other': 'x'}))
     wait_until(lambda: poses, what='the good pose')
     await_accounted(bridge, 2)
-    assert bridge.connections[0].inbound.outcomes.rejected == {'transform_status': 1}
+    assert received_by(bridge.connections[0]).rejected == {'transform_status': 1}
     assert [p.transform.translation.x for p in poses] == [0.002]
 
 
 def test_what_a_new_topic_cannot_hold_is_replaced_by_what_came_later(
     graph: Graph, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inbound_module, 'held_limit', lambda mapping: 3)
+    monkeypatch.setattr(router_module, 'held_limit', lambda mapping: 3)
     monkeypatch.setattr(inbound_module, 'HOLD_S', 60.0)
     monkeypatch.setattr(inbound_module, 'DISCOVERY_S', 60.0)
     bridge, peer = serve(graph)
     poses = graph.subscribe(TRANSFORM_STAMPED, '/bridge/transform/Probe')
     peer.send(b''.join(pose(float(x)) for x in range(5)))
     await_accounted(bridge, 5)
-    outcomes = bridge.connections[0].inbound.outcomes
+    outcomes = received_by(bridge.connections[0])
     assert (outcomes.done, outcomes.replaced) == (3, 2)
+    (route,) = bridge.connections[0].inbound.routes
+    assert route.hold is not None
     wait_until(lambda: graph.user.count_publishers('/bridge/transform/Probe'), what='the topic')
-    bridge._io_thread.call(bridge.connections[0].inbound.release)
+    bridge._io_thread.call(route.hold.release)
     wait_for_count(poses, 3)
     assert [p.transform.translation.x for p in poses] == [0.002, 0.003, 0.004]
 
@@ -891,7 +896,7 @@ def test_f26_a_blocked_executor_does_not_stop_what_comes_in(graph: Graph) -> Non
         assert blocked.wait(10.0)
         peer.send(b''.join(pose(float(x)) for x in range(300)))
         await_accounted(bridge, 300)
-        assert bridge.connections[0].inbound.outcomes.done == 300
+        assert received_by(bridge.connections[0]).done == 300
     finally:
         go_on.set()
         caller.join()
@@ -916,7 +921,7 @@ def part(k: int, voxels: Any = VOXELS, **fields: Any) -> bytes:
 def test_b22_parts_become_a_volume_with_the_last_of_them_and_none_before(graph: Graph) -> None:
     bridge, peer = serve(graph)
     volumes = graph.subscribe('ros2_igtl/msg/Volume', '/bridge/image/MRI', latched=True)
-    outcomes = bridge.connections[0].inbound.outcomes
+    outcomes = received_by(bridge.connections[0])
     for k in (2, 0, 3):
         peer.send(part(k))
     await_accounted(bridge, 3)
@@ -939,7 +944,7 @@ def test_b22_a_scanner_that_streams_parts_gives_a_volume_a_round(graph: Graph) -
         peer.send(b''.join(part(k, VOXELS + number) for k in slices))
     wait_for_count(volumes, 2)
     await_accounted(bridge, 11)
-    assert bridge.connections[0].inbound.outcomes.skipped == {'part_of_volume': 9}
+    assert received_by(bridge.connections[0]).skipped == {'part_of_volume': 9}
     assert [np.frombuffer(volume.data, '>i2')[0] for volume in volumes] == [0, 2]
 
 
@@ -981,7 +986,7 @@ def test_b22_parts_of_two_peers_do_not_mix_and_go_with_their_peer(graph: Graph) 
     third = dial(graph, bridge)
     third.send(part(2) + part(3))
     await_accounted(bridge, 6)
-    assert bridge.connections[0].inbound.outcomes.done == 0
+    assert received_by(bridge.connections[0]).done == 0
     second.send(part(0) + part(1))
     wait_until(lambda: volumes, what='the volume')
     await_accounted(bridge, 8)
@@ -992,7 +997,7 @@ def test_b22_a_volume_in_parts_is_no_larger_than_one_in_a_message_may_be(graph: 
     content = codec.Image(bytes(10), (10, 10, 20), sub_size=(10, 1, 1))
     peer.send(pack(content, 'MRI'))
     await_accounted(bridge, 1)
-    assert bridge.connections[0].inbound.outcomes.rejected == {'volume_too_large': 1}
+    assert received_by(bridge.connections[0]).rejected == {'volume_too_large': 1}
 
 
 # Slices
@@ -1091,4 +1096,4 @@ def test_a_known_type_can_be_had_as_its_bytes_beside_what_it_is(
     assert (message.type_name, message.device_name, message.message_id) == ('POSITION', 'Arm', 7)
     assert bytes(message.body) == b''.join(content.pack_parts())
     assert [(entry.key, entry.value) for entry in message.metadata] == [('Room', '12')]
-    assert bridge.connections[0].inbound.outcomes.done == 1
+    assert received_by(bridge.connections[0]).done == 1

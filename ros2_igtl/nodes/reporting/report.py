@@ -1,0 +1,44 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What one device says of itself on /diagnostics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from diagnostic_msgs.msg import DiagnosticStatus
+
+from ros2_igtl.convert import naming
+from ros2_igtl.nodes.reporting.counters import Rate
+
+
+@dataclass(slots=True)
+class Report:
+    """
+    A status of /diagnostics, before it has the name of its node and connection.
+
+    :ivar level: of DiagnosticStatus.
+    """
+
+    name: str
+    message: str
+    values: dict[str, object] = field(default_factory=dict)
+    level: bytes = DiagnosticStatus.OK
+
+
+def device_report(
+    type_name: str, device_name: str, rate: Rate, values: Mapping[str, object]
+) -> Report:
+    """Return the report of a device that is well."""
+    age_s = rate.age_s
+    return Report(
+        f'{type_name} {naming.escape(device_name)}',
+        f'{rate.hz:.1f} Hz',
+        {
+            **values,
+            'count': rate.count,
+            'rate_hz': f'{rate.hz:.2f}',
+            'age_s': '' if age_s is None else f'{age_s:.3f}',
+        },
+    )

@@ -1,0 +1,115 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Sends poses that are looked up in tf at a rate."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from rclpy.time import Time
+from tf2_ros import Buffer, TransformException
+
+from ros2_igtl.convert import conversions
+from ros2_igtl.convert.context import Outbound
+from ros2_igtl.convert.conversions import find_conversion
+from ros2_igtl.nodes.to_igtl.sender import Sender, Wiring
+
+TF_TYPE = 'geometry_msgs/msg/TransformStamped'
+
+
+class TfSender(Sender):
+    """
+    Looks up a pair of frames, or several for one message, at a rate.
+
+    A pose is never repeated: what tf has not heard anew is not sent again. Static transforms,
+    whose stamp is 0, go once to each peer, and again when they change; into a BIND they go at the
+    rate, since the others of its rows wait for them.
+
+    :param stale_timeout_s: a tool whose pose is older is absent from the message; 0: never.
+    """
+
+    def __init__(self, wiring: Wiring, buffer: Buffer, stale_timeout_s: float) -> None:
+        super().__init__(wiring)
+        node, row = wiring.node, wiring.row
+        assert row.tf is not None
+        self._tf = row.tf
+        self._buffer = buffer
+        self._stale_timeout_ns = round(1e9 * stale_timeout_s)
+        # of each tool in the last message the stamp, nanoseconds, or the pose if it is static
+        self._sent: dict[str, Any] = {}
+        self._last: Sequence[Outbound] = ()
+        self._look_s = 0.0  # steady clock at the last look
+        self._timer: Any = None
+        if row.tf.rate is not None:
+            period_s = 1.0 / row.tf.rate
+            self._timer = node.create_timer(period_s, self._look)
+
+    def _look(self) -> None:
+        self._submit(self._convert)
+
+    def destroy(self) -> None:
+        """Stop the timer."""
+        if self._timer is not None:
+            self._node.destroy_timer(self._timer)
+
+    def _looked_s(self) -> float:
+        """Return when tf was last asked, which it is while somebody is due."""
+        return super()._looked_s() if self._timer is None else self._look_s
+
+    def _newest(self) -> Sequence[Outbound]:
+        """Return the poses of now, sent before or not."""
+        return self._message_of(self._transforms())
+
+    def _convert(self) -> Sequence[Outbound]:
+        """Return the poses of now, nothing if they are not new; static ones always."""
+        self._look_s = time.monotonic()
+        transforms = self._transforms()
+        found = {name: stamp_of(pose) or pose.transform for name, pose in transforms}
+        if found != self._sent:
+            if found:
+                self._heard_s = self._look_s
+            self._sent, self._last = found, ()
+            self._last = self._message_of(transforms)
+            self.audience.renew()
+            self._is_static = bool(found) and not any(stamp_of(pose) for _, pose in transforms)
+            return self._last
+        return self._last if self._is_static else ()
+
+    def _transforms(self) -> list[tuple[str, Any]]:
+        """
+        Return the tools that are not stale by name; a pair of frames is one without a name.
+
+        :raises TransformException: tf does not know the pair.
+        """
+        if not self._tf.tools:
+            return [('', self._look_up(self._tf.parent_frame_id, self._tf.child_frame_id))]
+        now_ns = self._node.get_clock().now().nanoseconds
+        transforms = []
+        for tool in self._tf.tools:
+            try:
+                transform = self._look_up(tool.parent_frame_id, tool.child_frame_id)
+            except TransformException as error:
+                self._warn('tf_lookup', f"tool '{tool.name}' is absent: {error}")
+                continue
+            timeout_ns, stamp_ns = self._stale_timeout_ns, stamp_of(transform)
+            if not (stamp_ns and timeout_ns and now_ns - stamp_ns > timeout_ns):
+                transforms.append((tool.name, transform))
+        return transforms
+
+    def _look_up(self, parent: str | None, child: str | None, time: Time | None = None) -> Any:
+        return self._buffer.lookup_transform(parent, child, time or Time())
+
+    def _message_of(self, transforms: list[tuple[str, Any]]) -> Sequence[Outbound]:
+        """Return the one message of what was looked up."""
+        if self._tf.child_frame_id is None:
+            return (conversions.TF_TOOLS[self.type_name](transforms),)
+        from_ros = find_conversion(self.row.igtl_type_name, TF_TYPE).from_ros
+        assert from_ros is not None
+        return from_ros(transforms[0][1])
+
+
+def stamp_of(transform: Any) -> int:
+    """Return when a pose was that tf has, nanoseconds; 0 if it holds for all times."""
+    return int(Time.from_msg(transform.header.stamp).nanoseconds)

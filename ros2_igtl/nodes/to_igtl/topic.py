@@ -1,0 +1,112 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Sends the messages of a topic."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from ros2_igtl.convert import conversions
+from ros2_igtl.convert.context import Outbound
+from ros2_igtl.convert.conversions import find_conversion
+from ros2_igtl.nodes.to_igtl.sender import Sender, Wiring
+from ros2_igtl.nodes.to_igtl.subscription import FollowingSubscription
+
+
+class TopicSender(Sender):
+    """
+    Sends the messages of a topic.
+
+    A type that needs the message of a topic beside it, its sibling, waits for that of its stamp.
+    """
+
+    def __init__(self, wiring: Wiring) -> None:
+        super().__init__(wiring)
+        node, row = wiring.node, wiring.row
+        assert row.ros_topic_name is not None
+        assert row.ros_type_name is not None
+        self._conversion = find_conversion(row.igtl_type_name, row.ros_type_name)
+        self.traffic = self._conversion.traffic
+        self.is_bulk = self._conversion.is_bulk
+        self._last: tuple[Any, ...] = ()  # newest message, and that of its sibling if any
+        topic = node.resolve_topic_name(row.ros_topic_name)
+        self._subscriptions = [
+            FollowingSubscription(node, topic, self._conversion, row.qos, self._received)
+        ]
+        self._sibling_topic = ''
+        self._sibling: Any = None  # newest message of that topic
+        self._waiting: Any = None  # newest message without that of its sibling
+        if self._conversion.companion:
+            self._sibling_topic = node.resolve_topic_name(f'{topic}/{self._conversion.companion}')
+            sibling = next(
+                other
+                for other in conversions.CONVERSIONS
+                if other.type_name == self._conversion.type_name
+                and other.topic_suffix == self._conversion.companion
+            )
+            self._subscriptions.append(
+                FollowingSubscription(
+                    node, self._sibling_topic, sibling, row.qos, self._sibling_received
+                )
+            )
+
+    def follow(self) -> None:
+        """Follow the publishers' quality of service."""
+        for subscription in self._subscriptions:
+            subscription.follow()
+
+    def destroy(self) -> None:
+        """Unsubscribe, and count a message that still waits."""
+        for subscription in self._subscriptions:
+            subscription.destroy()
+        self._give_up_waiting()
+
+    def _received(self, ros_message: Any) -> None:
+        self._give_up_waiting()
+        if self._sibling_topic and self._node.count_publishers(self._sibling_topic):
+            self._waiting = ros_message
+            self._send_pair()
+        else:
+            self._take(ros_message)
+
+    def _sibling_received(self, ros_message: Any) -> None:
+        self._sibling = ros_message
+        self._send_pair()
+
+    def _give_up_waiting(self) -> None:
+        """Count a message whose sibling has not come."""
+        if self._waiting is not None:
+            self._waiting = None
+            self._tally.here.received += 1
+            self._tally.here.skipped['no_companion'] += 1
+            self._warn(
+                'no_companion', f'nothing of the same stamp has come on {self._sibling_topic}'
+            )
+
+    def _send_pair(self) -> None:
+        """Send the message that waits when that of its sibling is there."""
+        message, sibling = self._waiting, self._sibling
+        if message is None or sibling is None:
+            return
+        if message.header.stamp == sibling.header.stamp:
+            self._waiting = None
+            self._take(message, sibling)
+
+    def _take(self, *ros_messages: Any) -> None:
+        """Send a message, and keep it for queries."""
+        self._heard_s = time.monotonic()
+        self._last = ros_messages
+        self._submit(lambda: self._convert(*ros_messages))
+
+    def _newest(self) -> Sequence[Outbound]:
+        """Return the last message."""
+        last = self._last
+        return self._convert(*last) if last else ()
+
+    def _convert(self, *ros_messages: Any) -> Sequence[Outbound]:
+        assert (
+            self._conversion.from_ros is not None
+        )  # the mapping file was checked against the table
+        return self._conversion.from_ros(*ros_messages)

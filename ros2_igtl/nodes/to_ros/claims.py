@@ -1,0 +1,81 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Who owns which topic of a node; nothing is published here."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import NamedTuple
+
+
+class Owner(NamedTuple):
+    """The one device that a topic belongs to, and the type that is published there."""
+
+    connection: str
+    type_name: str
+    device_name: str
+    ros_type_name: str
+
+
+class TopicClaims:
+    """
+    Keeps each topic of a node to one owner, and from being sent back to where it came from.
+
+    Shared by the connections of the node; every method may be called on any thread.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()  # of what follows
+        self._owners: dict[str, Owner] = {}
+        self._sent: set[tuple[str, str]] = set()  # connection and topic that it sends
+
+    def claim(self, claims: Mapping[str, Owner]) -> tuple[str, Owner | None] | None:
+        """
+        Claim topics, all of them or none.
+
+        :param claims: resolved topic names, and who wants them.
+        :returns: the topic that cannot be claimed, and its owner; None in place of the owner if
+            the connection sends this topic to its peers. None if all are claimed.
+        """
+        with self._lock:
+            for topic, owner in claims.items():
+                if (owner.connection, topic) in self._sent:
+                    return topic, None
+                first = self._owners.get(topic, owner)
+                if first != owner:
+                    return topic, first
+            self._owners.update(claims)
+        return None
+
+    def add_sent(self, connection: str, topic: str) -> None:
+        """Keep a connection from publishing on a topic that it sends to its peers."""
+        with self._lock:
+            self._sent.add((connection, topic))
+
+    def reserve(self, connection: str, topic: str) -> bool:
+        """
+        Do the same for a topic that the node does not publish on.
+
+        :returns: False if the node publishes there already.
+        """
+        with self._lock:
+            if topic in self._owners:
+                return False
+            self._sent.add((connection, topic))
+            return True
+
+    def release_sent(self, connection: str, topic: str) -> None:
+        """Let a connection publish on a topic again that it does not send any more."""
+        with self._lock:
+            self._sent.discard((connection, topic))
+
+    def release(self, connection: str) -> None:
+        """Release all topics of a connection."""
+        with self._lock:
+            self._owners = {
+                topic: owner
+                for topic, owner in self._owners.items()
+                if owner.connection != connection
+            }
+            self._sent = {sent for sent in self._sent if sent[0] != connection}

@@ -1,0 +1,112 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Which devices and tools cannot be trusted: told to the watchdog, and said on their topics."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticStatus
+
+from ros2_igtl import codec
+from ros2_igtl.convert import conversions, naming
+from ros2_igtl.convert.diagnostic_msgs import device_status
+from ros2_igtl.convert.errors import ConvertError
+from ros2_igtl.convert.metadata import faults_of
+from ros2_igtl.nodes.peer import Peer
+from ros2_igtl.nodes.qos import DEVICE_STATUS_QOS
+from ros2_igtl.nodes.reporting.log import DeviceLog
+from ros2_igtl.nodes.reporting.report import Report, device_report
+from ros2_igtl.nodes.settings import Settings
+from ros2_igtl.nodes.to_ros.route import Route
+from ros2_igtl.nodes.to_ros.router import Router
+from ros2_igtl.nodes.to_ros.watchdog import CallSoon, Watchdog, Watched
+from ros2_igtl.transport.log import Throttle
+
+
+class DeviceWatch:
+    """
+    Watches the devices of one connection; every method may be called on any thread.
+
+    :param settings: the connection's.
+    :param router: makes the topics ``<topic>/status``.
+    :param log: of the connection's devices.
+    :param call_soon: calls a function on the I/O thread after a number of seconds.
+    """
+
+    def __init__(
+        self, settings: Settings, router: Router, log: DeviceLog, call_soon: CallSoon
+    ) -> None:
+        self.watchdog = Watchdog(call_soon, self._publish_status)
+        self._settings = settings
+        self._router = router
+        self._log = log
+        self._throttle = Throttle()
+
+    def feed(self, route: Route, peer: Peer, poses: Sequence[Any]) -> None:
+        """
+        Note a good sample of a route that is watched.
+
+        :param poses: TransformStamped, one for each of its tools.
+        """
+        tools = ('',) if route.poses is None else [pose.child_frame_id for pose in poses]
+        for tool in tools:
+            if not self.watchdog.feed(route, tool, peer, route.stale_timeout_s):
+                text = f"too many tools, '{tool}' is not watched"
+                self._log.once(route, 'not_watched', text)
+
+    def check_faults(self, peer: Peer, message: codec.Message, route: Route) -> None:
+        """
+        Refuse a pose that its sender marks as faulty: a lost tool has a matrix too.
+
+        :raises ConvertError: ``transform_status``.
+        """
+        faults = faults_of(message.metadata)
+        if not faults:
+            return
+        watchdog = self.watchdog
+        own = ('', message.device_name, *naming.header_names(message.device_name))
+        fault = next((faults[name] for name in own if name in faults), None)
+        if fault is not None:
+            fault = f'the peer says {naming.escape(fault)}'
+            tools = [watched.tool for watched in watchdog.of(route)]
+            for tool in tools or ([''] if route.is_watched else []):
+                watchdog.mark_faulty(route, tool, peer, fault)
+            raise ConvertError('transform_status', fault)
+        known = {watched.tool for watched in watchdog.of(route)}
+        for name, fault in faults.items():
+            tool, _ = naming.frames_of(name, '', self._settings.frame_prefix)
+            if tool in known:
+                watchdog.mark_faulty(route, tool, peer, f'the peer says {naming.escape(fault)}')
+
+    def report(self, route: Route) -> Report:
+        """Report a device, which is an error though only one of its tools is faulty."""
+        values = {'direction': 'IGTL_TO_ROS', 'topics': ' '.join(route.topics)}
+        report = device_report(route.type_name, route.device_name, route.rate, values)
+        watched = self.watchdog.of(route)
+        faults = [
+            f'{item.tool or "the device"}: {item.fault}, the last came {item.age_s:.1f} s ago'
+            for item in watched
+            if item.fault
+        ]
+        if faults:
+            report.level, report.message = DiagnosticStatus.ERROR, '; '.join(faults)
+        for item in watched:
+            if item.tool:
+                report.values[f'age_s {item.tool}'] = f'{item.age_s:.3f}'
+        return report
+
+    def _publish_status(self, watched: Watched) -> None:
+        """Publish that a device or tool is faulty, or that it is not any more."""
+        route = watched.device
+        assert isinstance(route, Route)  # as it was fed
+        publisher = self._router.sibling(route, conversions.DEVICE_STATUS, DEVICE_STATUS_QOS)
+        name = f'{self._settings.name}: {route.type_name} {naming.escape(route.device_name)}'
+        if watched.tool:
+            name += f': {watched.tool}'
+        if publisher is not None:
+            publisher.publish(device_status(name, watched.fault, watched.is_stale, watched.age_s))
+        if watched.fault:
+            self._throttle.log(logging.WARNING, name, f'{name}: {watched.fault}')

@@ -1,0 +1,312 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+From OpenIGTLink to ROS: publishes the messages of one connection's peers.
+
+Small messages go from the socket to the publisher on the I/O thread. Bulk messages get their stamp
+there, and wait for the worker.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+
+from rclpy.node import Node
+from tf2_ros import TransformBroadcaster
+
+from ros2_igtl import codec
+from ros2_igtl.convert import conversions, naming
+from ros2_igtl.convert.errors import ConvertError
+from ros2_igtl.convert.video_decoder import load_decoders
+from ros2_igtl.nodes.peer import Peer
+from ros2_igtl.nodes.reporting.counters import Tally, received_counts
+from ros2_igtl.nodes.reporting.log import DeviceLog
+from ros2_igtl.nodes.reporting.report import Report
+from ros2_igtl.nodes.settings import Settings
+from ros2_igtl.nodes.to_ros.claims import TopicClaims
+from ros2_igtl.nodes.to_ros.device_watch import DeviceWatch
+from ros2_igtl.nodes.to_ros.frame_tree import FrameTree, Source
+from ros2_igtl.nodes.to_ros.output import RosOutput
+from ros2_igtl.nodes.to_ros.route import Hold, Route
+from ros2_igtl.nodes.to_ros.router import Router
+from ros2_igtl.nodes.worker import Loss, Task, Worker
+from ros2_igtl.transport import IoThread
+
+logger = logging.getLogger(__name__)
+
+# The first messages of a new topic are held so long for the subscribers that wait for it.
+HOLD_S = 0.3
+DISCOVERY_S = 1.0  # after its start a node does not know yet who waits
+HOLD_POLL_S = 0.002
+
+# Messages that one read brought have one time of arrival; tf needs different ones.
+BURST_NS = 10_000_000
+
+BULK_BYTES = 65536  # what is larger is not converted on the I/O thread
+
+
+class Inbound:
+    """
+    Publishes what the peers of one connection send.
+
+    :param node: where the publishers are made.
+    :param settings: the connection's.
+    :param broadcaster: sends to /tf.
+    :param tree: the frames of the node; shared by its connections.
+    :param claims: the topics of the node; likewise.
+    :param io_thread: runs the connection.
+    :param worker: of the connection.
+    :param published: is told on the I/O thread of each message, and why it was not published, if
+        it was not.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        settings: Settings,
+        broadcaster: TransformBroadcaster,
+        tree: FrameTree,
+        claims: TopicClaims,
+        io_thread: IoThread,
+        worker: Worker,
+        published: Callable[[Peer, codec.Message, str], None],
+    ) -> None:
+        self._node = node
+        self._name = settings.name
+        self._tree = tree
+        self._io_thread = io_thread
+        self._worker = worker
+        self._published = published
+        self._tally = Tally()
+        self._log = DeviceLog(node, settings.name)
+        self._router = Router(node, settings, claims, self._log, self._begin_hold)
+        self._watch = DeviceWatch(settings, self._router, self._log, self._call_later)
+        self._output = RosOutput(
+            node,
+            broadcaster,
+            tree,
+            self._router,
+            self._watch,
+            self._tally,
+            self._log,
+            settings.frame_prefix,
+        )
+        self._discovered_s = time.monotonic() + DISCOVERY_S
+        self._paused: set[Peer] = set()  # not read from until the worker has room
+
+    @property
+    def routes(self) -> Sequence[Route]:
+        """The routes there are now; on any thread."""
+        return self._router.all
+
+    def start(self) -> None:
+        """Load what decodes video, now and not when the first frame comes."""
+        if self._router.rows.has_decoded:
+            with suppress(ConvertError):  # which the first frame raises again
+                load_decoders()
+
+    def stop(self) -> None:
+        """Do nothing: the peers need not be told."""
+
+    def destroy(self) -> None:
+        """Publish what is held, and destroy the publishers; the worker is stopped."""
+        self._watch.watchdog.stop()
+        for route in self._router.all:
+            if route.hold is not None:
+                route.hold.release()
+        self._router.destroy()
+
+    def peer_opened(self, peer: Peer) -> None:
+        """Do nothing: what is known of it is in the peer."""
+
+    def peer_closed(self, peer: Peer) -> None:
+        """Release the devices and frames of a peer: others may send them now."""
+        for route in self._router.all:
+            if route.source is not None and route.source.peer is peer:
+                route.source = None
+        self._tree.release(peer)
+        self._watch.watchdog.peer_lost(peer)
+        self._paused.discard(peer)
+
+    def receive(self, peer: Peer, message: codec.Message, receive_time_ns: int) -> bool:
+        """Publish a message, or count why not."""
+        self._tally.here.received += 1
+        self._take(peer, message, receive_time_ns)
+        return True
+
+    def counts(self) -> Mapping[str, int]:
+        """Return all counts since the beginning, by names for people; on any thread."""
+        total = self._tally.total()
+        return {**received_counts(self._tally, 'published'), 'tf_withheld': total.tf_withheld}
+
+    def reports(self) -> Sequence[Report]:
+        """Return a report of each device that is published."""
+        return [self._watch.report(route) for route in self._router.all if not route.skip]
+
+    def resume(self) -> None:
+        """Read again from the peers whose messages filled the worker; on the I/O thread."""
+        for peer in self._paused:
+            peer.session.resume_reading()
+        self._paused.clear()
+
+    def _take(
+        self,
+        peer: Peer,
+        message: codec.Message,
+        receive_time_ns: int,
+        stamp_ns: int | None = None,
+    ) -> None:
+        """
+        Stamp a message, and publish it or leave it to the worker.
+
+        :param stamp_ns: of the message that it came in; None: it came by itself.
+        """
+        if message.metadata:
+            message.device_name = naming.full_device_name(
+                message.device_name, message.metadata.get(naming.FULL_NAME_KEY)
+            )
+        route = self._router.route(message)
+        source, reason = self._source(peer, route)
+        if source is None:
+            self._tally.here.skipped[reason] += 1
+            self._published(peer, message, reason)
+            return
+        take_apart = conversions.CONTAINERS.get(message.type_name)
+        parts = take_apart(message) if take_apart is not None else ()
+        if stamp_ns is None:
+            routes = [route, *map(self._router.route, parts)]
+            stamp_ns = self._stamp_ns(peer, message.timestamp, routes, receive_time_ns)
+        if take_apart is not None:
+            route.rate.tick()
+            self._tally.here.done += 1
+            self._published(peer, message, '')
+            for part in parts:
+                self._tally.here.contained += 1
+                part.body_size = message.body_size // len(parts)
+                self._take(peer, part, receive_time_ns, stamp_ns)
+        elif route.is_bulk or message.body_size > BULK_BYTES:
+            self._leave_to_worker(message, route, source, stamp_ns)
+        else:
+            reason = self._publish(message, route, source, stamp_ns)
+            self._published(peer, message, reason)
+
+    def _source(self, peer: Peer, route: Route) -> tuple[Source | None, str]:
+        """Return who sends the messages of a route, or why they are skipped."""
+        if route.skip:
+            return None, route.skip
+        source = route.source
+        if source is None:
+            source = route.source = Source(self._name, peer, route.type_name, route.device_name)
+        elif source.peer is not peer:
+            if route.is_exclusive:
+                text = f'{peer.name} sends it, and {source} does'
+                self._log.once(route, 'second_source', text)
+                return None, 'second_source'
+            source = source._replace(peer=peer)
+        return source, ''
+
+    def _stamp_ns(
+        self, peer: Peer, timestamp: int, routes: Sequence[Route], receive_time_ns: int
+    ) -> int:
+        """
+        Return the ROS stamp of a message, nanoseconds since the epoch.
+
+        :param timestamp: the raw word of its header.
+        :param routes: of the message, and of those in it.
+        """
+        clock = self._node.get_clock()
+        if clock.ros_time_is_active:
+            receive_time_ns = clock.now().nanoseconds
+        stamp_ns = peer.clock.stamp(timestamp, receive_time_ns)
+        for route in routes:
+            if stamp_ns == receive_time_ns and 0 <= route.last_stamp_ns - stamp_ns < BURST_NS:
+                stamp_ns = route.last_stamp_ns + 1  # they came together, and in this order
+        for route in routes:
+            if stamp_ns > route.last_stamp_ns:
+                route.last_stamp_ns = stamp_ns
+        return stamp_ns
+
+    def _leave_to_worker(
+        self, message: codec.Message, route: Route, source: Source, stamp_ns: int
+    ) -> None:
+        """Let the worker publish a message; while it is full, its peer is not read from."""
+        peer = source.peer
+        route.is_bulk = True  # from now on in any case: its messages stay in order
+
+        def publish() -> None:
+            try:
+                reason = self._publish(message, route, source, stamp_ns)
+            except Exception as error:  # as the transport does: this session only
+                logger.exception('%s: closed by a fault', peer.name)
+                peer.session.close(f'internal error: {error!r}')
+            else:
+                self._call_later(0.0, lambda: self._published(peer, message, reason))
+
+        def lost(loss: Loss) -> None:
+            if loss == 'replaced':
+                self._tally.here.replaced += 1
+            else:
+                self._tally.here.skipped['node_stopped'] += 1
+
+        # a part of a volume, or of a video, that is lost would cost the others too
+        is_state = route.outputs[0].conversion.traffic == 'state' and not route.is_decoded
+        is_single = not route.is_in_parts or message.content.is_whole
+        slot = route if is_state and is_single else None
+        task = Task(publish, lost, message.body_size, slot)
+        self._worker.put(task)
+        if self._worker.is_full and peer not in self._paused:
+            self._paused.add(peer)
+            peer.session.pause_reading()
+
+    def _publish(self, message: codec.Message, route: Route, source: Source, stamp_ns: int) -> str:
+        """Publish a message, or count why not and return the cause."""
+        outcomes = self._tally.here
+        try:
+            reason = self._output.publish(message, route, source, stamp_ns)
+        except ConvertError as error:
+            reason = error.cause
+            if route.is_decoded:
+                source.peer.video.forget(message.device_name)  # frames behind it need it
+            self._log.once(message, reason, str(error))
+            outcomes.rejected[reason] += 1
+            return reason
+        except Exception:
+            outcomes.rejected['internal_error'] += 1
+            raise  # the transport logs it, and closes this session only
+        if reason:
+            outcomes.skipped[reason] += 1
+        else:
+            outcomes.done += 1
+        return reason
+
+    def _begin_hold(self, route: Route, hold: Hold) -> None:
+        """Hold the messages of a new topic until those who wait for it are connected."""
+        self._look_at_hold(route, hold, time.monotonic() + HOLD_S)
+
+    def _look_at_hold(self, route: Route, hold: Hold, deadline: float) -> None:
+        now = time.monotonic()
+        if now < deadline and (now < self._discovered_s or not self._is_connected(route)):
+            self._call_later(HOLD_POLL_S, lambda: self._look_at_hold(route, hold, deadline))
+            return
+        hold.release()
+        route.hold = None
+
+    def _is_connected(self, route: Route) -> bool:
+        """Tell whether all subscribers that the graph knows are connected."""
+        return all(
+            publisher.get_subscription_count()
+            >= self._node.count_subscribers(publisher.topic_name)
+            for _, publisher in route.outputs
+        )
+
+    def _call_later(self, delay_s: float, function: Callable[[], None]) -> None:
+        """Call a function on the I/O thread; on any thread; not if that has ended."""
+        io_thread = self._io_thread
+        with suppress(RuntimeError):
+            if io_thread.is_current:
+                io_thread.loop.call_later(delay_s, function)
+            else:
+                io_thread.loop.call_soon_threadsafe(io_thread.loop.call_later, delay_s, function)

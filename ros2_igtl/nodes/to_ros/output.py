@@ -1,0 +1,222 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Converts a message that has a route, and publishes it on its topics and on tf."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from builtin_interfaces.msg import Time
+from rclpy.node import Node
+from tf2_ros import TransformBroadcaster
+
+from ros2_igtl import codec
+from ros2_igtl.convert import conversions
+from ros2_igtl.convert.context import Context
+from ros2_igtl.convert.ros2_igtl_msgs import metadata_to_ros
+from ros2_igtl.convert.time import split_stamp
+from ros2_igtl.nodes.qos import publisher_qos
+from ros2_igtl.nodes.reporting.counters import Tally
+from ros2_igtl.nodes.reporting.log import DeviceLog
+from ros2_igtl.nodes.to_ros.device_watch import DeviceWatch
+from ros2_igtl.nodes.to_ros.frame_tree import FrameTree, Source
+from ros2_igtl.nodes.to_ros.route import Batch, Output, Route, publish_all
+from ros2_igtl.nodes.to_ros.router import Router
+
+
+class RosOutput:
+    """
+    Publishes the messages of one connection: those of a route always on the same thread.
+
+    :param node: for its graph.
+    :param broadcaster: sends to /tf.
+    :param tree: the frames of the node.
+    :param router: makes topics beside those of a device.
+    :param watch: is told of good samples, and of poses that their sender marks as faulty.
+    :param tally: of the connection, in the direction of ROS.
+    :param log: of the connection's devices.
+    :param frame_prefix: of the frames that names of tools say.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        broadcaster: TransformBroadcaster,
+        tree: FrameTree,
+        router: Router,
+        watch: DeviceWatch,
+        tally: Tally,
+        log: DeviceLog,
+        frame_prefix: str,
+    ) -> None:
+        self._node = node
+        self._broadcaster = broadcaster
+        self._tree = tree
+        self._router = router
+        self._watch = watch
+        self._tally = tally
+        self._log = log
+        self._frame_prefix = frame_prefix
+
+    def publish(self, message: codec.Message, route: Route, source: Source, stamp_ns: int) -> str:
+        """
+        Publish a message, as a whole or not at all.
+
+        :param source: who sends it.
+        :param stamp_ns: since the epoch.
+        :returns: why it is skipped, or nothing.
+        :raises ConvertError: it is rejected.
+        """
+        content, picture, outputs = message.content, None, route.outputs
+        if route.is_lazy or route.is_in_parts or route.is_decoded:
+            content, picture, outputs, reason = self._prepare(message, route, source)
+            if reason:
+                return reason
+        if message.metadata:
+            self._watch.check_faults(source.peer, message, route)
+        sec, nanosec = split_stamp(stamp_ns)
+        child, parent = route.frames
+        context = Context(
+            message.device_name,
+            Time(sec=sec, nanosec=nanosec),
+            parent,
+            child,
+            message.header_version,
+            message.message_id,
+            message.metadata,
+            self._frame_prefix,
+        )
+        poses = route.poses(content, context) if route.poses is not None else ()
+        is_due = not route.interval_s or route.is_due()
+        # all is converted before anything is published
+        batch = _convert(route, outputs if is_due else (), content, picture, context, poses)
+        transforms = self._claim(route, source, poses, stamp_ns) if poses else ()
+        if route.is_watched:
+            self._watch.feed(route, source.peer, poses)
+        if not is_due:
+            return 'rate_limit'
+        if not outputs and not route.is_on_tf:
+            return 'no_subscriber'
+        self._deliver(message, route, context, batch, transforms)
+        return ''
+
+    def _prepare(
+        self, message: codec.Message, route: Route, source: Source
+    ) -> tuple[Any, Any, list[Output], str]:
+        """
+        Pass a content through what keeps others of its device, for those who listen.
+
+        :returns: the content; the picture it makes, for outputs that take one; the outputs that
+            there is something for; why the message is skipped: nobody listens, or it is a part of
+            a volume that is not complete, or a frame that makes no picture and nothing else.
+        """
+        peer, content = source.peer, message.content
+        outputs = self._wanted(route) if route.is_lazy else route.outputs
+        if not outputs and route.poses is None:
+            if route.is_watched:
+                self._watch.feed(route, peer, ())
+            if route.is_decoded:
+                peer.video.forget(message.device_name)  # it misses this frame
+            return content, None, outputs, 'no_subscriber'
+        if route.is_in_parts:
+            content = peer.volumes.add(message.device_name, content)
+            return content, None, outputs, '' if content is not None else 'part_of_volume'
+        if not any(output.conversion.is_decoded for output in outputs):
+            if route.is_decoded:
+                peer.video.forget(message.device_name)
+            return content, None, outputs, ''
+        picture = peer.video.decode(message.device_name, content)
+        if picture is None:
+            outputs = [output for output in outputs if not output.conversion.is_decoded]
+        return content, picture, outputs, '' if outputs else 'no_picture'
+
+    def _deliver(
+        self,
+        message: codec.Message,
+        route: Route,
+        context: Context,
+        batch: Batch,
+        transforms: Sequence[Any],
+    ) -> None:
+        """Publish what a message has become, or hold it while its topic is new."""
+        if transforms:
+            self._broadcaster.sendTransform(transforms)
+        if message.metadata:
+            batch += self._metadata(route, message, context)
+        held = route.hold is not None and route.hold.put(batch)
+        if held is None:  # the oldest gave way
+            outcomes = self._tally.here
+            outcomes.done -= 1
+            outcomes.replaced += 1
+        elif not held:
+            publish_all(batch)
+        route.rate.tick()
+
+    def _claim(
+        self, route: Route, source: Source, poses: Sequence[Any], stamp_ns: int
+    ) -> Sequence[Any]:
+        """
+        Return the poses that may go to tf, whose frames are then claimed.
+
+        :raises ConvertError: ``second_connection``: another connection's device owns a frame.
+        """
+        if stamp_ns <= route.last_tf_ns:
+            # tf must not be told an older or a second pose for one time
+            self._tally.here.tf_withheld += route.is_on_tf
+            text = 'its stamp is not newer than the last; no tf'
+            self._log.once(route, 'stamp_not_newer', text)
+            return ()
+        transforms: Sequence[Any] = ()
+        if route.is_on_tf:
+            transforms, refusals = self._tree.claim(poses, source)
+            for refusal in refusals:
+                self._log.once(route, refusal.cause, refusal.text)
+        route.last_tf_ns = stamp_ns
+        return transforms
+
+    def _wanted(self, route: Route) -> list[Output]:
+        """Return the outputs with a subscriber, and those that are kept for later ones."""
+        return [
+            output
+            for output in route.outputs
+            if output.conversion.latched
+            or output.publisher.get_subscription_count()
+            # the graph knows of subscribers before they are connected
+            or self._node.count_subscribers(output.publisher.topic_name)
+        ]
+
+    def _metadata(self, route: Route, message: codec.Message, context: Context) -> Batch:
+        """Return what is published of a message's metadata."""
+        # late joiners get them if they get the message
+        qos = publisher_qos(route.outputs[0].conversion, {})
+        publisher = self._router.sibling(route, conversions.METADATA, qos)
+        if publisher is None:
+            return []
+        return [(publisher, metadata_to_ros(message.type_name, context))]
+
+
+def _convert(
+    route: Route,
+    outputs: Sequence[Output],
+    content: Any,
+    picture: Any,
+    context: Context,
+    poses: Sequence[Any],
+) -> Batch:
+    """
+    Return what a content becomes on the topics of its route.
+
+    :param picture: for the outputs that take one.
+    :param poses: what goes to tf, which is made once for tf and topic.
+    """
+    batch: Batch = []
+    for conversion, publisher in outputs:
+        if conversion.to_ros is route.poses:
+            ros_messages = poses
+        else:
+            given = picture if conversion.is_decoded else content
+            ros_messages = conversion.to_ros(given, context)  # type: ignore[misc]
+        for ros_message in ros_messages:
+            batch.append((publisher, ros_message))
+    return batch

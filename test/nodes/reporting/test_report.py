@@ -1,0 +1,108 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Reports of devices, in both directions."""
+
+from __future__ import annotations
+
+import re
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from diagnostic_msgs.msg import DiagnosticStatus
+
+from helpers.peers import make_peer
+from ros2_igtl.nodes.reporting.counters import Rate
+from ros2_igtl.nodes.reporting.report import device_report
+from ros2_igtl.nodes.to_igtl.sender import Sender
+from ros2_igtl.nodes.to_ros.device_watch import DeviceWatch
+from ros2_igtl.nodes.to_ros.route import Route
+
+PEER = make_peer('10.0.0.1:5')
+
+
+def aged(age_s: float | None) -> Rate:
+    rate = Rate()
+    rate.tick()
+    if age_s is not None:
+        assert rate.last_s is not None
+        rate.last_s -= age_s
+    return rate
+
+
+def make_watch() -> DeviceWatch:
+    """Return a watch whose topics are refused."""
+    router = SimpleNamespace(sibling=lambda *arguments: None)
+    settings = SimpleNamespace(name='plus')
+    return DeviceWatch(
+        cast(Any, settings), cast(Any, router), cast(Any, None), lambda delay_s, function: None
+    )
+
+
+def test_a_device_is_an_error_with_its_age_while_any_tool_of_it_has_a_fault() -> None:
+    watch = make_watch()
+    route = Route('TDATA', 'Tracker', rate=aged(1.0), topics=('/a', '/b'))
+    for tool in ('Probe', 'Needle'):
+        watch.watchdog.feed(route, tool, PEER, 0.5)
+    report = watch.report(route)
+    values = report.values
+    assert report.name == 'TDATA Tracker'
+    assert (report.level, report.message) == (DiagnosticStatus.OK, '0.0 Hz')
+    assert (values['direction'], values['topics'], values['count']) == ('IGTL_TO_ROS', '/a /b', 1)
+    assert float(str(values['age_s'])) == pytest.approx(1.0, abs=0.4)
+    assert float(str(values['age_s Probe'])) == pytest.approx(0.0, abs=0.4)
+    (probe, _) = watch.watchdog.of(route)
+    probe.last_s -= 2.0
+    watch.watchdog.check()
+    report = watch.report(route)
+    assert report.level == DiagnosticStatus.ERROR
+    assert 'Probe: stale' in report.message
+    assert re.search(r'the last came 2\.\d s ago', report.message)
+    assert 'Needle' not in report.message
+    watch.watchdog.feed(route, 'Probe', PEER, 0.5)
+    assert watch.report(route).level == DiagnosticStatus.OK
+
+
+def test_a_device_that_never_came_is_not_stale() -> None:
+    report = make_watch().report(Route('TRANSFORM', 'Probe', stale_timeout_s=0.5))
+    assert (report.level, report.values['age_s']) == (DiagnosticStatus.OK, '')
+
+
+def test_names_are_escaped() -> None:
+    report = device_report('STRING', '\x1b[2J\udcff', Rate(), {})
+    assert report.name == r'STRING \x1b[2J\xff'
+
+
+def make_sender(type_name: str, silence_s: float, stale_timeout: float | None = None) -> Any:
+    """Return what looks like one that sends state from a topic."""
+    return SimpleNamespace(
+        row=SimpleNamespace(
+            igtl_type_name=type_name, igtl_device_name='Text', stale_timeout=stale_timeout
+        ),
+        type_name=type_name,
+        traffic='state',
+        source='/text',
+        rate=aged(None),
+        silence_s=silence_s,
+    )
+
+
+@pytest.mark.parametrize(
+    ('type_name', 'silence_s', 'stale_timeout', 'is_stale'),
+    [
+        ('TRANSFORM', 0.6, None, True),
+        ('TRANSFORM', 0.4, None, False),
+        ('TRANSFORM', 0.6, 1.0, False),
+        ('TRANSFORM', 0.6, 0.0, False),
+        ('SENSOR', 0.6, None, False),
+        ('SENSOR', 0.6, 0.5, True),
+    ],
+)
+def test_what_is_sent_is_a_warning_when_ros_falls_silent(
+    type_name: str, silence_s: float, stale_timeout: float | None, is_stale: bool
+) -> None:
+    sender = make_sender(type_name, silence_s, stale_timeout)
+    report = Sender.report(sender, 0.5)
+    assert (report.name, report.values['topics']) == (f'{type_name} Text', '/text')
+    assert report.level == (DiagnosticStatus.WARN if is_stale else DiagnosticStatus.OK)
+    assert is_stale == (report.message == 'stale: nothing new from /text for 0.6 s')
