@@ -13,8 +13,8 @@ from typing import BinaryIO, Literal, NamedTuple
 from ros2_igtl import codec
 from ros2_igtl.cli import text
 from ros2_igtl.cli.errors import UsageError
-from ros2_igtl.codec.connection import NeedData
 from ros2_igtl.codec.header import HEADER, HEADER_SIZE, Header
+from ros2_igtl.codec.stream import NeedData
 
 HELP = 'print the messages of a file'
 DESCRIPTION = (

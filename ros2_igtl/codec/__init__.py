@@ -8,291 +8,52 @@ OpenIGTLink messages as values and bytes. No socket, no thread, no clock, no ROS
     message = codec.unpack(data)
     data = codec.pack(codec.Message(codec.String('ready'), 'Robot'))
 
-    connection = codec.Connection()
-    connection.receive_data(data)
-    while (message := connection.next_message()) is not codec.NEED_DATA:
+    stream = codec.Stream()
+    stream.receive_data(data)
+    while (message := stream.next_message()) is not codec.NEED_DATA:
         handle(message)
+
+Each module lists in ``__all__`` what it offers here.
 """
 
-from ros2_igtl.codec import timestamp, wire
-from ros2_igtl.codec.compose import compose
-from ros2_igtl.codec.connection import NEED_DATA, Connection, Limits
-from ros2_igtl.codec.describe import describe
-from ros2_igtl.codec.errors import (
-    BodyTooLargeError,
-    CodecError,
-    ContentSizeError,
-    ContentValueError,
-    CrcError,
-    DecodeError,
-    EncodeError,
-    ExtendedHeaderError,
-    FramingError,
-    HeaderVersionError,
-    MessageError,
-    MetadataError,
-    NameTooLongError,
-    NoDataError,
-    TruncatedError,
-    TypeNameError,
-    UnsupportedVersionError,
-    ValueRangeError,
-)
-from ros2_igtl.codec.header import DEVICE_NAME_SIZE, HEADER_SIZE, TYPE_NAME_SIZE, Header
-from ros2_igtl.codec.message import Message, Unknown, pack, pack_parts, unpack
-from ros2_igtl.codec.messages import (
-    Attribute,
-    AttributeType,
-    Bind,
-    BindReply,
-    Capability,
-    CapabilityReply,
-    Cells,
-    ColorTable,
-    ColorTableReply,
-    Command,
-    CommandReply,
-    Companion,
-    CoordinateSystem,
-    ElementList,
-    Endian,
-    FrameType,
-    Get,
-    GetBind,
-    GetCapability,
-    GetColorTable,
-    GetImage,
-    GetImageMeta,
-    GetLabelMeta,
-    GetNDArray,
-    GetPoint,
-    GetPolyData,
-    GetPosition,
-    GetQuaternionTrackingData,
-    GetSensor,
-    GetStatus,
-    GetString,
-    GetTrackingData,
-    GetTrajectory,
-    GetTransform,
-    GetVideo,
-    GetVideoMeta,
-    Image,
-    ImageMeta,
-    ImageMetaReply,
-    ImageReply,
-    LabelMeta,
-    LabelMetaReply,
-    NDArray,
-    NDArrayReply,
-    Point,
-    PointReply,
-    PolyData,
-    PolyDataReply,
-    Position,
-    PositionReply,
-    QuaternionTrackingData,
-    QuaternionTrackingDataReply,
-    Query,
-    Reply,
-    ScalarType,
-    Sensor,
-    SensorReply,
-    Start,
-    StartBind,
-    StartImage,
-    StartNDArray,
-    StartPolyData,
-    StartPosition,
-    StartQuaternionTrackingData,
-    StartSensor,
-    StartTrackingData,
-    StartTransform,
-    StartVideo,
-    Status,
-    StatusCode,
-    StatusReply,
-    Stop,
-    StopBind,
-    StopImage,
-    StopNDArray,
-    StopPolyData,
-    StopPosition,
-    StopQuaternionTrackingData,
-    StopSensor,
-    StopTrackingData,
-    StopTransform,
-    StopVideo,
-    String,
-    StringReply,
-    ToolType,
-    TrackingData,
-    TrackingDataReply,
-    Trajectory,
-    TrajectoryReply,
-    TrajectoryType,
-    Transform,
-    TransformReply,
-    Unit,
-    Video,
-    VideoMeta,
-    VideoMetaReply,
-    VideoReply,
-)
-from ros2_igtl.codec.metadata import EncodedText
-from ros2_igtl.codec.registry import (
-    MESSAGE_TYPES,
-    Content,
-    EntryPointWarning,
-    check_minimum_size,
-    check_multiple,
-    check_size,
-    load_entry_points,
-    register,
-)
-from ros2_igtl.codec.wire import text
+from ros2_igtl.codec import timestamp as timestamp
+from ros2_igtl.codec import wire as wire
+from ros2_igtl.codec.compose import *
+from ros2_igtl.codec.describe import *
+from ros2_igtl.codec.errors import *
+from ros2_igtl.codec.header import *
+from ros2_igtl.codec.message import *
+from ros2_igtl.codec.messages.bind import *
+from ros2_igtl.codec.messages.capability import *
+from ros2_igtl.codec.messages.cells import *
+from ros2_igtl.codec.messages.color_table import *
+from ros2_igtl.codec.messages.command import *
+from ros2_igtl.codec.messages.companions import *
+from ros2_igtl.codec.messages.elements import *
+from ros2_igtl.codec.messages.image import *
+from ros2_igtl.codec.messages.image_meta import *
+from ros2_igtl.codec.messages.nd_array import *
+from ros2_igtl.codec.messages.point import *
+from ros2_igtl.codec.messages.poly_data import *
+from ros2_igtl.codec.messages.position import *
+from ros2_igtl.codec.messages.query import *
+from ros2_igtl.codec.messages.sensor import *
+from ros2_igtl.codec.messages.status import *
+from ros2_igtl.codec.messages.string import *
+from ros2_igtl.codec.messages.tracking_data import *
+from ros2_igtl.codec.messages.trajectory import *
+from ros2_igtl.codec.messages.transform import *
+from ros2_igtl.codec.messages.unit import *
+from ros2_igtl.codec.messages.video import *
+from ros2_igtl.codec.metadata import *
+from ros2_igtl.codec.names import *
+from ros2_igtl.codec.pack import *
+from ros2_igtl.codec.registry import *
+from ros2_igtl.codec.registry import load_entry_points as _load_entry_points
+from ros2_igtl.codec.stream import *
+from ros2_igtl.codec.unpack import *
+from ros2_igtl.codec.wire import text as text
 
-__all__ = [
-    'DEVICE_NAME_SIZE',
-    'HEADER_SIZE',
-    'MESSAGE_TYPES',
-    'NEED_DATA',
-    'TYPE_NAME_SIZE',
-    'Attribute',
-    'AttributeType',
-    'Bind',
-    'BindReply',
-    'BodyTooLargeError',
-    'Capability',
-    'CapabilityReply',
-    'Cells',
-    'CodecError',
-    'ColorTable',
-    'ColorTableReply',
-    'Command',
-    'CommandReply',
-    'Companion',
-    'Connection',
-    'Content',
-    'ContentSizeError',
-    'ContentValueError',
-    'CoordinateSystem',
-    'CrcError',
-    'DecodeError',
-    'ElementList',
-    'EncodeError',
-    'EncodedText',
-    'Endian',
-    'EntryPointWarning',
-    'ExtendedHeaderError',
-    'FrameType',
-    'FramingError',
-    'Get',
-    'GetBind',
-    'GetCapability',
-    'GetColorTable',
-    'GetImage',
-    'GetImageMeta',
-    'GetLabelMeta',
-    'GetNDArray',
-    'GetPoint',
-    'GetPolyData',
-    'GetPosition',
-    'GetQuaternionTrackingData',
-    'GetSensor',
-    'GetStatus',
-    'GetString',
-    'GetTrackingData',
-    'GetTrajectory',
-    'GetTransform',
-    'GetVideo',
-    'GetVideoMeta',
-    'Header',
-    'HeaderVersionError',
-    'Image',
-    'ImageMeta',
-    'ImageMetaReply',
-    'ImageReply',
-    'LabelMeta',
-    'LabelMetaReply',
-    'Limits',
-    'Message',
-    'MessageError',
-    'MetadataError',
-    'NDArray',
-    'NDArrayReply',
-    'NameTooLongError',
-    'NoDataError',
-    'Point',
-    'PointReply',
-    'PolyData',
-    'PolyDataReply',
-    'Position',
-    'PositionReply',
-    'QuaternionTrackingData',
-    'QuaternionTrackingDataReply',
-    'Query',
-    'Reply',
-    'ScalarType',
-    'Sensor',
-    'SensorReply',
-    'Start',
-    'StartBind',
-    'StartImage',
-    'StartNDArray',
-    'StartPolyData',
-    'StartPosition',
-    'StartQuaternionTrackingData',
-    'StartSensor',
-    'StartTrackingData',
-    'StartTransform',
-    'StartVideo',
-    'Status',
-    'StatusCode',
-    'StatusReply',
-    'Stop',
-    'StopBind',
-    'StopImage',
-    'StopNDArray',
-    'StopPolyData',
-    'StopPosition',
-    'StopQuaternionTrackingData',
-    'StopSensor',
-    'StopTrackingData',
-    'StopTransform',
-    'StopVideo',
-    'String',
-    'StringReply',
-    'ToolType',
-    'TrackingData',
-    'TrackingDataReply',
-    'Trajectory',
-    'TrajectoryReply',
-    'TrajectoryType',
-    'Transform',
-    'TransformReply',
-    'TruncatedError',
-    'TypeNameError',
-    'Unit',
-    'Unknown',
-    'UnsupportedVersionError',
-    'ValueRangeError',
-    'Video',
-    'VideoMeta',
-    'VideoMetaReply',
-    'VideoReply',
-    'check_minimum_size',
-    'check_multiple',
-    'check_size',
-    'compose',
-    'describe',
-    'pack',
-    'pack_parts',
-    'register',
-    'text',
-    'timestamp',
-    'unpack',
-    'wire',
-]
+__all__ = [name for name in dir() if not name.startswith('_')]
 
-load_entry_points()
+_load_entry_points()

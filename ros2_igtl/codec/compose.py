@@ -13,13 +13,18 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 import numpy as np
 from numpy.typing import NDArray
 
-from ros2_igtl.codec import messages
-from ros2_igtl.codec.describe import describe_content
 from ros2_igtl.codec.errors import EncodeError, MessageError, ValueRangeError
 from ros2_igtl.codec.message import Message, Unknown
+from ros2_igtl.codec.messages.cells import Cells
+from ros2_igtl.codec.messages.command import Command
 from ros2_igtl.codec.messages.elements import ElementList, fit
+from ros2_igtl.codec.messages.poly_data import Attribute, AttributeType
+from ros2_igtl.codec.messages.string import String
 from ros2_igtl.codec.metadata import EncodedText, encode_text
+from ros2_igtl.codec.plain import describe_content
 from ros2_igtl.codec.registry import MESSAGE_TYPES
+
+__all__ = ['compose']
 
 _ENCODED = ('text', 'encoding', 'base64')  # what is said of a text
 _NO_JSON = {name: float(name) for name in ('nan', 'inf', '-inf')}
@@ -74,7 +79,7 @@ def _content(type_name: str, message: Mapping[str, Any]) -> Any:
         return content_class(content_class.array_of(_rows(content_class, said['elements'])))
     types = _field_types(content_class)
     fields = {name: _read(types.get(name, Any), value) for name, value in said.items()}
-    if not issubclass(content_class, (messages.String, messages.Command)):
+    if not issubclass(content_class, (String, Command)):
         return content_class(**fields)
     encoded = {name: fields.pop(name) for name in [*fields] if name in _ENCODED}
     content = content_class(**fields)
@@ -140,10 +145,10 @@ def _thing(said: Mapping[str, Any]) -> Any:
     if 'type_name' in said:
         return _message(said['type_name'], said)
     if 'attribute_type' in said:
-        kind = messages.AttributeType[said['attribute_type']]
-        return messages.Attribute(kind, said['name'], _array(said['values']))
+        kind = AttributeType[said['attribute_type']]
+        return Attribute(kind, said['name'], _array(said['values']))
     if 'cells' in said:
-        return messages.Cells(_array(said))
+        return Cells(_array(said))
     if 'dtype' in said or 'shape' in said:
         return _array(said)
     return _bulk(said) if 'bytes' in said or 'base64' in said else said

@@ -27,10 +27,30 @@ The exceptions of the codec, split by whose fault it is; nothing else.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-if TYPE_CHECKING:
-    from ros2_igtl.codec.header import Header
+from ros2_igtl.codec.header import Header
+
+__all__ = [
+    'BodyTooLargeError',
+    'CodecError',
+    'ContentSizeError',
+    'ContentValueError',
+    'CrcError',
+    'DecodeError',
+    'EncodeError',
+    'ExtendedHeaderError',
+    'FramingError',
+    'HeaderVersionError',
+    'MessageError',
+    'MetadataError',
+    'NameTooLongError',
+    'NoDataError',
+    'TruncatedError',
+    'TypeNameError',
+    'UnsupportedVersionError',
+    'ValueRangeError',
+]
 
 
 class CodecError(ValueError):

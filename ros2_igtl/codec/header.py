@@ -14,6 +14,8 @@ from typing import NamedTuple
 from ros2_igtl.codec import wire
 from ros2_igtl.codec.wire import U16, U32, U64, Char12, Char20
 
+__all__ = ['DEVICE_NAME_SIZE', 'HEADER_SIZE', 'TYPE_NAME_SIZE', 'Header']
+
 
 class Header(NamedTuple):
     """The header as it stands on the wire; names are not decoded."""

@@ -16,6 +16,8 @@ from ros2_igtl.codec import wire
 from ros2_igtl.codec.errors import MetadataError, ValueRangeError
 from ros2_igtl.codec.wire import U16, U32, Buffer
 
+__all__ = ['EncodedText']
+
 US_ASCII = 3
 UTF_8 = 106
 

@@ -19,6 +19,16 @@ from ros2_igtl.codec.errors import ContentSizeError, MessageError, NoDataError
 from ros2_igtl.codec.header import TYPE_NAME_SIZE
 from ros2_igtl.codec.wire import Buffer
 
+__all__ = [
+    'MESSAGE_TYPES',
+    'Content',
+    'EntryPointWarning',
+    'check_minimum_size',
+    'check_multiple',
+    'check_size',
+    'register',
+]
+
 ENTRY_POINT_GROUP = 'ros2_igtl.messages'
 MAX_ITEMS = 65535
 """
@@ -86,6 +96,8 @@ class Content:
         """
 
 
+TYPE_NAME_RULE = f'1 to {TYPE_NAME_SIZE} printable ASCII characters are allowed'
+
 MESSAGE_TYPES: dict[str, type[Content]] = {}
 """Content class by type name, aliases included."""
 
@@ -102,8 +114,7 @@ def register(content_class: type[_C]) -> type[_C]:
     for type_name in type_names:
         if not is_type_name(type_name):
             raise ValueError(
-                f'type name {type_name!r} of {content_class.__name__} must be 1 to '
-                f'{TYPE_NAME_SIZE} printable ASCII characters'
+                f'type name {type_name!r} of {content_class.__name__}: {TYPE_NAME_RULE}'
             )
         known = MESSAGE_TYPES.get(type_name)
         if known is not None and known is not content_class:

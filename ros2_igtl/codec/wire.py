@@ -16,8 +16,6 @@ from typing import Annotated, Any, NamedTuple, get_type_hints
 import numpy as np
 from numpy.typing import NDArray
 
-from ros2_igtl.codec.errors import NameTooLongError
-
 
 class WireType(NamedTuple):
     """How one field stands on the wire: for ``struct`` and for numpy."""
@@ -85,31 +83,8 @@ def text(value: bytes) -> str:
     """
     Return the name that a character field holds: what stands before the first NUL.
 
-    The protocol names no encoding beyond ASCII (``header.md``); UTF-8 is read, and any other byte
-    is kept as a surrogate so that :func:`name` writes it back unchanged.
+    The protocol names no encoding beyond ASCII (``header.md``). This reads UTF-8 and keeps any
+    other byte as a surrogate, which :func:`~ros2_igtl.codec.names.pack_name` writes back
+    unchanged.
     """
     return value.partition(b'\0')[0].decode('utf-8', 'surrogateescape')
-
-
-def name(value: str, size: int, field: str) -> bytes:
-    """
-    Return the bytes of a name for a field of ``size`` bytes, not padded.
-
-    :raises NameTooLongError: the name has more than ``size`` bytes of UTF-8, or a NUL in it.
-    """
-    data = value.encode('utf-8', 'surrogateescape')
-    if len(data) > size:
-        raise NameTooLongError(f'{field} {value!r} has {len(data)} bytes, {size} are allowed')
-    if b'\0' in data:
-        raise NameTooLongError(f'{field} {value!r} has a NUL character, which would end it early')
-    return data
-
-
-def inner_name(value: str, size: int, field: str) -> bytes:
-    """
-    Return the bytes of a name inside a content: one byte of the field stays NUL.
-
-    The reference receiver loses names that fill their field (``strncpy`` into a buffer of the
-    same size, ``igtlTrackingDataMessage.cxx``), so such names are never written.
-    """
-    return name(value, size - 1, field)

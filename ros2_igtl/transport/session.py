@@ -17,7 +17,7 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Literal, cast
 
 from ros2_igtl import codec
-from ros2_igtl.codec.connection import CrcPolicy, NeedData
+from ros2_igtl.codec.stream import CrcPolicy, NeedData
 from ros2_igtl.transport.handler import Handler
 from ros2_igtl.transport.io_thread import IoThread
 from ros2_igtl.transport.log import Throttle, logger, printable

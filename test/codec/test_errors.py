@@ -9,7 +9,11 @@ import pytest
 from ros2_igtl import codec
 from ros2_igtl.codec import errors
 
-ALL = [kind for _, kind in inspect.getmembers(errors, inspect.isclass)]
+ALL = [
+    kind
+    for _, kind in inspect.getmembers(errors, inspect.isclass)
+    if kind.__module__ == errors.__name__
+]
 DECODE = [kind for kind in ALL if issubclass(kind, errors.DecodeError)]
 CAUSES = {
     'CrcError': 'crc',

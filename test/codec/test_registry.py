@@ -14,7 +14,7 @@ from helpers.packages import add_package, forgotten_modules
 from helpers.wire_bytes import message_bytes
 from ros2_igtl import codec
 from ros2_igtl.codec import registry
-from ros2_igtl.codec.message import ORIGINS
+from ros2_igtl.codec.unpack import ORIGINS
 
 
 class Temperature(codec.Content):

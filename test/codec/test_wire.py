@@ -6,10 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from ros2_igtl import codec
 from ros2_igtl.codec import wire
 
 
@@ -56,29 +53,8 @@ def test_a_field_of_several_numbers_is_an_array_in_a_dtype() -> None:
     assert wire.struct_of(Arrays).format == '>4B3f12f'
 
 
-@given(st.binary(max_size=30))
-def test_every_byte_before_the_nul_survives_as_text(data: bytes) -> None:
-    before = data.partition(b'\0')[0]
-    assert wire.name(wire.text(data), 30, 'name') == before
-
-
-def test_a_name_may_fill_its_field_in_the_header_but_not_inside_a_content() -> None:
-    assert wire.name('abcd', 4, 'name') == b'abcd'
-    assert wire.inner_name('abc', 4, 'name') == b'abc'
-    with pytest.raises(codec.NameTooLongError, match="name 'abcde' has 5 bytes, 4 are allowed"):
-        wire.name('abcde', 4, 'name')
-    with pytest.raises(codec.NameTooLongError, match="name 'abcd' has 4 bytes, 3 are allowed"):
-        wire.inner_name('abcd', 4, 'name')
-
-
-def test_a_names_length_is_that_of_its_bytes() -> None:
-    with pytest.raises(codec.NameTooLongError, match='has 4 bytes, 3 are allowed'):
-        wire.name('\u00e9\u00e9', 3, 'name')
-
-
-def test_a_name_with_a_nul_is_refused() -> None:
-    with pytest.raises(codec.NameTooLongError, match='NUL'):
-        wire.name('a\0b', 20, 'name')
+def test_a_name_ends_at_the_first_nul() -> None:
+    assert wire.text(b'Probe\0\0x') == 'Probe'
 
 
 @pytest.mark.parametrize('dtype', ['<u2', '>u2', '<f8', '>f8', '<c16', 'u1', 'i1'])

@@ -329,7 +329,7 @@ def test_trajectories_arrive_with_every_field(program: str, targets: list[list[f
 def test_tracking_data_servers_stream_on_start_and_close_on_stop(
     program: str,
     start: type[codec.StartTrackingData],
-    stop: type[codec.StopTrackingData | codec.StopQuaternionTrackingData],
+    stop: type[codec.Stop],
 ) -> None:
     with connected_program(program) as (_, peer):
         peer.send(codec.pack(codec.Message(start(10, 'Patient'), 'TDataClient')))

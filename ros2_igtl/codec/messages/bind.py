@@ -16,16 +16,21 @@ from ros2_igtl.codec.errors import (
     ValueRangeError,
 )
 from ros2_igtl.codec.header import DEVICE_NAME_SIZE
-from ros2_igtl.codec.message import Message, Unknown, find_type, pack_names
+from ros2_igtl.codec.message import Message, Unknown
 from ros2_igtl.codec.messages.companions import Get, Reply, Start, Stop
+from ros2_igtl.codec.pack import pack_names
 from ros2_igtl.codec.registry import (
     MAX_ITEMS,
+    MESSAGE_TYPES,
+    TYPE_NAME_RULE,
     Content,
     check_minimum_size,
     is_type_name,
     register,
 )
 from ros2_igtl.codec.wire import U16, U64, Buffer, Char12
+
+__all__ = ['Bind', 'BindReply', 'GetBind', 'StartBind', 'StopBind']
 
 
 class _Count(NamedTuple):
@@ -148,11 +153,10 @@ def _less(room: int, count: int) -> int:
 
 
 def _unpack_child(type_bytes: bytes, content: memoryview, depth: int, room: int) -> Message:
-    type_name, content_class = find_type(type_bytes)
+    type_name = wire.text(type_bytes)
+    content_class = MESSAGE_TYPES.get(type_name)
     if not is_type_name(type_name):
-        raise ContentValueError(
-            f'type name {type_bytes!r}: 1 to 12 printable ASCII characters are allowed'
-        )
+        raise ContentValueError(f'type name {type_bytes!r}: {TYPE_NAME_RULE}')
     value: Any
     if content_class is None:
         value = Unknown(type_name, content)
@@ -308,7 +312,7 @@ class StartBind(Start):
 
 @register
 class StopBind(Stop):
-    """STP_BIND: asks for no more BINDs. Empty."""
+    """STP_BIND: asks for no more BIND messages. Empty."""
 
     __slots__ = ()
     type_name = 'STP_BIND'

@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from ros2_igtl.codec import wire
 from ros2_igtl.codec.errors import ContentValueError, ValueRangeError
 from ros2_igtl.codec.header import TYPE_NAME_SIZE
-from ros2_igtl.codec.messages.companions import Get, Reply
+from ros2_igtl.codec.messages.companions import Get, Reply, companions
+from ros2_igtl.codec.names import pack_name
 from ros2_igtl.codec.registry import MAX_ITEMS, Content, check_multiple, register
+
+__all__ = ['Capability', 'CapabilityReply', 'GetCapability']
 
 
 @register
@@ -49,23 +52,8 @@ class Capability(Content):
         count = len(self.type_names)
         if count > MAX_ITEMS:
             raise ValueRangeError(f'CAPABILITY has {count} names, {MAX_ITEMS} are allowed')
-        names = (wire.name(name, TYPE_NAME_SIZE, 'type name') for name in self.type_names)
+        names = (pack_name(name, TYPE_NAME_SIZE, 'type name') for name in self.type_names)
         return (b''.join(name.ljust(TYPE_NAME_SIZE, b'\0') for name in names),)
 
 
-@register
-class GetCapability(Get):
-    """GET_CAPABIL: asks for the types a peer can receive. Empty."""
-
-    __slots__ = ()
-    type_name = 'GET_CAPABIL'
-    subject = 'CAPABILITY'
-
-
-@register
-class CapabilityReply(Reply):
-    """RTS_CAPABIL: answers GET_CAPABIL. 1 byte."""
-
-    __slots__ = ()
-    type_name = 'RTS_CAPABIL'
-    subject = 'CAPABILITY'
+GetCapability, CapabilityReply = companions(Capability, Get, Reply, name='CAPABIL')

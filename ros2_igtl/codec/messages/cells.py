@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from ros2_igtl.codec import wire
 from ros2_igtl.codec.errors import ValueRangeError
 
+__all__ = ['Cells']
+
 WORD = np.dtype('>u4')
 _BLOCK = 16384  # words that are looked at together; their tables stay in the processor's cache
 

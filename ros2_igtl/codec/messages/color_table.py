@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from ros2_igtl.codec import wire
 from ros2_igtl.codec.errors import ContentSizeError, ContentValueError, ValueRangeError
-from ros2_igtl.codec.messages.companions import Get, Reply
+from ros2_igtl.codec.messages.companions import Get, Reply, companions
 from ros2_igtl.codec.registry import Content, check_minimum_size, register
 from ros2_igtl.codec.wire import U8
+
+__all__ = ['ColorTable', 'ColorTableReply', 'GetColorTable']
 
 
 class _ColorTableHeader(NamedTuple):
@@ -101,19 +103,4 @@ class ColorTable(Content):
         return f'ColorTable({self.table!r})'
 
 
-@register
-class GetColorTable(Get):
-    """GET_COLORT: asks for a colour table. Empty."""
-
-    __slots__ = ()
-    type_name = 'GET_COLORT'
-    subject = 'COLORT'
-
-
-@register
-class ColorTableReply(Reply):
-    """RTS_COLORT: answers GET_COLORT. 1 byte."""
-
-    __slots__ = ()
-    type_name = 'RTS_COLORT'
-    subject = 'COLORT'
+GetColorTable, ColorTableReply = companions(ColorTable, Get, Reply)

@@ -9,8 +9,11 @@ from typing import NamedTuple, TypeVar
 from ros2_igtl.codec import wire
 from ros2_igtl.codec.errors import ContentSizeError, ValueRangeError
 from ros2_igtl.codec.metadata import decode_text, encode_text
+from ros2_igtl.codec.names import pack_inner_name
 from ros2_igtl.codec.registry import Content, check_minimum_size, register
 from ros2_igtl.codec.wire import U16, U32, Char128
+
+__all__ = ['Command', 'CommandReply']
 
 
 class _CommandHeader(NamedTuple):
@@ -72,7 +75,7 @@ class Command(Content):
         """Return 138 bytes and the text."""
         if not 0 <= self.command_id < 2**32:
             raise ValueRangeError(f'command_id {self.command_id}: 0 to 2**32 - 1 are allowed')
-        name = wire.inner_name(self.name, 128, 'command name')
+        name = pack_inner_name(self.name, 128, 'command name')
         return _LAYOUT.pack(self.command_id, name, self.encoding, len(self.raw)), self.raw
 
     def __eq__(self, other: object) -> bool:

@@ -3,23 +3,30 @@
 """
 The four kinds of messages that ask for others: GET_, STT_, STP_ and RTS_.
 
-Source: ``query.md``, ``summary.md``. They are empty, and RTS_ is one byte; what a type has of its
-own stands in that type's module. Names are cut to 12 characters, and not always as documented:
-where documents and code differ, the name that the code knows is sent and both are read.
+Source: ``query.md``, ``summary.md``. GET_, STT_ and STP_ are empty, and RTS_ is one byte. A
+companion with more than that is a class in the module of its type. Names are cut to 12
+characters, and not always as documented: where the documents and the reference library differ, we
+send the library's name and read both.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, overload
 
 from ros2_igtl.codec.errors import ValueRangeError
-from ros2_igtl.codec.registry import MESSAGE_TYPES, Content, check_size
+from ros2_igtl.codec.registry import MESSAGE_TYPES, Content, check_size, register
 from ros2_igtl.codec.wire import Buffer
+
+__all__ = ['Companion', 'Get', 'Reply', 'Start', 'Stop', 'companions']
 
 _QUERIES_SINCE = 2  # protocol version; index.md
 
 _C = TypeVar('_C', bound='Companion')
+_C2 = TypeVar('_C2', bound='Companion')
+_C3 = TypeVar('_C3', bound='Companion')
+_C4 = TypeVar('_C4', bound='Companion')
 _R = TypeVar('_R', bound='Reply')
 
 
@@ -30,6 +37,10 @@ class Companion(Content):
     type_name: ClassVar[str]
     subject: ClassVar[str]
     """The type name of the messages that it is about."""
+    prefix: ClassVar[str]
+    """The first four characters of the type name."""
+    meaning: ClassVar[str]
+    """The docstring of a companion that :func:`companions` makes."""
     sizes = '0'
     views = False
 
@@ -51,32 +62,40 @@ class Companion(Content):
 
 
 class Get(Companion):
-    """GET_: asks for one message of the same device name, or of any where it has none."""
+    """GET_: asks for one message of the same device name, or of any device if it has none."""
 
     __slots__ = ()
+    prefix = 'GET_'
+    meaning = 'asks for one {subject} message. Empty.'
 
 
 class Start(Companion):
     """STT_: asks for messages until STP_."""
 
     __slots__ = ()
+    prefix = 'STT_'
+    meaning = 'asks for {subject} messages until STP_{stem}. Empty.'
 
 
 class Stop(Companion):
     """STP_: asks for no more messages."""
 
     __slots__ = ()
+    prefix = 'STP_'
+    meaning = 'asks for no more {subject} messages. Empty.'
 
 
 @dataclass(slots=True)
 class Reply(Companion):
     """
-    RTS_: the answer to STT_ and STP_, and to a GET_ that there is nothing to give for.
+    RTS_: the answer to STT_ and STP_, and to a GET_ for which no data are available.
 
     :ivar status: 0 for success, 1 for error.
     """
 
     sizes = '1'
+    prefix = 'RTS_'
+    meaning = 'answers the queries for {subject} messages. 1 byte.'
 
     status: int = 0
 
@@ -91,3 +110,80 @@ class Reply(Companion):
         if not 0 <= self.status <= 255:
             raise ValueRangeError(f'{self.type_name} status {self.status}: 0 to 255 are allowed')
         return (bytes((self.status,)),)
+
+
+@overload
+def companions(
+    content: type[Content],
+    kind: type[_C],
+    kind_2: type[_C2],
+    /,
+    *,
+    name: str = '',
+    aliases: Collection[str] = (),
+) -> tuple[type[_C], type[_C2]]: ...
+@overload
+def companions(
+    content: type[Content],
+    kind: type[_C],
+    kind_2: type[_C2],
+    kind_3: type[_C3],
+    /,
+    *,
+    name: str = '',
+    aliases: Collection[str] = (),
+) -> tuple[type[_C], type[_C2], type[_C3]]: ...
+@overload
+def companions(
+    content: type[Content],
+    kind: type[_C],
+    kind_2: type[_C2],
+    kind_3: type[_C3],
+    kind_4: type[_C4],
+    /,
+    *,
+    name: str = '',
+    aliases: Collection[str] = (),
+) -> tuple[type[_C], type[_C2], type[_C3], type[_C4]]: ...
+def companions(
+    content: type[Content],
+    /,
+    *kinds: type[Companion],
+    name: str = '',
+    aliases: Collection[str] = (),
+) -> tuple[type[Companion], ...]:
+    """
+    Register the companions of a message type, and return a class for each of ``kinds``.
+
+    ::
+
+        GetStatus, StatusReply = companions(Status, Get, Reply)
+
+    The module names them so: ``Get``, ``Start`` or ``Stop`` before the content's name, ``Reply``
+    after it. In annotations write :class:`Get` and the like: mypy knows these classes as
+    ``type[Get]``.
+
+    :param content: the class of the messages that the companions are about.
+    :param kinds: :class:`Get`, :class:`Start`, :class:`Stop`, :class:`Reply`.
+    :param name: what follows the prefix; the content's type name if empty.
+    :param aliases: other names of these companions, whole, each taken by the kind of its prefix.
+    :raises ValueError: a type name is taken, or not 1 to 12 printable ASCII characters.
+    """
+    subject = content.type_name
+    stem = name or subject
+    classes: list[type[Companion]] = []
+    for kind in kinds:
+        class_name = f'{content.__name__}Reply'
+        if kind is not Reply:
+            class_name = kind.__name__ + content.__name__
+        type_name = kind.prefix + stem
+        members: dict[str, Any] = {
+            '__doc__': f'{type_name}: {kind.meaning.format(subject=subject, stem=stem)}',
+            '__module__': content.__module__,
+            '__slots__': (),
+            'aliases': tuple(alias for alias in aliases if alias.startswith(kind.prefix)),
+            'subject': subject,
+            'type_name': type_name,
+        }
+        classes.append(register(type(class_name, (kind,), members)))
+    return tuple(classes)

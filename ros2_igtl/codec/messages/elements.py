@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 
 from ros2_igtl.codec import wire
 from ros2_igtl.codec.errors import ValueRangeError
+from ros2_igtl.codec.names import pack_inner_name
 from ros2_igtl.codec.registry import Content, check_multiple
+
+__all__ = ['ElementList']
 
 _E = TypeVar('_E', bound='ElementList')
 _SMALL_SIZE = 16384  # to copy takes less time than to make a view
@@ -27,7 +30,7 @@ def fit(values: list[Any], dtype: np.dtype[Any], field: str) -> Any:
     """
     if dtype.kind == 'S':
         texts = (wire.text(value) if isinstance(value, bytes) else value for value in values)
-        return [wire.inner_name(text, dtype.itemsize, field) for text in texts]
+        return [pack_inner_name(text, dtype.itemsize, field) for text in texts]
     try:
         given = np.array(values)
         if given.dtype.kind == 'f' and dtype.base.kind != 'f':

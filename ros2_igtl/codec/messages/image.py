@@ -18,10 +18,21 @@ from ros2_igtl.codec.errors import (
     ContentValueError,
     ValueRangeError,
 )
-from ros2_igtl.codec.messages.companions import Get, Reply, Start, Stop
+from ros2_igtl.codec.messages.companions import Get, Reply, Start, Stop, companions
 from ros2_igtl.codec.messages.transform import pack_floats
 from ros2_igtl.codec.registry import Content, check_minimum_size, register
 from ros2_igtl.codec.wire import F32, U8, U16
+
+__all__ = [
+    'CoordinateSystem',
+    'Endian',
+    'GetImage',
+    'Image',
+    'ImageReply',
+    'ScalarType',
+    'StartImage',
+    'StopImage',
+]
 
 Indices = tuple[int, int, int]
 
@@ -385,37 +396,4 @@ def _find_format(
         raise error(f'IMAGE: {unknown}') from None
 
 
-@register
-class GetImage(Get):
-    """GET_IMAGE: asks for an image. Empty."""
-
-    __slots__ = ()
-    type_name = 'GET_IMAGE'
-    subject = 'IMAGE'
-
-
-@register
-class StartImage(Start):
-    """STT_IMAGE: asks for a stream of images. Empty."""
-
-    __slots__ = ()
-    type_name = 'STT_IMAGE'
-    subject = 'IMAGE'
-
-
-@register
-class StopImage(Stop):
-    """STP_IMAGE: asks for no more images. Empty."""
-
-    __slots__ = ()
-    type_name = 'STP_IMAGE'
-    subject = 'IMAGE'
-
-
-@register
-class ImageReply(Reply):
-    """RTS_IMAGE: answers GET_IMAGE, STT_IMAGE and STP_IMAGE. 1 byte."""
-
-    __slots__ = ()
-    type_name = 'RTS_IMAGE'
-    subject = 'IMAGE'
+GetImage, StartImage, StopImage, ImageReply = companions(Image, Get, Start, Stop, Reply)

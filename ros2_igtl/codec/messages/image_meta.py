@@ -18,10 +18,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ros2_igtl.codec import wire
-from ros2_igtl.codec.messages.companions import Get, Reply
+from ros2_igtl.codec.messages.companions import Get, Reply, companions
 from ros2_igtl.codec.messages.elements import ElementList
 from ros2_igtl.codec.registry import register
 from ros2_igtl.codec.wire import U8, U64, Char20, Char32, Char64, U8x4, U16x3
+
+__all__ = [
+    'GetImageMeta',
+    'GetLabelMeta',
+    'ImageMeta',
+    'ImageMetaReply',
+    'LabelMeta',
+    'LabelMetaReply',
+]
 
 
 class _ImageMetaElement(NamedTuple):
@@ -68,22 +77,7 @@ class ImageMeta(ElementList):
         return cls(cls.array_of(images))
 
 
-@register
-class GetImageMeta(Get):
-    """GET_IMGMETA: asks for a list of images. Empty."""
-
-    __slots__ = ()
-    type_name = 'GET_IMGMETA'
-    subject = 'IMGMETA'
-
-
-@register
-class ImageMetaReply(Reply):
-    """RTS_IMGMETA: answers GET_IMGMETA. 1 byte."""
-
-    __slots__ = ()
-    type_name = 'RTS_IMGMETA'
-    subject = 'IMGMETA'
+GetImageMeta, ImageMetaReply = companions(ImageMeta, Get, Reply)
 
 
 class _LabelMetaElement(NamedTuple):
@@ -127,19 +121,4 @@ class LabelMeta(ElementList):
         return cls(cls.array_of(labels))
 
 
-@register
-class GetLabelMeta(Get):
-    """GET_LBMETA: asks for a list of labels. Empty."""
-
-    __slots__ = ()
-    type_name = 'GET_LBMETA'
-    subject = 'LBMETA'
-
-
-@register
-class LabelMetaReply(Reply):
-    """RTS_LBMETA: answers GET_LBMETA. 1 byte."""
-
-    __slots__ = ()
-    type_name = 'RTS_LBMETA'
-    subject = 'LBMETA'
+GetLabelMeta, LabelMetaReply = companions(LabelMeta, Get, Reply)

@@ -12,9 +12,11 @@ import numpy.typing as npt
 
 from ros2_igtl.codec import wire
 from ros2_igtl.codec.errors import ContentSizeError, ContentValueError, ValueRangeError
-from ros2_igtl.codec.messages.companions import Get, Reply, Start, Stop
+from ros2_igtl.codec.messages.companions import Get, Reply, Start, Stop, companions
 from ros2_igtl.codec.registry import Content, check_minimum_size, register
 from ros2_igtl.codec.wire import U8
+
+__all__ = ['GetNDArray', 'NDArray', 'NDArrayReply', 'StartNDArray', 'StopNDArray']
 
 
 class _NDArrayHeader(NamedTuple):
@@ -115,37 +117,4 @@ class NDArray(Content):
         return f'NDArray({self.array!r})'
 
 
-@register
-class GetNDArray(Get):
-    """GET_NDARRAY: asks for an array. Empty."""
-
-    __slots__ = ()
-    type_name = 'GET_NDARRAY'
-    subject = 'NDARRAY'
-
-
-@register
-class StartNDArray(Start):
-    """STT_NDARRAY: asks for a stream of arrays. Empty."""
-
-    __slots__ = ()
-    type_name = 'STT_NDARRAY'
-    subject = 'NDARRAY'
-
-
-@register
-class StopNDArray(Stop):
-    """STP_NDARRAY: asks for no more arrays. Empty."""
-
-    __slots__ = ()
-    type_name = 'STP_NDARRAY'
-    subject = 'NDARRAY'
-
-
-@register
-class NDArrayReply(Reply):
-    """RTS_NDARRAY: answers GET_NDARRAY, STT_NDARRAY and STP_NDARRAY. 1 byte."""
-
-    __slots__ = ()
-    type_name = 'RTS_NDARRAY'
-    subject = 'NDARRAY'
+GetNDArray, StartNDArray, StopNDArray, NDArrayReply = companions(NDArray, Get, Start, Stop, Reply)

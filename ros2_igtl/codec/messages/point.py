@@ -11,10 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ros2_igtl.codec import wire
-from ros2_igtl.codec.messages.companions import Get, Reply
+from ros2_igtl.codec.messages.companions import Get, Reply, companions
 from ros2_igtl.codec.messages.elements import ElementList
 from ros2_igtl.codec.registry import register
 from ros2_igtl.codec.wire import F32, Char20, Char32, Char64, F32x3, U8x4
+
+__all__ = ['GetPoint', 'Point', 'PointReply']
 
 
 class _PointElement(NamedTuple):
@@ -56,19 +58,4 @@ class Point(ElementList):
         return cls(cls.array_of(points))
 
 
-@register
-class GetPoint(Get):
-    """GET_POINT: asks for a list of points. Empty."""
-
-    __slots__ = ()
-    type_name = 'GET_POINT'
-    subject = 'POINT'
-
-
-@register
-class PointReply(Reply):
-    """RTS_POINT: answers GET_POINT. 1 byte."""
-
-    __slots__ = ()
-    type_name = 'RTS_POINT'
-    subject = 'POINT'
+GetPoint, PointReply = companions(Point, Get, Reply)

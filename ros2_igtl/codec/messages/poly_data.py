@@ -19,9 +19,20 @@ from numpy.typing import ArrayLike, NDArray
 from ros2_igtl.codec import wire
 from ros2_igtl.codec.errors import ContentSizeError, ContentValueError, ValueRangeError
 from ros2_igtl.codec.messages.cells import WORD, Cells
-from ros2_igtl.codec.messages.companions import Get, Reply, Start, Stop
+from ros2_igtl.codec.messages.companions import Get, Reply, Start, Stop, companions
+from ros2_igtl.codec.names import pack_name
 from ros2_igtl.codec.registry import MAX_ITEMS, Content, check_minimum_size, register
 from ros2_igtl.codec.wire import U8, U32, U64, Buffer
+
+__all__ = [
+    'Attribute',
+    'AttributeType',
+    'GetPolyData',
+    'PolyData',
+    'PolyDataReply',
+    'StartPolyData',
+    'StopPolyData',
+]
 
 
 class AttributeType(IntEnum):
@@ -238,7 +249,7 @@ class PolyData(Content):
                 f'POLYDATA has {len(self.attributes)} attributes, {MAX_ITEMS} are allowed'
             )
         names = b''.join(
-            wire.name(attribute.name, _MAX_NAME_SIZE, 'attribute name') + b'\0'
+            pack_name(attribute.name, _MAX_NAME_SIZE, 'attribute name') + b'\0'
             for attribute in self.attributes
         )
         return [
@@ -332,15 +343,6 @@ def _unpack_attributes(section: memoryview, count: int) -> list[Attribute]:
     return attributes
 
 
-@register
-class GetPolyData(Get):
-    """GET_POLYDATA: asks for a mesh. Empty."""
-
-    __slots__ = ()
-    type_name = 'GET_POLYDATA'
-    subject = 'POLYDATA'
-
-
 class _StartPolyData(NamedTuple):
     resolution_ns: U64
 
@@ -380,19 +382,4 @@ class StartPolyData(Start):
         return (_START.pack(self.resolution_ns),)
 
 
-@register
-class StopPolyData(Stop):
-    """STP_POLYDATA: asks for no more meshes. Empty."""
-
-    __slots__ = ()
-    type_name = 'STP_POLYDATA'
-    subject = 'POLYDATA'
-
-
-@register
-class PolyDataReply(Reply):
-    """RTS_POLYDATA: answers GET_POLYDATA, STT_POLYDATA and STP_POLYDATA. 1 byte."""
-
-    __slots__ = ()
-    type_name = 'RTS_POLYDATA'
-    subject = 'POLYDATA'
+GetPolyData, StopPolyData, PolyDataReply = companions(PolyData, Get, Stop, Reply)

@@ -11,10 +11,12 @@ from typing import NamedTuple
 
 from ros2_igtl.codec import wire
 from ros2_igtl.codec.errors import ValueRangeError
-from ros2_igtl.codec.messages.companions import Get, Reply, Start, Stop
+from ros2_igtl.codec.messages.companions import Get, Reply, Start, Stop, companions
 from ros2_igtl.codec.messages.transform import pack_floats
 from ros2_igtl.codec.registry import Content, register, size_error
 from ros2_igtl.codec.wire import F32, Buffer
+
+__all__ = ['GetPosition', 'Position', 'PositionReply', 'StartPosition', 'StopPosition']
 
 
 class _Position(NamedTuple):
@@ -84,41 +86,11 @@ class Position(Content):
         return (pack_floats(layout, 'POSITION', values[: self.content_size // 4]),)
 
 
-@register
-class GetPosition(Get):
-    """GET_POSITION: asks for a position. Empty."""
-
-    __slots__ = ()
-    type_name = 'GET_POSITION'
-    aliases = ('GET_QTRANS',)
-    subject = 'POSITION'
-
-
-@register
-class StartPosition(Start):
-    """STT_POSITION: asks for a stream of positions. Empty."""
-
-    __slots__ = ()
-    type_name = 'STT_POSITION'
-    aliases = ('STT_QTRANS',)
-    subject = 'POSITION'
-
-
-@register
-class StopPosition(Stop):
-    """STP_POSITION: asks for no more positions. Empty."""
-
-    __slots__ = ()
-    type_name = 'STP_POSITION'
-    aliases = ('STP_QTRANS',)
-    subject = 'POSITION'
-
-
-@register
-class PositionReply(Reply):
-    """RTS_POSITION: answers GET_POSITION, STT_POSITION and STP_POSITION. 1 byte."""
-
-    __slots__ = ()
-    type_name = 'RTS_POSITION'
-    aliases = ('RTS_QTRANS',)
-    subject = 'POSITION'
+GetPosition, StartPosition, StopPosition, PositionReply = companions(
+    Position,
+    Get,
+    Start,
+    Stop,
+    Reply,
+    aliases=('GET_QTRANS', 'STT_QTRANS', 'STP_QTRANS', 'RTS_QTRANS'),
+)

@@ -14,8 +14,11 @@ from typing import NamedTuple
 
 from ros2_igtl.codec import wire
 from ros2_igtl.codec.errors import ContentSizeError, ValueRangeError
+from ros2_igtl.codec.names import pack_inner_name
 from ros2_igtl.codec.registry import Content, check_minimum_size, register
 from ros2_igtl.codec.wire import U16, U32, Char32
+
+__all__ = ['Query']
 
 
 class _QueryHeader(NamedTuple):
@@ -60,7 +63,7 @@ class Query(Content):
         """Return 38 bytes and the identifier."""
         if not 0 <= self.query_id < 2**32:
             raise ValueRangeError(f'query_id {self.query_id}: 0 to 2**32 - 1 are allowed')
-        data_type = wire.inner_name(self.data_type, 32, 'data type')
+        data_type = pack_inner_name(self.data_type, 32, 'data type')
         raw = self.device_uid.encode('utf-8', 'surrogateescape')
         if len(raw) > 0xFFFF:
             raise ValueRangeError(f'QUERY device_uid has {len(raw)} bytes, 65535 are allowed')

@@ -12,10 +12,12 @@ from numpy.typing import ArrayLike
 
 from ros2_igtl.codec import wire
 from ros2_igtl.codec.errors import ContentSizeError, ValueRangeError
-from ros2_igtl.codec.messages.companions import Get, Reply, Start, Stop
+from ros2_igtl.codec.messages.companions import Get, Reply, Start, Stop, companions
 from ros2_igtl.codec.messages.unit import Unit
 from ros2_igtl.codec.registry import Content, check_minimum_size, register
 from ros2_igtl.codec.wire import U8, U64, Buffer
+
+__all__ = ['GetSensor', 'Sensor', 'SensorReply', 'StartSensor', 'StopSensor']
 
 
 class _SensorHeader(NamedTuple):
@@ -89,15 +91,6 @@ class Sensor(Content):
 
 
 @register
-class GetSensor(Get):
-    """GET_SENSOR: asks for what a sensor reads. Empty."""
-
-    __slots__ = ()
-    type_name = 'GET_SENSOR'
-    subject = 'SENSOR'
-
-
-@register
 @dataclass(slots=True)
 class StartSensor(Start):
     """
@@ -128,19 +121,4 @@ class StartSensor(Start):
         return (bytes((self.status,)),)
 
 
-@register
-class StopSensor(Stop):
-    """STP_SENSOR: asks for no more of what a sensor reads. Empty."""
-
-    __slots__ = ()
-    type_name = 'STP_SENSOR'
-    subject = 'SENSOR'
-
-
-@register
-class SensorReply(Reply):
-    """RTS_SENSOR: answers GET_SENSOR, STT_SENSOR and STP_SENSOR. 1 byte."""
-
-    __slots__ = ()
-    type_name = 'RTS_SENSOR'
-    subject = 'SENSOR'
+GetSensor, StopSensor, SensorReply = companions(Sensor, Get, Stop, Reply)

@@ -10,9 +10,12 @@ from typing import NamedTuple
 
 from ros2_igtl.codec import wire
 from ros2_igtl.codec.errors import ValueRangeError
-from ros2_igtl.codec.messages.companions import Get, Reply
+from ros2_igtl.codec.messages.companions import Get, Reply, companions
+from ros2_igtl.codec.names import pack_name
 from ros2_igtl.codec.registry import Content, check_minimum_size, register
 from ros2_igtl.codec.wire import I64, U16, Buffer, Char20
+
+__all__ = ['GetStatus', 'Status', 'StatusCode', 'StatusReply']
 
 
 class StatusCode(IntEnum):
@@ -86,26 +89,11 @@ class Status(Content):
             raise ValueRangeError(f'STATUS subcode {self.subcode}: a signed 64-bit number')
         # error_name may fill its field: the golden message of the reference does not, but its
         # receiver reads 20 bytes.
-        error_name = wire.name(self.error_name, 20, 'error name')
+        error_name = pack_name(self.error_name, 20, 'error name')
         if '\0' in self.message:
             raise ValueRangeError('STATUS message has a NUL character, which would end it early')
         message = self.message.encode('utf-8', 'surrogateescape') + b'\0'
         return _LAYOUT.pack(self.code, self.subcode, error_name), message
 
 
-@register
-class GetStatus(Get):
-    """GET_STATUS: asks for the state of a device. Empty."""
-
-    __slots__ = ()
-    type_name = 'GET_STATUS'
-    subject = 'STATUS'
-
-
-@register
-class StatusReply(Reply):
-    """RTS_STATUS: answers GET_STATUS. 1 byte."""
-
-    __slots__ = ()
-    type_name = 'RTS_STATUS'
-    subject = 'STATUS'
+GetStatus, StatusReply = companions(Status, Get, Reply)

@@ -9,10 +9,12 @@ from typing import NamedTuple
 
 from ros2_igtl.codec import wire
 from ros2_igtl.codec.errors import ContentSizeError, ValueRangeError
-from ros2_igtl.codec.messages.companions import Get, Reply
+from ros2_igtl.codec.messages.companions import Get, Reply, companions
 from ros2_igtl.codec.metadata import decode_text, encode_text
 from ros2_igtl.codec.registry import Content, register, size_error
 from ros2_igtl.codec.wire import U16, Buffer
+
+__all__ = ['GetString', 'String', 'StringReply']
 
 
 class _StringHeader(NamedTuple):
@@ -87,19 +89,4 @@ class String(Content):
         return f'String({self.text!r}, encoding={self.encoding})'
 
 
-@register
-class GetString(Get):
-    """GET_STRING: asks for a text. Empty."""
-
-    __slots__ = ()
-    type_name = 'GET_STRING'
-    subject = 'STRING'
-
-
-@register
-class StringReply(Reply):
-    """RTS_STRING: answers GET_STRING. 1 byte."""
-
-    __slots__ = ()
-    type_name = 'RTS_STRING'
-    subject = 'STRING'
+GetString, StringReply = companions(String, Get, Reply)

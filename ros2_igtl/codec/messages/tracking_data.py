@@ -18,11 +18,26 @@ from numpy.typing import ArrayLike, NDArray
 
 from ros2_igtl.codec import wire
 from ros2_igtl.codec.errors import ValueRangeError
-from ros2_igtl.codec.messages.companions import Get, Reply, Start, Stop
+from ros2_igtl.codec.messages.companions import Get, Reply, Start, Stop, companions
 from ros2_igtl.codec.messages.elements import ElementList
 from ros2_igtl.codec.messages.transform import column_major
+from ros2_igtl.codec.names import pack_inner_name
 from ros2_igtl.codec.registry import check_size, register
 from ros2_igtl.codec.wire import I32, U8, Buffer, Char20, Char32, F32x3, F32x4, F32x4x3
+
+__all__ = [
+    'GetQuaternionTrackingData',
+    'GetTrackingData',
+    'QuaternionTrackingData',
+    'QuaternionTrackingDataReply',
+    'StartQuaternionTrackingData',
+    'StartTrackingData',
+    'StopQuaternionTrackingData',
+    'StopTrackingData',
+    'ToolType',
+    'TrackingData',
+    'TrackingDataReply',
+]
 
 
 class ToolType(IntEnum):
@@ -138,15 +153,6 @@ _S = TypeVar('_S', bound='StartTrackingData')
 
 
 @register
-class GetTrackingData(Get):
-    """GET_TDATA: asks for tracking data. Empty."""
-
-    __slots__ = ()
-    type_name = 'GET_TDATA'
-    subject = 'TDATA'
-
-
-@register
 @dataclass(slots=True)
 class StartTrackingData(Start):
     """
@@ -174,35 +180,11 @@ class StartTrackingData(Start):
         """Return 36 bytes."""
         if not -(2**31) <= self.resolution < 2**31:
             raise ValueRangeError(f'resolution {self.resolution} ms: a signed 32-bit number')
-        name = wire.inner_name(self.coordinate_name, 32, 'coordinate name')
+        name = pack_inner_name(self.coordinate_name, 32, 'coordinate name')
         return (_START.pack(self.resolution, name),)
 
 
-@register
-class StopTrackingData(Stop):
-    """STP_TDATA: asks for no more tracking data. Empty."""
-
-    __slots__ = ()
-    type_name = 'STP_TDATA'
-    subject = 'TDATA'
-
-
-@register
-class TrackingDataReply(Reply):
-    """RTS_TDATA: answers GET_TDATA, STT_TDATA and STP_TDATA. 1 byte."""
-
-    __slots__ = ()
-    type_name = 'RTS_TDATA'
-    subject = 'TDATA'
-
-
-@register
-class GetQuaternionTrackingData(Get):
-    """GET_QTDATA: asks for tracking data with quaternions. Empty."""
-
-    __slots__ = ()
-    type_name = 'GET_QTDATA'
-    subject = 'QTDATA'
+GetTrackingData, StopTrackingData, TrackingDataReply = companions(TrackingData, Get, Stop, Reply)
 
 
 @register
@@ -214,20 +196,6 @@ class StartQuaternionTrackingData(StartTrackingData):
     subject = 'QTDATA'
 
 
-@register
-class StopQuaternionTrackingData(Stop):
-    """STP_QTDATA: asks for no more tracking data with quaternions. Empty."""
-
-    __slots__ = ()
-    type_name = 'STP_QTDATA'
-    subject = 'QTDATA'
-
-
-@register
-class QuaternionTrackingDataReply(Reply):
-    """RTS_QTDATA: answers GET_QTDATA, STT_QTDATA and STP_QTDATA. 1 byte."""
-
-    __slots__ = ()
-    type_name = 'RTS_QTDATA'
-    aliases = ('RTS_QDATA',)  # qtrackingdata.md; igtlQuaternionTrackingDataMessage.cxx: RTS_QTDATA
-    subject = 'QTDATA'
+GetQuaternionTrackingData, StopQuaternionTrackingData, QuaternionTrackingDataReply = companions(
+    QuaternionTrackingData, Get, Stop, Reply, aliases=('RTS_QDATA',)
+)

@@ -12,10 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ros2_igtl.codec import wire
-from ros2_igtl.codec.messages.companions import Get, Reply
+from ros2_igtl.codec.messages.companions import Get, Reply, companions
 from ros2_igtl.codec.messages.elements import ElementList
 from ros2_igtl.codec.registry import register
 from ros2_igtl.codec.wire import F32, U8, Char20, Char32, Char64, F32x3, U8x4
+
+__all__ = ['GetTrajectory', 'Trajectory', 'TrajectoryReply', 'TrajectoryType']
 
 
 class TrajectoryType(IntEnum):
@@ -70,19 +72,4 @@ class Trajectory(ElementList):
         return cls(cls.array_of(trajectories))
 
 
-@register
-class GetTrajectory(Get):
-    """GET_TRAJ: asks for a list of trajectories. Empty."""
-
-    __slots__ = ()
-    type_name = 'GET_TRAJ'
-    subject = 'TRAJ'
-
-
-@register
-class TrajectoryReply(Reply):
-    """RTS_TRAJ: answers GET_TRAJ. 1 byte."""
-
-    __slots__ = ()
-    type_name = 'RTS_TRAJ'
-    subject = 'TRAJ'
+GetTrajectory, TrajectoryReply = companions(Trajectory, Get, Reply)

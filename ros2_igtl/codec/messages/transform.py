@@ -12,9 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from ros2_igtl.codec import wire
 from ros2_igtl.codec.errors import ValueRangeError
-from ros2_igtl.codec.messages.companions import Get, Reply, Start, Stop
+from ros2_igtl.codec.messages.companions import Get, Reply, Start, Stop, companions
 from ros2_igtl.codec.registry import Content, register, size_error
 from ros2_igtl.codec.wire import F32, Buffer
+
+__all__ = ['GetTransform', 'StartTransform', 'StopTransform', 'Transform', 'TransformReply']
 
 
 class _Transform(NamedTuple):
@@ -112,41 +114,12 @@ def pack_floats(layout: struct.Struct, type_name: str, values: tuple[Any, ...]) 
         raise ValueRangeError(f'{type_name} {tuple(values)}: {error}') from None
 
 
-@register
-class GetTransform(Get):
-    """GET_TRANS: asks for a transform. Empty."""
-
-    __slots__ = ()
-    type_name = 'GET_TRANS'
-    aliases = ('GET_TRANSFOR',)
-    subject = 'TRANSFORM'
-
-
-@register
-class StartTransform(Start):
-    """STT_TRANS: asks for a stream of transforms. Empty."""
-
-    __slots__ = ()
-    type_name = 'STT_TRANS'
-    aliases = ('STT_TRANSFOR',)
-    subject = 'TRANSFORM'
-
-
-@register
-class StopTransform(Stop):
-    """STP_TRANS: asks for no more transforms. Empty."""
-
-    __slots__ = ()
-    type_name = 'STP_TRANS'
-    aliases = ('STP_TRANSFOR',)
-    subject = 'TRANSFORM'
-
-
-@register
-class TransformReply(Reply):
-    """RTS_TRANS: answers GET_TRANS, STT_TRANS and STP_TRANS. 1 byte."""
-
-    __slots__ = ()
-    type_name = 'RTS_TRANS'
-    aliases = ('RTS_TRANSFOR',)
-    subject = 'TRANSFORM'
+GetTransform, StartTransform, StopTransform, TransformReply = companions(
+    Transform,
+    Get,
+    Start,
+    Stop,
+    Reply,
+    name='TRANS',
+    aliases=('GET_TRANSFOR', 'STT_TRANSFOR', 'STP_TRANSFOR', 'RTS_TRANSFOR'),
+)

@@ -14,6 +14,8 @@ import re
 
 from ros2_igtl.codec.errors import ValueRangeError
 
+__all__ = ['Unit']
+
 _PREFIXES = {  # by number: power of ten and symbol
     0x0: (0, ''),
     0x1: (1, 'da'),

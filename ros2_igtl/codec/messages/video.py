@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ros2_igtl.codec import wire
 from ros2_igtl.codec.errors import ContentValueError, ValueRangeError
-from ros2_igtl.codec.messages.companions import Get, Reply, Start, Stop
+from ros2_igtl.codec.messages.companions import Get, Reply, Start, Stop, companions
 from ros2_igtl.codec.messages.elements import ElementList
 from ros2_igtl.codec.messages.image import CoordinateSystem, Endian, Indices, Picture
 from ros2_igtl.codec.messages.transform import pack_floats
@@ -38,6 +38,18 @@ from ros2_igtl.codec.wire import (
     F32x3x3,
     U16x3,
 )
+
+__all__ = [
+    'FrameType',
+    'GetVideo',
+    'GetVideoMeta',
+    'StartVideo',
+    'StopVideo',
+    'Video',
+    'VideoMeta',
+    'VideoMetaReply',
+    'VideoReply',
+]
 
 
 class FrameType(IntEnum):
@@ -216,15 +228,6 @@ def pack_fourcc(fourcc: str) -> bytes:
     return data
 
 
-@register
-class GetVideo(Get):
-    """GET_VIDEO: asks for a frame. Empty."""
-
-    __slots__ = ()
-    type_name = 'GET_VIDEO'  # only videometa.md has it
-    subject = 'VIDEO'
-
-
 class _StartVideo(NamedTuple):
     fourcc: Char4
     interval: U32  # milliseconds
@@ -266,22 +269,7 @@ class StartVideo(Start):
         return (_START.pack(pack_fourcc(self.fourcc), self.interval, 0),)
 
 
-@register
-class StopVideo(Stop):
-    """STP_VIDEO: asks for no more frames. Empty."""
-
-    __slots__ = ()
-    type_name = 'STP_VIDEO'
-    subject = 'VIDEO'
-
-
-@register
-class VideoReply(Reply):
-    """RTS_VIDEO: answers GET_VIDEO, STT_VIDEO and STP_VIDEO. 1 byte."""
-
-    __slots__ = ()
-    type_name = 'RTS_VIDEO'
-    subject = 'VIDEO'
+GetVideo, StopVideo, VideoReply = companions(Video, Get, Stop, Reply)
 
 
 class _VideoMetaElement(NamedTuple):
@@ -331,19 +319,4 @@ class VideoMeta(ElementList):
         return cls(cls.array_of(videos))
 
 
-@register
-class GetVideoMeta(Get):
-    """GET_VMETA: asks for a list of videos. Empty."""
-
-    __slots__ = ()
-    type_name = 'GET_VMETA'
-    subject = 'VIDEOMETA'
-
-
-@register
-class VideoMetaReply(Reply):
-    """RTS_VMETA: answers GET_VMETA. 1 byte."""
-
-    __slots__ = ()
-    type_name = 'RTS_VMETA'
-    subject = 'VIDEOMETA'
+GetVideoMeta, VideoMetaReply = companions(VideoMeta, Get, Reply, name='VMETA')

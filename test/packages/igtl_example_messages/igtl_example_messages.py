@@ -95,7 +95,7 @@ class Needle(codec.Content):
         forces = np.asarray(self.forces, _FORCE)
         if forces.ndim != 2 or forces.shape[1] != 3:
             raise codec.ValueRangeError(f'forces have shape {forces.shape}, (n, 3) is allowed')
-        needle = wire.inner_name(self.needle, 20, 'needle')
+        needle = codec.pack_inner_name(self.needle, 20, 'needle')
         return _LAYOUT.pack(needle, self.mode, self.interval), wire.big_endian(forces)
 
 

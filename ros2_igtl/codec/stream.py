@@ -23,10 +23,10 @@ from ros2_igtl.codec.errors import (
     TruncatedError,
 )
 from ros2_igtl.codec.header import EXTENDED_HEADER_SIZE, HEADER_BY_START, HEADER_SIZE, Header
-from ros2_igtl.codec.message import (
+from ros2_igtl.codec.message import Message
+from ros2_igtl.codec.unpack import (
     ORIGINS,
     BodyLayout,
-    Message,
     Origin,
     find_origin,
     header_of,
@@ -34,6 +34,8 @@ from ros2_igtl.codec.message import (
     unpack_large,
 )
 from ros2_igtl.codec.wire import Buffer
+
+__all__ = ['NEED_DATA', 'Connection', 'Limits', 'Stream']
 
 CrcPolicy = Literal['reject', 'warn', 'ignore']
 
@@ -48,7 +50,7 @@ class NeedData(Enum):
 
 
 NEED_DATA: Final = NeedData.NEED_DATA
-"""What :meth:`Connection.next_message` returns when no whole message is there."""
+"""What :meth:`Stream.next_message` returns when no whole message is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +142,9 @@ class _Large:
         )
 
 
-class Connection:
+class Stream:
     """
-    One direction of one connection: bytes in, messages out.
+    The parser of one stream of bytes: bytes in, messages out.
 
     Bytes come in by :meth:`receive_data`, or without a copy by :meth:`get_buffer` and
     :meth:`buffer_updated`, which are those of ``asyncio.BufferedProtocol``. After either,
@@ -377,3 +379,7 @@ class Connection:
             return NEED_DATA
         error, self._skip_error = self._skip_error, None
         raise error
+
+
+Connection = Stream
+"""The public name of :class:`Stream`."""
