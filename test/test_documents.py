@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 import textwrap
@@ -100,6 +101,28 @@ def test_the_table_of_the_readme_is_that_of_the_conversions() -> None:
         assert named[type_name][0] == ros_types[0]  # the first is the default
         if type_name != 'NDARRAY':  # which has a type for each type of numbers
             assert set(named[type_name]) == set(ros_types)
+
+
+def test_the_functions_of_the_architecture_exist() -> None:
+    cited = re.findall(r'`([\w/]+\.py)::([\w.]+)`', (ROOT / 'doc' / 'architecture.md').read_text())
+    assert len(cited) > 30
+    for path, name in cited:
+        body = ast.parse((ROOT / 'ros2_igtl' / path).read_text(encoding='utf-8')).body
+        for part in name.split('.'):
+            found = [
+                node
+                for node in body
+                if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == part
+            ]
+            assert found, f'{path}::{name}'
+            body = found[0].body
+
+
+def test_the_files_of_the_recipes_exist() -> None:
+    text = (ROOT / 'CONTRIBUTING.md').read_text()
+    paths = re.findall(r'`((?:ros2_igtl|test|doc)/[\w/]+\.\w+)`', text)
+    assert len(paths) > 10
+    assert [path for path in paths if 'NAME' not in path and not (ROOT / path).exists()] == []
 
 
 def test_the_readme_is_short() -> None:
