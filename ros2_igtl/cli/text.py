@@ -16,25 +16,19 @@ LONGEST_SUMMARY = 160
 SHOWN = 5  # elements of a list
 
 
-def escaped(text: str) -> str:
-    """Return a peer's text with control characters written out, so that no terminal obeys them."""
-    return ''.join(
-        character if character.isprintable() else ascii(character)[1:-1] for character in text
-    )
-
-
 def line(result: codec.Message | codec.DecodeError) -> str:
     """Return a message, or one that was refused, as a line: type, device name, stamp, summary."""
     if isinstance(result, codec.DecodeError):
         type_name, device_name, timestamp = _header_of(result)
-        said = f'rejected ({result.cause}): {escaped(str(result))}'
+        said = f'rejected ({result.cause}): {codec.escape(str(result))}'
     else:
         type_name, device_name = result.type_name, result.device_name
         timestamp, said = result.timestamp, summary(result.content)
         if result.metadata:
             said += f' {json.dumps(result.metadata, ensure_ascii=False)}'
-        said = escaped(said)
-    return f'{escaped(type_name):12} {escaped(device_name):20} {_stamp(timestamp):>20} {said}'
+        said = codec.escape(said)
+    type_name, device_name = codec.escape(type_name), codec.escape(device_name)
+    return f'{type_name:12} {device_name:20} {_stamp(timestamp):>20} {said}'
 
 
 def json_line(

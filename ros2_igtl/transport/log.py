@@ -8,18 +8,12 @@ import logging
 import time
 from collections.abc import Callable
 
+from ros2_igtl.codec import escape
+
 logger = logging.getLogger('ros2_igtl.transport')
 
 REPEAT_S = 10.0  # a peer that sends rubbish at 1 kHz must not fill the disk
 MAX_KEYS = 1000  # nor the memory by giving each piece of rubbish another name
-
-
-def printable(text: str) -> str:
-    """Return the text with everything escaped that could act on a terminal or fake a line."""
-    return ''.join(
-        character if character.isprintable() else character.encode('unicode_escape').decode()
-        for character in text
-    )
 
 
 class Throttle:
@@ -50,4 +44,4 @@ class Throttle:
             self._said.clear()
         self._said[key] = (now, 0)
         suffix = f' ({held_back} more like this were not logged)' if held_back else ''
-        logger.log(level, '%s%s', printable(text), suffix)
+        logger.log(level, '%s%s', escape(text), suffix)

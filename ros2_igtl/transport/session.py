@@ -17,10 +17,11 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Literal, cast
 
 from ros2_igtl import codec
+from ros2_igtl.codec import escape
 from ros2_igtl.codec.stream import CrcPolicy, NeedData
 from ros2_igtl.transport.handler import Handler
 from ros2_igtl.transport.io_thread import IoThread
-from ros2_igtl.transport.log import Throttle, logger, printable
+from ros2_igtl.transport.log import Throttle, logger
 from ros2_igtl.transport.options import Options
 from ros2_igtl.transport.outbox import BATCH_BYTES, Batch, Buffer, Outbox, Traffic
 from ros2_igtl.transport.statistics import Statistics
@@ -560,4 +561,4 @@ def _describe_loss(error: Exception | None) -> str:
         return 'reset by the peer'
     if isinstance(error, OSError) and error.errno == errno.ETIMEDOUT:
         return NO_ANSWER
-    return printable(str(error) or repr(error))
+    return escape(str(error) or repr(error))

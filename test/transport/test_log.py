@@ -8,6 +8,7 @@ import logging
 
 import pytest
 
+from ros2_igtl.codec import escape
 from ros2_igtl.transport import log
 
 
@@ -18,12 +19,12 @@ from ros2_igtl.transport import log
         ('Sonde-ü', 'Sonde-ü'),
         ('a\nWARNING: b', r'a\nWARNING: b'),
         ('\x1b[2J\x00', r'\x1b[2J\x00'),
-        ('\udcff', r'\udcff'),
+        ('\udcff', r'\xff'),  # a byte that is not UTF-8
         ('\u2028', r'\u2028'),
     ],
 )
 def test_control_characters_are_escaped(text: str, shown: str) -> None:
-    assert log.printable(text) == shown
+    assert escape(text) == shown
 
 
 def test_a_repeated_line_is_held_back_and_counted(caplog: pytest.LogCaptureFixture) -> None:
