@@ -92,7 +92,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from geometry_msgs.msg import Vector3
 from helpers.bridge_peer import await_accounted, pack, serve
-from helpers.outcomes import received_by
+from helpers.outcomes import received_by, sent_by
 from helpers.ros_graph import ros_graph
 from helpers.waiting import wait_until
 from igtl_example_interfaces.msg import NeedleForces
