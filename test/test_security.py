@@ -44,7 +44,7 @@ ALLOWED = {
     ('convert/interfaces.py', 'importlib'),  # the ROS types of the table
     ('convert/conversion.py', 'importlib'),  # the entry points of installed packages
     ('convert/sub_volumes.py', 'mmap'),  # of no file: memory that is there once it is written
-    ('nodes/node.py', 'ctypes'),  # mallopt
+    ('nodes/programs/process.py', 'ctypes'),  # mallopt
     ('transport/tls.py', 'open'),  # certificates and keys
 }
 

@@ -18,6 +18,7 @@ from ros2_igtl.convert.errors import ConvertError
 from ros2_igtl.convert.sub_volumes import Assembler
 from ros2_igtl.convert.time import StampEstimator
 from ros2_igtl.convert.video_decoder import Decoder
+from ros2_igtl.nodes.claims import TopicClaims
 from ros2_igtl.nodes.exchanges.commands import Commands
 from ros2_igtl.nodes.exchanges.queries import Queries
 from ros2_igtl.nodes.feature import Feature
@@ -26,7 +27,6 @@ from ros2_igtl.nodes.reporting.report import Report
 from ros2_igtl.nodes.settings import Settings
 from ros2_igtl.nodes.to_igtl.frame_buffer import FrameBuffer
 from ros2_igtl.nodes.to_igtl.senders import Senders
-from ros2_igtl.nodes.to_ros.claims import TopicClaims
 from ros2_igtl.nodes.to_ros.frame_tree import FrameTree
 from ros2_igtl.nodes.to_ros.inbound import Inbound
 from ros2_igtl.nodes.worker import Worker

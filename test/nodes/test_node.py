@@ -4,11 +4,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
-import subprocess
-import sys
 import threading
 import time
 from functools import partial
@@ -16,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ament_index_python.packages import PackageNotFoundError
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
 
@@ -27,7 +22,6 @@ from helpers.scripted_peer import ScriptedPeer, ScriptedServer, unused_port
 from helpers.waiting import wait_for_count, wait_until
 from ros2_igtl import codec
 from ros2_igtl.nodes import node as bridge_module
-from ros2_igtl.nodes.node import SAME_SIGNAL_S
 
 SUCCESS = TransitionCallbackReturn.SUCCESS
 FAILURE = TransitionCallbackReturn.FAILURE
@@ -252,104 +246,6 @@ def test_stale_is_not_said_of_a_device_that_goes_on(graph: Graph) -> None:
     assert route.rate.age_s is not None
 
 
-@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize('program', ['igtl_client', 'igtl_server'])
-def test_f29_a_signal_ends_the_program_under_load(program: str, number: signal.Signals) -> None:
-    with ScriptedServer() as server:
-        port = server.port if program == 'igtl_client' else unused_port()
-        process = subprocess.Popen(
-            [program, '--ros-args', '-p', f'port:={port}'],
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        try:
-            peer = server.accept() if program == 'igtl_client' else dial_when_ready(port)
-            stop = threading.Event()
-            sender = threading.Thread(target=send_until, args=(peer, stop))
-            sender.start()
-            begin = time.monotonic()
-            process.send_signal(number)
-            assert process.wait(timeout=10.0) == 0
-            assert time.monotonic() - begin < 2.0
-        finally:
-            stop.set()
-            process.kill()
-            sender.join()
-            peer.close()
-        assert process.stderr is not None
-        with process.stderr as stream:
-            assert 'Traceback' not in stream.read()
-
-
-def test_a_signal_that_comes_twice_at_once_is_one() -> None:
-    """Ctrl-C under ros2 launch: the terminal tells the node, and so does launch."""
-    port = unused_port()
-    command = ['igtl_server', '--ros-args', '-p', f'port:={port}']
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    try:
-        dial_when_ready(port).close()
-        with contextlib.suppress(AssertionError):  # it may take longer, and is told often enough
-            wait_until(lambda: signalled(process) is not None, SAME_SIGNAL_S / 2)
-        process.wait(10.0)
-    finally:
-        process.kill()
-        _, log = process.communicate()
-    assert process.returncode == 0, log
-    assert 'Traceback' not in log
-
-
-def test_a_signal_that_comes_again_later_ends_what_does_not_end(tmp_path: Path) -> None:
-    script = (
-        'import time\n'
-        'from types import SimpleNamespace\n'
-        'from ros2_igtl.nodes.node import _watch_signals\n'
-        "_watch_signals(SimpleNamespace(create_task=lambda task: print('told', flush=True)))\n"
-        "print('ready', flush=True)\n"
-        'time.sleep(60.0)\n'
-    )
-    process = subprocess.Popen(
-        [sys.executable, '-c', script], cwd=tmp_path, stdout=subprocess.PIPE, text=True
-    )
-    try:
-        assert process.stdout is not None
-        assert process.stdout.readline() == 'ready\n'
-        begin = time.monotonic()
-        process.send_signal(signal.SIGTERM)
-        assert process.stdout.readline() == 'told\n'
-        code = wait_until(lambda: signalled(process), 10.0, 'the end of the process')
-    finally:
-        process.kill()
-        process.communicate()
-    assert code == 128 + signal.SIGINT
-    assert time.monotonic() - begin > SAME_SIGNAL_S
-
-
-def signalled(process: subprocess.Popen[str]) -> int | None:
-    """Send SIGINT to a process, and return the exit code once it has ended."""
-    process.send_signal(signal.SIGINT)
-    return process.poll()
-
-
-def dial_when_ready(port: int) -> ScriptedPeer:
-    def attempt() -> ScriptedPeer | None:
-        try:
-            return ScriptedPeer.dial(port)
-        except ConnectionRefusedError:
-            return None
-
-    peer = wait_until(attempt, 20.0, 'the server')
-    assert peer is not None
-    return peer
-
-
-def send_until(peer: ScriptedPeer, stop: threading.Event) -> None:
-    while not stop.is_set():
-        try:
-            peer.socket.sendall(POSE)
-        except (TimeoutError, OSError):
-            return
-
-
 def test_f37_two_nodes_do_not_amplify_what_they_exchange(graph: Graph, tmp_path: Path) -> None:
     """A topic mapped both ways through two bridges."""
     text = (
@@ -379,20 +275,6 @@ def test_f37_two_nodes_do_not_amplify_what_they_exchange(graph: Graph, tmp_path:
         what='the text at both ends',
     )
     assert [item.data for item in texts] == ['once']
-
-
-def test_a_parameter_that_is_refused_ends_the_program_with_a_line() -> None:
-    for program in ('igtl_client', 'igtl_server'):
-        process = subprocess.run(
-            [program, '--ros-args', '-p', 'port:=70000'],
-            capture_output=True,
-            text=True,
-            timeout=30.0,
-            check=False,
-        )
-        assert process.returncode == 1
-        assert 'port out of range. Min: 0, Max: 65535, value: 70000' in process.stderr
-        assert 'Traceback' not in process.stderr
 
 
 def test_a_fault_in_a_transition_leaves_nothing_open_and_can_be_tried_again(
@@ -425,36 +307,3 @@ def test_shutdown_closes_what_is_open(graph: Graph) -> None:
     assert state_of(bridge) == 'finalized'
     assert peer.receive_until_closed() == b''
     assert port_of(bridge) == 0
-
-
-@pytest.fixture
-def no_profile(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give the test an environment that names no profile, and the old one back."""
-    monkeypatch.setattr(os, 'environ', dict(os.environ))
-    for name in bridge_module.PROFILE_VARIABLES:
-        os.environ.pop(name, None)
-
-
-@pytest.mark.usefixtures('no_profile')
-def test_the_profile_of_the_package_is_used_unless_the_user_has_one() -> None:
-    bridge_module.use_large_message_profile()
-    profile = os.environ[bridge_module.PROFILE_VARIABLE]
-    assert Path(profile).read_text().startswith('<?xml')
-    for name in bridge_module.PROFILE_VARIABLES:
-        os.environ.pop(bridge_module.PROFILE_VARIABLE, None)
-        os.environ[name] = f'/{name} of the user'
-        bridge_module.use_large_message_profile()
-        assert os.environ[bridge_module.PROFILE_VARIABLE] == f'/{name} of the user'
-        del os.environ[name]
-
-
-@pytest.mark.usefixtures('no_profile')
-def test_without_an_installed_package_there_is_no_profile(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def fail(name: str) -> str:
-        raise PackageNotFoundError(name)
-
-    monkeypatch.setattr(bridge_module, 'get_package_share_directory', fail)
-    bridge_module.use_large_message_profile()
-    assert bridge_module.PROFILE_VARIABLE not in os.environ

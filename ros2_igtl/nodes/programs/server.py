@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import sys
 
-from ros2_igtl.nodes.node import run
+from ros2_igtl.nodes.programs.process import run
 
 
 def main(args: list[str] | None = None) -> int:

@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 from sensor_msgs.msg import TimeReference
@@ -14,11 +14,34 @@ from sensor_msgs.msg import TimeReference
 from ros2_igtl.convert import naming
 from ros2_igtl.convert.time import MAX_STAMP_NS, split_stamp
 from ros2_igtl.msg import BridgeStatus
-from ros2_igtl.nodes.connection import BridgeConnection
-from ros2_igtl.nodes.peer import Peer
+from ros2_igtl.nodes.peer import Peer, Peers
 from ros2_igtl.nodes.reporting.counters import by_cause
 from ros2_igtl.nodes.reporting.report import Report
-from ros2_igtl.transport import Session
+from ros2_igtl.nodes.settings import Settings
+from ros2_igtl.transport import ConnectionState, Session
+from ros2_igtl.transport.endpoint import Endpoint
+
+
+class Reported(Protocol):
+    """What diagnostics ask of a connection."""
+
+    settings: Settings
+    zero: dict[str, int]
+    state: ConnectionState
+    detail: str
+    actual_port: int
+    peers: Peers
+
+    @property
+    def transport(self) -> Endpoint:
+        """The client or server."""
+
+    def counts(self) -> Mapping[str, int]:
+        """Return the counts of all features."""
+
+    def reports(self) -> Sequence[Report]:
+        """Return the reports of all features."""
+
 
 _LEVELS = {
     'connected': DiagnosticStatus.OK,
@@ -29,7 +52,7 @@ _LEVELS = {
 }
 
 
-def statuses(node_name: str, connection: BridgeConnection) -> list[DiagnosticStatus]:
+def statuses(node_name: str, connection: Reported) -> list[DiagnosticStatus]:
     """
     Return the statuses of a connection.
 
@@ -53,7 +76,7 @@ def statuses(node_name: str, connection: BridgeConnection) -> list[DiagnosticSta
     ]
 
 
-def _connection_status(name: str, connection: BridgeConnection) -> DiagnosticStatus:
+def _connection_status(name: str, connection: Reported) -> DiagnosticStatus:
     sessions = connection.transport.sessions
     values: dict[str, Any] = {
         'state': connection.state,
@@ -89,7 +112,7 @@ def _queue_report(session: Session) -> Report:
     )
 
 
-def bridge_status(connection: BridgeConnection, now_ns: int) -> BridgeStatus:
+def bridge_status(connection: Reported, now_ns: int) -> BridgeStatus:
     """
     Return how a connection is.
 
@@ -122,7 +145,7 @@ def _sum_of(counts: Mapping[str, int], prefix: str) -> int:
     return sum(count for name, count in counts.items() if name.startswith(prefix))
 
 
-def counts_of(connection: BridgeConnection) -> dict[str, int]:
+def counts_of(connection: Reported) -> dict[str, int]:
     """Return all counts since the connection was made, by names for people."""
     transport = connection.transport.statistics
     counts = Counter(connection.counts())
@@ -146,17 +169,17 @@ def counts_of(connection: BridgeConnection) -> dict[str, int]:
     }
 
 
-def _counts_since_reset(connection: BridgeConnection) -> dict[str, int]:
+def _counts_since_reset(connection: Reported) -> dict[str, int]:
     zero = connection.zero
     return {name: count - zero.get(name, 0) for name, count in counts_of(connection).items()}
 
 
-def reset_counts(connection: BridgeConnection) -> None:
+def reset_counts(connection: Reported) -> None:
     """Let the counts begin anew for those who look; what counts goes on, and loses nothing."""
     connection.zero = {**counts_of(connection), 'queue_high_water_bytes': 0}
 
 
-def time_references(connection: BridgeConnection, now_ns: int) -> list[TimeReference]:
+def time_references(connection: Reported, now_ns: int) -> list[TimeReference]:
     """
     Return what the clock of each peer shows when ours shows ``now_ns``, as far as it is known.
 

@@ -11,9 +11,9 @@ from rclpy.node import Node
 from ros2_igtl.config import MappingRow
 from ros2_igtl.config.device_regex import TOPIC_NAME_LENGTH
 from ros2_igtl.convert import conversions, naming
+from ros2_igtl.nodes.claims import TopicClaims
 from ros2_igtl.nodes.settings import Settings
 from ros2_igtl.nodes.to_igtl.topic import TopicSender
-from ros2_igtl.nodes.to_ros.claims import TopicClaims
 
 
 class AutoOutbound:

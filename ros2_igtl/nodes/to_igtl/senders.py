@@ -10,6 +10,7 @@ from rclpy.node import Node
 
 from ros2_igtl import codec
 from ros2_igtl.config import MappingRow
+from ros2_igtl.nodes.claims import TopicClaims
 from ros2_igtl.nodes.feature import Send
 from ros2_igtl.nodes.peer import Peer, Peers
 from ros2_igtl.nodes.reporting.counters import Tally, sent_counts
@@ -23,7 +24,6 @@ from ros2_igtl.nodes.to_igtl.frame_buffer import FrameBuffer
 from ros2_igtl.nodes.to_igtl.sender import Sender, Wiring
 from ros2_igtl.nodes.to_igtl.tf import TfSender
 from ros2_igtl.nodes.to_igtl.topic import TopicSender
-from ros2_igtl.nodes.to_ros.claims import TopicClaims
 from ros2_igtl.nodes.worker import Worker
 
 

@@ -21,12 +21,12 @@ from ros2_igtl import codec
 from ros2_igtl.convert import conversions, naming
 from ros2_igtl.convert.errors import ConvertError
 from ros2_igtl.convert.video_decoder import load_decoders
+from ros2_igtl.nodes.claims import TopicClaims
 from ros2_igtl.nodes.peer import Peer
 from ros2_igtl.nodes.reporting.counters import Tally, received_counts
 from ros2_igtl.nodes.reporting.log import DeviceLog
 from ros2_igtl.nodes.reporting.report import Report
 from ros2_igtl.nodes.settings import Settings
-from ros2_igtl.nodes.to_ros.claims import TopicClaims
 from ros2_igtl.nodes.to_ros.device_watch import DeviceWatch
 from ros2_igtl.nodes.to_ros.frame_tree import FrameTree, Source
 from ros2_igtl.nodes.to_ros.output import RosOutput

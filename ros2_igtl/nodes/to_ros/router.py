@@ -14,10 +14,10 @@ from ros2_igtl import codec
 from ros2_igtl.config import MappingRow
 from ros2_igtl.convert import conversions, naming
 from ros2_igtl.convert.conversion import Conversion
+from ros2_igtl.nodes.claims import Owner, TopicClaims
 from ros2_igtl.nodes.qos import held_limit, publisher_overriding, publisher_qos
 from ros2_igtl.nodes.reporting.log import Device, DeviceLog
 from ros2_igtl.nodes.settings import Settings
-from ros2_igtl.nodes.to_ros.claims import Owner, TopicClaims
 from ros2_igtl.nodes.to_ros.route import Hold, Output, Route
 from ros2_igtl.nodes.to_ros.rows import Choice, Rows
 

@@ -29,7 +29,7 @@ POSE_STAMPED = 'geometry_msgs/msg/PoseStamped'
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look at the graph more often than once a second."""
-    monkeypatch.setattr(bridge_module, 'DIAGNOSTICS_PERIOD_S', 0.05)
+    monkeypatch.setattr(bridge_module, 'PERIOD_S', 0.05)
 
 
 def sent_topics(bridge: BridgeNode) -> list[str]:
@@ -219,7 +219,7 @@ def test_b36_a_topic_does_not_take_the_device_name_of_a_row(
 def test_a_topic_that_changes_its_type_is_sent_as_what_it_is_now(
     graph: Graph, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bridge_module, 'DIAGNOSTICS_PERIOD_S', 1000.0)
+    monkeypatch.setattr(bridge_module, 'PERIOD_S', 1000.0)
     bridge, peer = serve(graph, auto_outbound=['/x'])
     texts = graph.user.create_publisher(String, '/x', 10)
     await_seen(graph, bridge, '/x')

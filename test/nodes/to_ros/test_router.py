@@ -21,9 +21,9 @@ from helpers.ros_graph import Graph
 from helpers.scripted_peer import ScriptedPeer
 from helpers.waiting import wait_for_count, wait_until, watch_for
 from ros2_igtl import codec
+from ros2_igtl.nodes.claims import Owner
 from ros2_igtl.nodes.to_ros import inbound as inbound_module
 from ros2_igtl.nodes.to_ros import router as router_module
-from ros2_igtl.nodes.to_ros.claims import Owner
 
 TRANSFORM_STAMPED = 'geometry_msgs/msg/TransformStamped'
 QUARTER_TURN_ABOUT_Z = (0.0, 1.0, 0.0, -1.0, 0.0, 0.0, 0.0, 0.0, 1.0)

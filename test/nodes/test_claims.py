@@ -7,7 +7,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
-from ros2_igtl.nodes.to_ros.claims import Owner, TopicClaims
+from ros2_igtl.nodes.claims import Owner, TopicClaims
 
 TEXT, POSE = 'std_msgs/msg/String', 'geometry_msgs/msg/PoseStamped'
 
