@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from rclpy.node import Node
@@ -83,7 +83,7 @@ class BridgeConnection:
         self._endpoint: Client | Server = endpoint(
             io_thread, settings.address, settings.port, self, settings.options
         )
-        self._worker = Worker(f'{settings.name} worker', self._worker_drained)
+        self._worker = Worker(f'{settings.name} worker', lambda: self.inbound.worker_drained())
         self.senders = Senders(
             node,
             settings,
@@ -244,10 +244,6 @@ class BridgeConnection:
                 'no peer reads header version 2, which is needed for the whole name',
             )
         return queued
-
-    def _worker_drained(self) -> None:
-        with suppress(RuntimeError):  # the loop has ended
-            self._shared.io_thread.loop.call_soon_threadsafe(self.inbound.resume)
 
 
 def _is_cut(message: codec.Message) -> bool:

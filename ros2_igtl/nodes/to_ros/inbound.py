@@ -9,8 +9,6 @@ there, and wait for the worker.
 
 from __future__ import annotations
 
-import logging
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
@@ -27,20 +25,14 @@ from ros2_igtl.nodes.reporting.counters import Tally, received_counts
 from ros2_igtl.nodes.reporting.log import DeviceLog
 from ros2_igtl.nodes.reporting.report import Report
 from ros2_igtl.nodes.settings import Settings
+from ros2_igtl.nodes.to_ros.bulk import Bulk
 from ros2_igtl.nodes.to_ros.device_watch import DeviceWatch
 from ros2_igtl.nodes.to_ros.frame_tree import FrameTree, Source
 from ros2_igtl.nodes.to_ros.output import RosOutput
-from ros2_igtl.nodes.to_ros.route import Hold, Route
+from ros2_igtl.nodes.to_ros.route import Route
 from ros2_igtl.nodes.to_ros.router import Router
-from ros2_igtl.nodes.worker import Loss, Task, Worker
+from ros2_igtl.nodes.worker import Worker
 from ros2_igtl.transport import IoThread
-
-logger = logging.getLogger(__name__)
-
-# The first messages of a new topic are held so long for the subscribers that wait for it.
-HOLD_S = 0.3
-DISCOVERY_S = 1.0  # after its start a node does not know yet who waits
-HOLD_POLL_S = 0.002
 
 # Messages that one read brought have one time of arrival; tf needs different ones.
 BURST_NS = 10_000_000
@@ -78,11 +70,11 @@ class Inbound:
         self._name = settings.name
         self._tree = tree
         self._io_thread = io_thread
-        self._worker = worker
         self._published = published
         self._tally = Tally()
+        self._bulk = Bulk(worker, self._tally, self._publish, self._published_by_worker)
         self._log = DeviceLog(node, settings.name)
-        self._router = Router(node, settings, claims, self._log, self._begin_hold)
+        self._router = Router(node, settings, claims, self._log, self._call_later)
         self._watch = DeviceWatch(settings, self._router, self._log, self._call_later)
         self._output = RosOutput(
             node,
@@ -94,8 +86,6 @@ class Inbound:
             self._log,
             settings.frame_prefix,
         )
-        self._discovered_s = time.monotonic() + DISCOVERY_S
-        self._paused: set[Peer] = set()  # not read from until the worker has room
 
     @property
     def routes(self) -> Sequence[Route]:
@@ -129,13 +119,17 @@ class Inbound:
                 route.source = None
         self._tree.release(peer)
         self._watch.watchdog.peer_lost(peer)
-        self._paused.discard(peer)
+        self._bulk.forget(peer)
 
     def receive(self, peer: Peer, message: codec.Message, receive_time_ns: int) -> bool:
         """Publish a message, or count why not."""
         self._tally.here.received += 1
         self._take(peer, message, receive_time_ns)
         return True
+
+    def worker_drained(self) -> None:
+        """Read from all peers again; on any thread."""
+        self._call_later(0.0, self._bulk.resume)
 
     def counts(self) -> Mapping[str, int]:
         """Return all counts since the beginning, by names for people; on any thread."""
@@ -145,12 +139,6 @@ class Inbound:
     def reports(self) -> Sequence[Report]:
         """Return a report of each device that is published."""
         return [self._watch.report(route) for route in self._router.all if not route.skip]
-
-    def resume(self) -> None:
-        """Read again from the peers whose messages filled the worker; on the I/O thread."""
-        for peer in self._paused:
-            peer.session.resume_reading()
-        self._paused.clear()
 
     def _take(
         self,
@@ -188,7 +176,7 @@ class Inbound:
                 part.body_size = message.body_size // len(parts)
                 self._take(peer, part, receive_time_ns, stamp_ns)
         elif route.is_bulk or message.body_size > BULK_BYTES:
-            self._leave_to_worker(message, route, source, stamp_ns)
+            self._bulk.put(message, route, source, stamp_ns)
         else:
             reason = self._publish(message, route, source, stamp_ns)
             self._published(peer, message, reason)
@@ -229,38 +217,6 @@ class Inbound:
                 route.last_stamp_ns = stamp_ns
         return stamp_ns
 
-    def _leave_to_worker(
-        self, message: codec.Message, route: Route, source: Source, stamp_ns: int
-    ) -> None:
-        """Let the worker publish a message; while it is full, its peer is not read from."""
-        peer = source.peer
-        route.is_bulk = True  # from now on in any case: its messages stay in order
-
-        def publish() -> None:
-            try:
-                reason = self._publish(message, route, source, stamp_ns)
-            except Exception as error:  # as the transport does: this session only
-                logger.exception('%s: closed by a fault', peer.name)
-                peer.session.close(f'internal error: {error!r}')
-            else:
-                self._call_later(0.0, lambda: self._published(peer, message, reason))
-
-        def lost(loss: Loss) -> None:
-            if loss == 'replaced':
-                self._tally.here.replaced += 1
-            else:
-                self._tally.here.skipped['node_stopped'] += 1
-
-        # a part of a volume, or of a video, that is lost would cost the others too
-        is_state = route.outputs[0].conversion.traffic == 'state' and not route.is_decoded
-        is_single = not route.is_in_parts or message.content.is_whole
-        slot = route if is_state and is_single else None
-        task = Task(publish, lost, message.body_size, slot)
-        self._worker.put(task)
-        if self._worker.is_full and peer not in self._paused:
-            self._paused.add(peer)
-            peer.session.pause_reading()
-
     def _publish(self, message: codec.Message, route: Route, source: Source, stamp_ns: int) -> str:
         """Publish a message, or count why not and return the cause."""
         outcomes = self._tally.here
@@ -282,25 +238,8 @@ class Inbound:
             outcomes.done += 1
         return reason
 
-    def _begin_hold(self, route: Route, hold: Hold) -> None:
-        """Hold the messages of a new topic until those who wait for it are connected."""
-        self._look_at_hold(route, hold, time.monotonic() + HOLD_S)
-
-    def _look_at_hold(self, route: Route, hold: Hold, deadline: float) -> None:
-        now = time.monotonic()
-        if now < deadline and (now < self._discovered_s or not self._is_connected(route)):
-            self._call_later(HOLD_POLL_S, lambda: self._look_at_hold(route, hold, deadline))
-            return
-        hold.release()
-        route.hold = None
-
-    def _is_connected(self, route: Route) -> bool:
-        """Tell whether all subscribers that the graph knows are connected."""
-        return all(
-            publisher.get_subscription_count()
-            >= self._node.count_subscribers(publisher.topic_name)
-            for _, publisher in route.outputs
-        )
+    def _published_by_worker(self, peer: Peer, message: codec.Message, reason: str) -> None:
+        self._call_later(0.0, lambda: self._published(peer, message, reason))
 
     def _call_later(self, delay_s: float, function: Callable[[], None]) -> None:
         """Call a function on the I/O thread; on any thread; not if that has ended."""

@@ -21,7 +21,8 @@ from ros2_igtl.nodes.reporting.counters import Tally
 from ros2_igtl.nodes.reporting.log import DeviceLog
 from ros2_igtl.nodes.to_ros.device_watch import DeviceWatch
 from ros2_igtl.nodes.to_ros.frame_tree import FrameTree, Source
-from ros2_igtl.nodes.to_ros.route import Batch, Output, Route, publish_all
+from ros2_igtl.nodes.to_ros.hold import Batch, publish_all
+from ros2_igtl.nodes.to_ros.route import Output, Route
 from ros2_igtl.nodes.to_ros.router import Router
 
 

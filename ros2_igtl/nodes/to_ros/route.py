@@ -4,9 +4,7 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -17,6 +15,7 @@ from ros2_igtl.convert.context import Context
 from ros2_igtl.convert.conversion import Conversion
 from ros2_igtl.nodes.reporting.counters import Rate
 from ros2_igtl.nodes.to_ros.frame_tree import Source
+from ros2_igtl.nodes.to_ros.hold import Hold
 
 
 class Output(NamedTuple):
@@ -24,56 +23,6 @@ class Output(NamedTuple):
 
     conversion: Conversion
     publisher: Publisher
-
-
-Batch = list[tuple[Publisher, Any]]
-"""What one message becomes: ROS messages, each with its publisher."""
-
-
-def publish_all(batch: Batch) -> None:
-    """Publish what a message has become."""
-    for publisher, ros_message in batch:
-        publisher.publish(ros_message)
-
-
-class Hold:
-    """
-    Keeps the first messages of a new topic until its subscribers are connected.
-
-    They would never see them otherwise: discovery takes some milliseconds. Every method may be
-    called on any thread.
-
-    :param limit: how many messages may be held; a burst beyond the queue would be lost later.
-    """
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._lock = threading.Lock()  # of what follows
-        self._batches: deque[Batch] = deque()
-        self._is_over = False
-
-    def put(self, batch: Batch) -> bool | None:
-        """
-        Hold a message.
-
-        :returns: False if nothing is held any more; None if the oldest one gave way to it.
-        """
-        with self._lock:
-            if self._is_over:
-                return False
-            is_full = len(self._batches) == self._limit
-            if is_full:
-                self._batches.popleft()
-            self._batches.append(batch)
-            return None if is_full else True
-
-    def release(self) -> None:
-        """Publish what is held; may be called twice."""
-        with self._lock:  # what comes next is published behind it
-            self._is_over = True
-            for batch in self._batches:
-                publish_all(batch)
-            self._batches.clear()
 
 
 @dataclass(slots=True, eq=False)

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from rclpy.node import Node
 from rclpy.publisher import Publisher
@@ -18,8 +18,10 @@ from ros2_igtl.nodes.claims import Owner, TopicClaims
 from ros2_igtl.nodes.qos import held_limit, publisher_overriding, publisher_qos
 from ros2_igtl.nodes.reporting.log import Device, DeviceLog
 from ros2_igtl.nodes.settings import Settings
-from ros2_igtl.nodes.to_ros.route import Hold, Output, Route
+from ros2_igtl.nodes.to_ros.hold import Hold, HoldReleaser
+from ros2_igtl.nodes.to_ros.route import Output, Route
 from ros2_igtl.nodes.to_ros.rows import Choice, Rows
+from ros2_igtl.nodes.to_ros.watchdog import CallSoon
 
 MAX_DEVICES = 500  # a peer that makes up names must not make publishers without end
 
@@ -34,7 +36,7 @@ class Router:
     :param settings: the connection's.
     :param claims: of the node; shared by its connections.
     :param log: of the connection's devices.
-    :param begin_hold: has the messages of a new route released when its subscribers are there.
+    :param call_soon: calls a function on the I/O thread after a number of seconds.
     """
 
     def __init__(
@@ -43,14 +45,14 @@ class Router:
         settings: Settings,
         claims: TopicClaims,
         log: DeviceLog,
-        begin_hold: Callable[[Route, Hold], None],
+        call_soon: CallSoon,
     ) -> None:
         self.rows = Rows(settings)
         self._node = node
         self._settings = settings
         self._claims = claims
         self._log = log
-        self._begin_hold = begin_hold
+        self._releaser = HoldReleaser(node, call_soon)
         self._routes: dict[tuple[str, str, tuple[Conversion, ...]], Route] = {}
         # the same, of types whose conversions do not depend on the content
         self._fixed: dict[tuple[str, str], Route] = {}
@@ -136,7 +138,8 @@ class Router:
         route.topic = topics[0].removesuffix(f'/{choices[0].conversion.topic_suffix}')
         route.topics = tuple(output.publisher.topic_name for output in route.outputs)
         route.hold = Hold(min(held_limit(output.conversion) for output in route.outputs))
-        self._begin_hold(route, route.hold)
+        publishers = [output.publisher for output in route.outputs]
+        self._releaser.begin(route.hold, publishers, lambda: setattr(route, 'hold', None))
         return route
 
     def _set_options(

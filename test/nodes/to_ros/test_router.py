@@ -22,7 +22,7 @@ from helpers.scripted_peer import ScriptedPeer
 from helpers.waiting import wait_for_count, wait_until, watch_for
 from ros2_igtl import codec
 from ros2_igtl.nodes.claims import Owner
-from ros2_igtl.nodes.to_ros import inbound as inbound_module
+from ros2_igtl.nodes.to_ros import hold as hold_module
 from ros2_igtl.nodes.to_ros import router as router_module
 
 TRANSFORM_STAMPED = 'geometry_msgs/msg/TransformStamped'
@@ -866,8 +866,8 @@ def test_what_a_new_topic_cannot_hold_is_replaced_by_what_came_later(
     graph: Graph, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(router_module, 'held_limit', lambda mapping: 3)
-    monkeypatch.setattr(inbound_module, 'HOLD_S', 60.0)
-    monkeypatch.setattr(inbound_module, 'DISCOVERY_S', 60.0)
+    monkeypatch.setattr(hold_module, 'HOLD_S', 60.0)
+    monkeypatch.setattr(hold_module, 'DISCOVERY_S', 60.0)
     bridge, peer = serve(graph)
     poses = graph.subscribe(TRANSFORM_STAMPED, '/bridge/transform/Probe')
     peer.send(b''.join(pose(float(x)) for x in range(5)))

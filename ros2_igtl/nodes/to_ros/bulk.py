@@ -1,0 +1,86 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Leaves large messages to the worker, in order, and slows their peers down when it is full."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from ros2_igtl import codec
+from ros2_igtl.nodes.peer import Peer
+from ros2_igtl.nodes.reporting.counters import Tally
+from ros2_igtl.nodes.to_ros.frame_tree import Source
+from ros2_igtl.nodes.to_ros.route import Route
+from ros2_igtl.nodes.worker import Loss, Task, Worker
+
+logger = logging.getLogger(__name__)
+
+
+class Bulk:
+    """
+    The messages of one connection that wait for its worker.
+
+    :param worker: of the connection.
+    :param tally: counts the messages that the worker does not publish.
+    :param publish: publishes a message on the worker, and returns why it is skipped, or nothing.
+    :param published: is told of it.
+    """
+
+    def __init__(
+        self,
+        worker: Worker,
+        tally: Tally,
+        publish: Callable[[codec.Message, Route, Source, int], str],
+        published: Callable[[Peer, codec.Message, str], None],
+    ) -> None:
+        self._worker = worker
+        self._tally = tally
+        self._publish = publish
+        self._published = published
+        self._paused: set[Peer] = set()  # not read from until the worker has room; I/O thread
+
+    def put(self, message: codec.Message, route: Route, source: Source, stamp_ns: int) -> None:
+        """
+        Let a message wait; on the I/O thread.
+
+        While the worker is full, a newer image of a device replaces an older one, and the peer is
+        not read from.
+        """
+        peer = source.peer
+        route.is_bulk = True  # from now on in any case: its messages stay in order
+
+        def publish() -> None:
+            try:
+                reason = self._publish(message, route, source, stamp_ns)
+            except Exception as error:  # as the transport does: this session only
+                logger.exception('%s: closed by a fault', peer.name)
+                peer.session.close(f'internal error: {error!r}')
+            else:
+                self._published(peer, message, reason)
+
+        # a part of a volume, or a frame of a video, that is lost would cost the others too
+        is_state = route.outputs[0].conversion.traffic == 'state' and not route.is_decoded
+        is_single = not route.is_in_parts or message.content.is_whole
+        slot = route if is_state and is_single else None
+        self._worker.put(Task(publish, self._lose, message.body_size, slot))
+        if self._worker.is_full and peer not in self._paused:
+            self._paused.add(peer)
+            peer.session.pause_reading()
+
+    def resume(self) -> None:
+        """Read from all peers again; on the I/O thread."""
+        for peer in self._paused:
+            peer.session.resume_reading()
+        self._paused.clear()
+
+    def forget(self, peer: Peer) -> None:
+        """Forget a peer that is gone; on the I/O thread."""
+        self._paused.discard(peer)
+
+    def _lose(self, loss: Loss) -> None:
+        """Count a message that is not published."""
+        if loss == 'replaced':
+            self._tally.here.replaced += 1
+        else:
+            self._tally.here.skipped['node_stopped'] += 1
