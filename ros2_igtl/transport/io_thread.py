@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import functools
 import threading
 from collections.abc import Callable, Coroutine
 from types import TracebackType
@@ -96,6 +97,14 @@ class IoThread:
         self._thread = None
         if thread.is_alive():
             raise TimeoutError(f'the I/O thread is blocked and did not end within {timeout_s} s')
+
+    def call_soon(self, function: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> bool:
+        """Have the thread run a function soon; return whether it is running; from any thread."""
+        try:
+            self.loop.call_soon_threadsafe(functools.partial(function, *args, **kwargs))
+        except RuntimeError:  # there is no loop, or it has just been closed
+            return False
+        return True
 
     def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """

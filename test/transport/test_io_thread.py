@@ -46,6 +46,20 @@ def test_without_a_running_thread_calls_are_refused() -> None:
         _ = io_thread.loop
 
 
+def test_a_function_can_be_called_soon_while_the_thread_runs() -> None:
+    io_thread = IoThread('its_name')
+    names: list[str] = []
+
+    def note(*, suffix: str) -> None:
+        names.append(threading.current_thread().name + suffix)
+
+    assert not io_thread.call_soon(note, suffix='!')
+    with io_thread:
+        assert io_thread.call_soon(note, suffix='!')
+        wait_until(lambda: names == ['its_name!'], what='the call')
+    assert not io_thread.call_soon(note, suffix='!')
+
+
 def test_stopping_cancels_what_runs() -> None:
     ended = []
 
