@@ -43,7 +43,8 @@ ALLOWED = {
     ('config/document.py', 'os.open'),
     ('convert/interfaces.py', 'importlib'),  # the ROS types of the table
     ('convert/conversion.py', 'importlib'),  # the entry points of installed packages
-    ('convert/sub_volumes.py', 'mmap'),  # of no file: memory that is there once it is written
+    # of no file: memory that is there once it is written
+    ('convert/streams/volume_assembler.py', 'mmap'),
     ('nodes/programs/process.py', 'ctypes'),  # mallopt
     ('transport/tls.py', 'open'),  # certificates and keys
 }

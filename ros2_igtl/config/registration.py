@@ -10,7 +10,7 @@ from ros2_igtl.config import checks
 from ros2_igtl.config.schema import RegistrationConfig
 from ros2_igtl.config.section import Section
 from ros2_igtl.convert.errors import ConvertError
-from ros2_igtl.convert.geometry import (
+from ros2_igtl.convert.math.geometry import (
     MAX_DISTANCE_MM,
     MM_PER_M,
     RIGID_TOLERANCE,

@@ -13,7 +13,7 @@ from builtin_interfaces.msg import Time
 from std_msgs.msg import Header
 
 from ros2_igtl import codec
-from ros2_igtl.convert.time import join_stamp
+from ros2_igtl.convert.math.stamps import join_stamp
 
 
 @dataclass(frozen=True, slots=True)

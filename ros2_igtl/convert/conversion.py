@@ -60,7 +60,7 @@ class Conversion:
     companion: str = ''  # 'geometry': from_ros also takes the row's of that suffix, same stamp
     options: tuple[str, ...] = ()  # those of OPTIONS that to_ros takes
     to_tf: ToRos | None = None  # gives the TransformStamped that go to tf, for all of the type
-    is_decoded: bool = False  # to_ros is given what video_decoder.Decoder makes of a content
+    is_decoded: bool = False  # to_ros is given what video_decoder.VideoDecoder makes of a content
 
     @property
     def is_bulk(self) -> bool:

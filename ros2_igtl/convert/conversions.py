@@ -482,7 +482,7 @@ TF_TOOLS: dict[str, Callable[[Any], Outbound]] = {
 """What becomes one message of several look-ups in tf, each a tool's name and TransformStamped."""
 
 TYPES_IN_PARTS = frozenset({'IMAGE'})
-"""Of which a message may be a part: :class:`~.sub_volumes.Assembler` makes wholes of them."""
+"""Whose messages may be parts, which a ``streams.VolumeAssembler`` pastes into whole ones."""
 
 _ROWS = {
     type_name: tuple(row for row in CONVERSIONS if row.type_name == type_name)

@@ -20,7 +20,7 @@ from ros2_igtl import codec
 from ros2_igtl.convert import naming
 from ros2_igtl.convert.context import Context
 from ros2_igtl.convert.errors import ConvertError
-from ros2_igtl.convert.geometry import (
+from ros2_igtl.convert.math.geometry import (
     MM_PER_M,
     Quaternion,
     Vector,
@@ -309,6 +309,11 @@ def make_point(position: Vector) -> Point:
     """Return a point, metres."""
     x, y, z = position
     return Point(x=x, y=y, z=z)
+
+
+def make_points(positions: NDArray[np.float64]) -> list[Point]:
+    """Return a point for each row of positions, shape (n, 3), metres."""
+    return [Point(x=x, y=y, z=z) for x, y, z in positions.tolist()]
 
 
 def make_vector(vector: Vector) -> Vector3:

@@ -28,7 +28,7 @@ from geometry_msgs.msg import (
 from std_msgs.msg import Header
 
 from ros2_igtl import codec
-from ros2_igtl.convert import elements, image_geometry, naming, units
+from ros2_igtl.convert import elements, naming, units
 from ros2_igtl.convert.context import (
     Context,
     Outbound,
@@ -37,7 +37,8 @@ from ros2_igtl.convert.context import (
     sensor_outbound,
 )
 from ros2_igtl.convert.errors import ConvertError
-from ros2_igtl.convert.geometry import (
+from ros2_igtl.convert.math import image_geometry
+from ros2_igtl.convert.math.geometry import (
     Quaternion,
     Vector,
     metres,
@@ -46,8 +47,8 @@ from ros2_igtl.convert.geometry import (
     rotation_from_quaternion,
     unit_quaternion,
 )
+from ros2_igtl.convert.math.stamps import join_stamp
 from ros2_igtl.convert.metadata import faults_of
-from ros2_igtl.convert.time import join_stamp
 
 
 def transform_to_transform_stamped(content: codec.Transform, context: Context) -> TransformStamped:

@@ -20,9 +20,9 @@ from ros2_igtl import codec
 from ros2_igtl.convert import elements, naming
 from ros2_igtl.convert.context import Context, Outbound, outbound
 from ros2_igtl.convert.errors import ConvertError
-from ros2_igtl.convert.geometry import MM_PER_M, check_distance, metres
 from ros2_igtl.convert.interfaces import message_with_arrays, number_array
-from ros2_igtl.convert.time import stamp_from_timestamp, timestamp_from_stamp
+from ros2_igtl.convert.math.geometry import MM_PER_M, check_distance, metres
+from ros2_igtl.convert.math.stamps import join_stamp, split_stamp
 from ros2_igtl.msg import (
     ColorTable,
     ImageMeta,
@@ -52,7 +52,7 @@ def image_meta_to_ros(content: codec.ImageMeta, context: Context) -> ImageMetaAr
     """
     images = []
     for image in _fields_of(content.images):
-        sec, nanosec = stamp_from_timestamp(image.pop('timestamp'))
+        sec, nanosec = split_stamp(codec.timestamp.to_nanoseconds(image.pop('timestamp')))
         images.append(ImageMeta(scan_time=Time(sec=sec, nanosec=nanosec), **image))
     return ImageMetaArray(header=Header(stamp=context.stamp), images=images)
 
@@ -67,7 +67,9 @@ def image_meta_from_ros(message: ImageMetaArray) -> Outbound:
     rows = [
         {
             **_names_of(image, codec.ImageMeta.dtype),
-            'timestamp': timestamp_from_stamp(image.scan_time.sec, image.scan_time.nanosec),
+            'timestamp': codec.timestamp.from_nanoseconds(
+                join_stamp(image.scan_time.sec, image.scan_time.nanosec)
+            ),
             'size': image.size,
             'scalar_type': image.scalar_type,
         }

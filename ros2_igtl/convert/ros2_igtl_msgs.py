@@ -18,7 +18,7 @@ from std_msgs.msg import Header
 
 from ros2_igtl import codec
 from ros2_igtl.codec.registry import is_type_name
-from ros2_igtl.convert import elements, image_geometry, metadata, naming, units
+from ros2_igtl.convert import elements, metadata, naming, units
 from ros2_igtl.convert.context import (
     Context,
     Outbound,
@@ -27,13 +27,14 @@ from ros2_igtl.convert.context import (
     sensor_outbound,
 )
 from ros2_igtl.convert.errors import ConvertError
-from ros2_igtl.convert.geometry import metres
 from ros2_igtl.convert.interfaces import (
     byte_array,
     message_with_arrays,
     message_with_data,
     number_array,
 )
+from ros2_igtl.convert.math import image_geometry
+from ros2_igtl.convert.math.geometry import metres
 from ros2_igtl.convert.slices import slices_of
 from ros2_igtl.msg import (
     Capability,

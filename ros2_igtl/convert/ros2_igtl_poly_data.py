@@ -10,10 +10,11 @@ import numpy as np
 from std_msgs.msg import Header
 
 from ros2_igtl import codec
-from ros2_igtl.convert import meshes, naming, positions
+from ros2_igtl.convert import naming
 from ros2_igtl.convert.context import Context, Outbound, outbound
 from ros2_igtl.convert.errors import ConvertError
 from ros2_igtl.convert.interfaces import message_with_arrays, number_array
+from ros2_igtl.convert.math import meshes, positions
 from ros2_igtl.msg import PolyData, PolyDataAttribute, PolyDataCells
 
 _MAX_NAME_SIZE = 255  # bytes, polydata.md

@@ -18,9 +18,10 @@ from std_msgs.msg import Header
 
 from ros2_igtl import codec
 from ros2_igtl.codec import AttributeType
-from ros2_igtl.convert import image_geometry, naming, point_cloud, positions
+from ros2_igtl.convert import naming, point_cloud
 from ros2_igtl.convert.context import Context, Outbound, outbound
 from ros2_igtl.convert.errors import ConvertError
+from ros2_igtl.convert.math import image_geometry, positions
 
 MAX_POINTS = 5_000_000
 """Of a cloud of voxels: 80 MB, more than a viewer draws. A volume may have fifty times as many."""

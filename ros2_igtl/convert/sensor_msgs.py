@@ -25,7 +25,7 @@ from std_msgs.msg import Header
 
 from ros2_igtl import codec
 from ros2_igtl.codec import ScalarType
-from ros2_igtl.convert import image_geometry, naming, units
+from ros2_igtl.convert import naming, units
 from ros2_igtl.convert.context import (
     Context,
     Outbound,
@@ -34,8 +34,9 @@ from ros2_igtl.convert.context import (
     sensor_outbound,
 )
 from ros2_igtl.convert.errors import ConvertError
-from ros2_igtl.convert.geometry import MM_PER_M
 from ros2_igtl.convert.interfaces import message_with_data
+from ros2_igtl.convert.math import image_geometry
+from ros2_igtl.convert.math.geometry import MM_PER_M
 from ros2_igtl.convert.slices import slices_of
 
 _NAMES = {

@@ -19,10 +19,11 @@ from std_msgs.msg import Header
 
 from ros2_igtl import codec
 from ros2_igtl.codec import FrameType, ScalarType
-from ros2_igtl.convert import image_geometry, naming, yuv
+from ros2_igtl.convert import naming
 from ros2_igtl.convert.context import Context, Outbound, outbound
 from ros2_igtl.convert.errors import ConvertError
 from ros2_igtl.convert.interfaces import message_with_data
+from ros2_igtl.convert.math import image_geometry, yuv
 from ros2_igtl.convert.sensor_msgs import image_from_ros, image_to_ros
 
 _FORMATS = {
@@ -116,7 +117,7 @@ def video_to_ros(content: codec.Video | codec.Image, context: Context) -> Image:
     Return the pixels of a frame of I420, mono8 if it is grey and rgb8 else, in the plane's frame.
 
     See :mod:`~.yuv`. Other codecs need those frames that came before, so no conversion of one
-    message can decode them: what :class:`~.video_decoder.Decoder` made of one is taken in its
+    message can decode them: what :class:`~.video_decoder.VideoDecoder` made of one is taken in its
     place.
 
     Lost: U and V of grey frames, what pixels of 8 bits round, the anatomical directions LPS, which

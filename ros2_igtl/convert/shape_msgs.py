@@ -8,9 +8,10 @@ import numpy as np
 from shape_msgs.msg import Mesh, MeshTriangle
 
 from ros2_igtl import codec
-from ros2_igtl.convert import meshes, positions
+from ros2_igtl.convert import elements
 from ros2_igtl.convert.context import Context, Outbound
 from ros2_igtl.convert.interfaces import numbers_of
+from ros2_igtl.convert.math import meshes, positions
 
 
 def poly_data_to_mesh(content: codec.PolyData, context: Context) -> Mesh:
@@ -25,7 +26,7 @@ def poly_data_to_mesh(content: codec.PolyData, context: Context) -> Mesh:
     corners = meshes.triangles_of(content).corners
     meshes.check_count(len(content.points), len(corners))
     return Mesh(
-        vertices=positions.points_of(positions.metres(content.points)),
+        vertices=elements.make_points(positions.metres(content.points)),
         triangles=[MeshTriangle(vertex_indices=row) for row in corners],
     )
 

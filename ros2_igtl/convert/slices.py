@@ -10,9 +10,9 @@ from dataclasses import replace
 from builtin_interfaces.msg import Time
 
 from ros2_igtl import codec
-from ros2_igtl.convert import image_geometry
 from ros2_igtl.convert.context import Context
-from ros2_igtl.convert.time import join_stamp, split_stamp
+from ros2_igtl.convert.math import image_geometry
+from ros2_igtl.convert.math.stamps import join_stamp, split_stamp
 
 
 def slices_of(content: codec.Image, context: Context) -> Iterator[tuple[codec.Image, Context]]:

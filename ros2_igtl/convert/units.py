@@ -8,7 +8,7 @@ from collections import Counter
 
 from ros2_igtl import codec
 from ros2_igtl.convert.errors import ConvertError
-from ros2_igtl.convert.geometry import check_finite
+from ros2_igtl.convert.math.geometry import check_finite
 
 MAX_VALUES = 255  # uint8, sensordata.md
 

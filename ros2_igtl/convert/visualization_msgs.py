@@ -18,11 +18,12 @@ from visualization_msgs.msg import Marker, MarkerArray
 
 from ros2_igtl import codec
 from ros2_igtl.codec import AttributeType, TrajectoryType
-from ros2_igtl.convert import elements, meshes, naming, positions
+from ros2_igtl.convert import elements, naming
 from ros2_igtl.convert.context import Context, Outbound, outbound
 from ros2_igtl.convert.errors import ConvertError
-from ros2_igtl.convert.geometry import MM_PER_M
 from ros2_igtl.convert.interfaces import numbers_of
+from ros2_igtl.convert.math import meshes, positions
+from ros2_igtl.convert.math.geometry import MM_PER_M
 from ros2_igtl.convert.ros2_igtl_msgs import point_from_point_array, point_to_point_array
 from ros2_igtl.msg import LabeledPoint, PointArray
 
@@ -181,7 +182,7 @@ def poly_data_to_marker(content: codec.PolyData, context: Context) -> Marker:
     """
     triangles = meshes.triangles_of(content)
     meshes.check_count(len(content.points), len(triangles.corners))
-    points = positions.points_of(positions.metres(content.points))
+    points = elements.make_points(positions.metres(content.points))
     corners = triangles.corners.reshape(-1)
     return Marker(
         header=Header(stamp=context.stamp, frame_id=context.frame_id),

@@ -15,9 +15,9 @@ from tf2_ros import TransformBroadcaster
 from ros2_igtl import codec
 from ros2_igtl.convert import naming
 from ros2_igtl.convert.errors import ConvertError
-from ros2_igtl.convert.sub_volumes import Assembler
-from ros2_igtl.convert.time import StampEstimator
-from ros2_igtl.convert.video_decoder import Decoder
+from ros2_igtl.convert.streams.stamp_estimator import StampEstimator
+from ros2_igtl.convert.streams.video_decoder import VideoDecoder
+from ros2_igtl.convert.streams.volume_assembler import VolumeAssembler
 from ros2_igtl.nodes.claims import TopicClaims
 from ros2_igtl.nodes.exchanges.commands import Commands
 from ros2_igtl.nodes.exchanges.queries import Queries
@@ -226,7 +226,7 @@ class BridgeConnection:
         )
         max_bytes = settings.options.max_message_bytes
         # a volume may come in parts as well as in one message, and a byte is kept for each voxel
-        return Peer(session, clock, Assembler(2 * max_bytes), Decoder(max_bytes))
+        return Peer(session, clock, VolumeAssembler(2 * max_bytes), VideoDecoder(max_bytes))
 
     def _send(
         self, message: codec.Message, traffic: Traffic, peers: Sequence[Peer] | None = None

@@ -12,9 +12,9 @@ from math import inf
 from typing import Any, NamedTuple
 
 from ros2_igtl import codec
-from ros2_igtl.convert.sub_volumes import Assembler
-from ros2_igtl.convert.time import StampEstimator
-from ros2_igtl.convert.video_decoder import Decoder
+from ros2_igtl.convert.streams.stamp_estimator import StampEstimator
+from ros2_igtl.convert.streams.video_decoder import VideoDecoder
+from ros2_igtl.convert.streams.volume_assembler import VolumeAssembler
 from ros2_igtl.transport import Session
 
 # Part of an interval that a message may come early or late without a change to when the next one
@@ -82,8 +82,8 @@ class Peer:
 
     session: Session
     clock: StampEstimator
-    volumes: Assembler
-    video: Decoder
+    volumes: VolumeAssembler
+    video: VideoDecoder
     asked: dict[Asked, codec.Message | None] = field(default_factory=dict)
     wanted: dict[object, Pace | None] = field(default_factory=dict)
     given: dict[object, Pace | None] = field(default_factory=dict)

@@ -199,3 +199,9 @@ def test_a_row_of_a_trajectory_is_white_and_thin_unless_it_is_said() -> None:
     content = codec.Trajectory.from_trajectories([{**expected, 'rgba': (255,) * 4}])
     assert elements.trajectories_of([row]) == content
     assert elements.trajectories_of([]) == codec.Trajectory.from_trajectories([])
+
+
+def test_positions_become_messages() -> None:
+    points = elements.make_points(np.array([[1.0, -2.0, 3.5], [0.0, 1e-9, 7.0]]))
+    assert [(point.x, point.y, point.z) for point in points] == [(1.0, -2.0, 3.5), (0.0, 1e-9, 7)]
+    assert elements.make_points(np.zeros((0, 3))) == []

@@ -17,7 +17,7 @@ def test_an_error_is_a_value_error_with_a_cause_and_a_text() -> None:
 
 def test_every_cause_that_is_raised_is_explained_and_the_other_way_round() -> None:
     raised = set()
-    for path in Path(errors.__file__).parent.glob('*.py'):
+    for path in Path(errors.__file__).parent.rglob('*.py'):
         raised.update(re.findall(r"ConvertError\(\s*'(\w+)'", path.read_text()))
     explained = set(re.findall(r'^    ([a-z_0-9]+)  +\S', errors.ConvertError.__doc__ or '', re.M))
     assert raised == explained

@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from convert.math.test_geometry import rotation
+from convert.math.test_image_geometry import spacing_axes
 from convert.test_conversions import CONTEXT, METADATA, PLAIN, STAMP_NS, key, leaves
-from convert.test_geometry import rotation
-from convert.test_image_geometry import spacing_axes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes

@@ -19,9 +19,10 @@ from std_msgs.msg import Header
 from helpers.strategies import videos
 from ros2_igtl import codec
 from ros2_igtl.codec import CoordinateSystem, FrameType
-from ros2_igtl.convert import ros2_igtl_msgs, sensor_msgs, sensor_video, yuv
+from ros2_igtl.convert import ros2_igtl_msgs, sensor_msgs, sensor_video
 from ros2_igtl.convert.context import Context
 from ros2_igtl.convert.errors import ConvertError
+from ros2_igtl.convert.math import yuv
 from ros2_igtl.msg import ImageGeometry
 
 CONTEXT = Context('Scope', Time(sec=5, nanosec=6), 'igtl_ras', 'Scope')

@@ -18,9 +18,10 @@ from rclpy.serialization import deserialize_message, serialize_message
 from shape_msgs.msg import Mesh, MeshTriangle
 
 from ros2_igtl import codec
-from ros2_igtl.convert import meshes, shape_msgs
+from ros2_igtl.convert import shape_msgs
 from ros2_igtl.convert.context import Context, Outbound
 from ros2_igtl.convert.errors import ConvertError
+from ros2_igtl.convert.math import meshes
 
 CONTEXT = Context('Liver', Time(sec=5), 'igtl_ras', 'Liver')
 TO_ROS = shape_msgs.poly_data_to_mesh

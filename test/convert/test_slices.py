@@ -13,9 +13,10 @@ from builtin_interfaces.msg import Time
 
 from ros2_igtl import codec
 from ros2_igtl.codec import CoordinateSystem
-from ros2_igtl.convert import image_geometry, ros2_igtl_msgs, sensor_msgs
+from ros2_igtl.convert import ros2_igtl_msgs, sensor_msgs
 from ros2_igtl.convert.context import Context
 from ros2_igtl.convert.errors import ConvertError
+from ros2_igtl.convert.math import image_geometry
 from ros2_igtl.convert.slices import slices_of
 
 CONTEXT = Context('CT', Time(sec=5, nanosec=999_999_998), 'igtl_ras', 'CT_plane')

@@ -20,9 +20,10 @@ from visualization_msgs.msg import Marker, MarkerArray
 
 from ros2_igtl import codec
 from ros2_igtl.codec import AttributeType, TrajectoryType
-from ros2_igtl.convert import elements, meshes, visualization_msgs
+from ros2_igtl.convert import elements, visualization_msgs
 from ros2_igtl.convert.context import Context, Outbound
 from ros2_igtl.convert.errors import ConvertError
+from ros2_igtl.convert.math import meshes
 
 CONTEXT = Context('Plan', Time(sec=5), 'igtl_ras', 'Plan')
 TO_ROS = visualization_msgs.trajectory_to_marker_array

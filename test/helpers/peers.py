@@ -7,9 +7,9 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import cast
 
-from ros2_igtl.convert.sub_volumes import Assembler
-from ros2_igtl.convert.time import StampEstimator
-from ros2_igtl.convert.video_decoder import Decoder
+from ros2_igtl.convert.streams.stamp_estimator import StampEstimator
+from ros2_igtl.convert.streams.video_decoder import VideoDecoder
+from ros2_igtl.convert.streams.volume_assembler import VolumeAssembler
 from ros2_igtl.nodes.peer import Peer, Peers
 from ros2_igtl.transport import Session
 
@@ -17,7 +17,7 @@ from ros2_igtl.transport import Session
 def make_peer(name: str) -> Peer:
     """Return a peer whose session is no more than a name."""
     session = cast(Session, SimpleNamespace(peer_name=name))
-    return Peer(session, StampEstimator(), Assembler(1 << 20), Decoder(1 << 20))
+    return Peer(session, StampEstimator(), VolumeAssembler(1 << 20), VideoDecoder(1 << 20))
 
 
 def make_peers(*present: Peer) -> Peers:

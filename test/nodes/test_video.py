@@ -21,7 +21,7 @@ from helpers.waiting import wait_for_count, wait_until
 from ros2_igtl import codec
 from ros2_igtl.convert.interfaces import ros_type
 
-TOLERANCE = 3.0  # as in convert/test_video_decoder.py
+TOLERANCE = 3.0  # as in convert/streams/test_video_decoder.py
 IMAGE, COMPRESSED = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage'
 TOPICS = {
     IMAGE: '/scope/image',

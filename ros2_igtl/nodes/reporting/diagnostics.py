@@ -12,7 +12,7 @@ from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 from sensor_msgs.msg import TimeReference
 
 from ros2_igtl.convert import naming
-from ros2_igtl.convert.time import MAX_STAMP_NS, split_stamp
+from ros2_igtl.convert.math.stamps import MAX_STAMP_NS, split_stamp
 from ros2_igtl.msg import BridgeStatus
 from ros2_igtl.nodes.peer import Peer, Peers
 from ros2_igtl.nodes.reporting.counters import by_cause

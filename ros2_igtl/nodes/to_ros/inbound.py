@@ -18,7 +18,7 @@ from tf2_ros import TransformBroadcaster
 from ros2_igtl import codec
 from ros2_igtl.convert import conversions, naming
 from ros2_igtl.convert.errors import ConvertError
-from ros2_igtl.convert.video_decoder import load_decoders
+from ros2_igtl.convert.streams.video_decoder import load_decoders
 from ros2_igtl.nodes.claims import TopicClaims
 from ros2_igtl.nodes.peer import Peer
 from ros2_igtl.nodes.reporting.counters import Tally, received_counts

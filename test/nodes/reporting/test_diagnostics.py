@@ -13,7 +13,7 @@ from diagnostic_msgs.msg import DiagnosticStatus
 
 from helpers.peers import make_peer
 from ros2_igtl.codec import timestamp
-from ros2_igtl.convert.time import StampEstimator
+from ros2_igtl.convert.streams.stamp_estimator import StampEstimator
 from ros2_igtl.msg import BridgeStatus
 from ros2_igtl.nodes.reporting.diagnostics import bridge_status, reset_counts, statuses
 from ros2_igtl.nodes.reporting.report import Report

@@ -11,11 +11,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from geometry_msgs.msg import Point
 from numpy.typing import NDArray
 
 from ros2_igtl.convert.errors import ConvertError
-from ros2_igtl.convert.geometry import MAX_DISTANCE_MM, MM_PER_M
+from ros2_igtl.convert.math.geometry import MAX_DISTANCE_MM, MM_PER_M
 
 
 def metres(positions: NDArray[Any]) -> NDArray[np.float64]:
@@ -38,11 +37,6 @@ def millimetres(positions: NDArray[Any]) -> NDArray[np.float64]:
     """
     _check(positions, MM_PER_M)
     return positions.astype(np.float64) * MM_PER_M
-
-
-def points_of(positions: NDArray[np.float64]) -> list[Point]:
-    """Return a message for each row of positions, shape (n, 3), as they are."""
-    return [Point(x=x, y=y, z=z) for x, y, z in positions.tolist()]
 
 
 def _check(positions: NDArray[Any], unit_mm: float) -> None:

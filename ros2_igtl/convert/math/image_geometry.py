@@ -19,7 +19,7 @@ from math import sqrt
 from typing import TypeAlias
 
 from ros2_igtl.convert.errors import ConvertError
-from ros2_igtl.convert.geometry import (
+from ros2_igtl.convert.math.geometry import (
     MM_PER_M,
     Quaternion,
     Vector,

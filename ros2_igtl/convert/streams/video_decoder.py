@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from ros2_igtl import codec
-from ros2_igtl.convert import image_geometry, naming
+from ros2_igtl.convert import naming
 from ros2_igtl.convert.errors import ConvertError
+from ros2_igtl.convert.math import image_geometry
 
 MAX_STREAMS = 8
 """Of one peer: each may keep 16 pictures, of 3 MB or more. The one fed longest ago gives way."""
@@ -49,9 +50,9 @@ def load_decoders() -> Any:
     return av
 
 
-class Decoder:
+class VideoDecoder:
     """
-    Decodes the videos of one peer.
+    Decodes the videos of one peer; one thread alone may use it.
 
     What a frame costs: 0.6 to 4 ms of 640 x 480, 3 to 11 ms of 1920 x 1080, on one core, by codec
     and bit rate; which is about as much as publishing the picture.

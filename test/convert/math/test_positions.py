@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""ros2_igtl.convert.positions against the same for one position."""
+"""ros2_igtl.convert.math.positions against the same for one position."""
 
 import math
 from typing import Any
@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from ros2_igtl.convert import geometry, positions
 from ros2_igtl.convert.errors import ConvertError
+from ros2_igtl.convert.math import geometry, positions
 
 float32s = st.floats(-1e9, 1e9, width=32)
 
@@ -51,12 +51,6 @@ def test_a_number_that_only_float64_has_is_out_of_range() -> None:
     with pytest.raises(ConvertError, match=r'1\.7e\+308|inf mm') as refusal:
         positions.millimetres(np.array([[1.7e308, 0.0, 0.0]]))
     assert refusal.value.cause == 'out_of_range'
-
-
-def test_positions_become_messages() -> None:
-    points = positions.points_of(np.array([[1.0, -2.0, 3.5], [0.0, 1e-9, 7.0]]))
-    assert [(point.x, point.y, point.z) for point in points] == [(1.0, -2.0, 3.5), (0.0, 1e-9, 7)]
-    assert positions.points_of(np.zeros((0, 3))) == []
 
 
 def test_a_signalling_nan_is_refused_without_a_warning() -> None:

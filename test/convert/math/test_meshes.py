@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""ros2_igtl.convert.meshes against a plain walk over the cells."""
+"""ros2_igtl.convert.math.meshes against a plain walk over the cells."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ros2_igtl import codec
-from ros2_igtl.convert import meshes
 from ros2_igtl.convert.errors import ConvertError
+from ros2_igtl.convert.math import meshes
 
 cells = st.lists(st.lists(st.integers(0, 9), max_size=7), max_size=6)
 triples = st.lists(st.lists(st.integers(0, 9), min_size=3, max_size=3), max_size=6)

@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""ros2_igtl.convert.image_geometry against plain matrix products, and against NIfTI's affines."""
+"""ros2_igtl.convert.math.image_geometry against plain matrix products and NIfTI affines."""
 
 import math
 import struct
@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ros2_igtl import codec
-from ros2_igtl.convert import image_geometry
 from ros2_igtl.convert.errors import ConvertError
+from ros2_igtl.convert.math import image_geometry
 
 AXES = (0.5, 0.0, 0.0, 0.0, 0.25, 0.0, 0.0, 0.0, 2.0)
 SIZE = (5, 3, 2)

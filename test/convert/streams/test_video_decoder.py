@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""ros2_igtl.convert.video_decoder: what FFmpeg's encoders made is seen again, or refused."""
+"""ros2_igtl.convert.streams.video_decoder: what FFmpeg encodes is decoded, or refused."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ pytest.importorskip('av', reason='PyAV is an extra: pip install av')
 from helpers import encoded_video
 from helpers.encoded_video import ENCODERS, FRAMES, HEIGHT, KEY_EVERY, WIDTH, difference, frames
 from ros2_igtl import codec
-from ros2_igtl.convert import video_decoder
 from ros2_igtl.convert.errors import ConvertError
-from ros2_igtl.convert.video_decoder import Decoder
+from ros2_igtl.convert.streams import video_decoder
+from ros2_igtl.convert.streams.video_decoder import VideoDecoder
 
 TOLERANCE = 3.0  # of 255, mean: what U and V of 2 x 2 pixels and the encoder lose
 PLACE: dict[str, Any] = {
@@ -31,11 +31,11 @@ PLACE: dict[str, Any] = {
 every_codec = pytest.mark.parametrize('fourcc', ENCODERS)
 
 
-def decoder(max_bytes: int = 1 << 20) -> Decoder:
-    return Decoder(max_bytes)
+def decoder(max_bytes: int = 1 << 20) -> VideoDecoder:
+    return VideoDecoder(max_bytes)
 
 
-def cause(decoder: Decoder, frame: codec.Video, device: str = 'Scope') -> str:
+def cause(decoder: VideoDecoder, frame: codec.Video, device: str = 'Scope') -> str:
     with pytest.raises(ConvertError) as refusal:
         decoder.decode(device, frame)
     return refusal.value.cause

@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""ros2_igtl.convert.time: stamps to the nanosecond, and whose clock to believe."""
+"""ros2_igtl.convert.streams.stamp_estimator: whose clock to believe."""
 
 from typing import Any
 
@@ -9,9 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ros2_igtl.codec import timestamp as codec_timestamp
-from ros2_igtl.convert import time
-from ros2_igtl.convert.errors import ConvertError
-from ros2_igtl.convert.time import MAX_STAMP_NS, StampEstimator
+from ros2_igtl.convert.streams.stamp_estimator import StampEstimator
 
 S = 1_000_000_000
 MS = 1_000_000
@@ -20,35 +18,6 @@ NOW = 1_700_000_000 * S
 
 def raw(stamp_ns: int) -> int:
     return codec_timestamp.from_nanoseconds(stamp_ns)
-
-
-@given(st.integers(0, MAX_STAMP_NS))
-def test_every_nanosecond_of_ros_time_survives(stamp_ns: int) -> None:
-    sec, nanosec = time.split_stamp(stamp_ns)
-    assert 0 <= sec < 2**31
-    assert 0 <= nanosec < S
-    assert time.join_stamp(sec, nanosec) == stamp_ns
-    assert time.stamp_from_timestamp(time.timestamp_from_stamp(sec, nanosec)) == (sec, nanosec)
-
-
-@pytest.mark.parametrize('stamp_ns', [-1, MAX_STAMP_NS + 1])
-def test_b32_a_time_that_ros_cannot_say_is_refused(stamp_ns: int) -> None:
-    with pytest.raises(ConvertError) as refusal:
-        time.split_stamp(stamp_ns)
-    assert refusal.value.cause == 'timestamp_range'
-
-
-def test_b32_the_last_time_stamp_is_refused_and_the_last_ros_time_taken() -> None:
-    with pytest.raises(ConvertError) as refusal:
-        time.stamp_from_timestamp(2**64 - 1)
-    assert refusal.value.cause == 'timestamp_range'
-    assert time.stamp_from_timestamp((2**31 << 32) - 1) == (2**31 - 1, S - 1)
-
-
-def test_a_ros_time_before_1970_is_refused() -> None:
-    with pytest.raises(ConvertError) as refusal:
-        time.timestamp_from_stamp(-1, 5)
-    assert refusal.value.cause == 'timestamp_range'
 
 
 @pytest.mark.parametrize('mode', ['device', 'receive', 'auto'])

@@ -25,9 +25,9 @@ _PART_SIZE = 400  # bytes that it takes to remember that a part has come
 Box: TypeAlias = tuple[tuple[int, int, int], tuple[int, int, int]]  # offset, size
 
 
-class Assembler:
+class VolumeAssembler:
     """
-    Pastes the parts of the images of one peer together.
+    Pastes the parts of the images of one peer together; one thread alone may feed it.
 
     :param max_bytes: what all incomplete images may take together: their voxels, a byte more for
         each of them, and 400 for each part. The one that has waited longest for a part gives way.
@@ -35,12 +35,9 @@ class Assembler:
 
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
+        self.held_bytes = 0
+        """Bytes of all incomplete images after the last part; other threads may read it."""
         self._incomplete: dict[str, _Incomplete] = {}  # by device name, the latest fed last
-
-    @property
-    def size(self) -> int:
-        """Bytes of all that is kept now."""
-        return sum(image.size for image in self._incomplete.values())
 
     def add(self, device_name: str, part: codec.Image) -> codec.Image | None:
         """
@@ -54,6 +51,12 @@ class Assembler:
         :returns: whole, with the fields of its parts, in a buffer of its own.
         :raises ConvertError: ``volume_too_large``: the image alone is over the limit.
         """
+        try:
+            return self._add(device_name, part)
+        finally:
+            self.held_bytes = self._count()
+
+    def _add(self, device_name: str, part: codec.Image) -> codec.Image | None:
         image = self._incomplete.pop(device_name, None)
         if part.is_whole:
             return part
@@ -74,8 +77,11 @@ class Assembler:
                 'volume_too_large',
                 f'a volume that comes in parts takes {size} bytes, {self.max_bytes} are allowed',
             )
-        while self.size + size > self.max_bytes:
+        while self._count() + size > self.max_bytes:
             del self._incomplete[next(iter(self._incomplete))]
+
+    def _count(self) -> int:
+        return sum(image.size for image in self._incomplete.values())
 
 
 class _Incomplete:

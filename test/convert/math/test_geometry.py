@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""ros2_igtl.convert.geometry against SVD, SciPy and the bit patterns of float32."""
+"""ros2_igtl.convert.math.geometry against SVD, SciPy and the bit patterns of float32."""
 
 import math
 import struct
@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ros2_igtl.convert import geometry
 from ros2_igtl.convert.errors import ConvertError
+from ros2_igtl.convert.math import geometry
 
 NAN, INF = math.nan, math.inf
 IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)

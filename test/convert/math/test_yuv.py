@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""ros2_igtl.convert.yuv against the real numbers of ITU-R BT.601."""
+"""ros2_igtl.convert.math.yuv against the real numbers of ITU-R BT.601."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from ros2_igtl.convert import yuv
 from ros2_igtl.convert.errors import ConvertError
+from ros2_igtl.convert.math import yuv
 
 # BT.601, 2.5.1 and 2.5.3: luma, and the colour differences scaled to -0.5 to 0.5
 LUMA = np.array([0.299, 0.587, 0.114])

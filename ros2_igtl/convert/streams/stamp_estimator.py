@@ -1,10 +1,9 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Stamps of both sides, and which to believe; no clock is read here and no message is known.
+Which stamp each message of a device clock gets; no clock is read here.
 
-``stamp`` is ROS time, here seconds and nanoseconds or nanoseconds since the epoch; ``timestamp``
-is the raw 32.32 word of OpenIGTLink.
+A ``timestamp`` is the raw 32.32 word of OpenIGTLink, a ``stamp`` is ROS time.
 """
 
 from __future__ import annotations
@@ -12,56 +11,9 @@ from __future__ import annotations
 from typing import Literal, TypeAlias
 
 from ros2_igtl.codec import timestamp as codec_timestamp
-from ros2_igtl.convert.errors import ConvertError
-
-NANOSECONDS_PER_SECOND = 1_000_000_000
-MAX_STAMP_NS = 2**31 * NANOSECONDS_PER_SECOND - 1
-"""The end of builtin_interfaces/Time, whose seconds are an int32: 2038."""
+from ros2_igtl.convert.math.stamps import MAX_STAMP_NS, NANOSECONDS_PER_SECOND
 
 TimestampMode: TypeAlias = Literal['device', 'receive', 'auto']
-
-
-def split_stamp(stamp_ns: int) -> tuple[int, int]:
-    """
-    Return the (sec, nanosec) of builtin_interfaces/Time.
-
-    :raises ConvertError: ``timestamp_range``: before 1970 or after 2038.
-    """
-    if not 0 <= stamp_ns <= MAX_STAMP_NS:
-        raise ConvertError(
-            'timestamp_range', f'{stamp_ns} ns is no ROS time: 0 to 2**31 s are allowed'
-        )
-    return divmod(stamp_ns, NANOSECONDS_PER_SECOND)
-
-
-def join_stamp(sec: int, nanosec: int) -> int:
-    """
-    Return the nanoseconds since the epoch of a builtin_interfaces/Time.
-
-    :raises ConvertError: ``timestamp_range``: before 1970, which OpenIGTLink cannot say.
-    """
-    stamp_ns = sec * NANOSECONDS_PER_SECOND + nanosec
-    if stamp_ns < 0:
-        raise ConvertError('timestamp_range', f'{sec} s, {nanosec} ns: a time before 1970')
-    return stamp_ns
-
-
-def stamp_from_timestamp(timestamp: int) -> tuple[int, int]:
-    """
-    Return the (sec, nanosec) of a raw 32.32 word, rounded down.
-
-    :raises ConvertError: ``timestamp_range``: after 2038, which ROS cannot say.
-    """
-    return split_stamp(codec_timestamp.to_nanoseconds(timestamp))
-
-
-def timestamp_from_stamp(sec: int, nanosec: int) -> int:
-    """
-    Return the raw 32.32 word of a builtin_interfaces/Time; every nanosecond comes back.
-
-    :raises ConvertError: ``timestamp_range``: before 1970.
-    """
-    return codec_timestamp.from_nanoseconds(join_stamp(sec, nanosec))
 
 
 class StampEstimator:

@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""ros2_igtl.convert.sub_volumes: FAULTS B22, nothing half filled is ever taken for whole."""
+"""ros2_igtl.convert.streams.volume_assembler: FAULTS B22, no half-filled image is whole."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ros2_igtl import codec
 from ros2_igtl.codec import CoordinateSystem, Endian, ScalarType
 from ros2_igtl.convert.errors import ConvertError
-from ros2_igtl.convert.sub_volumes import Assembler
+from ros2_igtl.convert.streams.volume_assembler import VolumeAssembler
 
 SIZE = (4, 3, 2)
 FIELDS: dict[str, Any] = {
@@ -52,8 +52,8 @@ HALVES = [slice_of(PIXELS, 0), slice_of(PIXELS, 1)]
 WHOLE = codec.Image(PIXELS.astype('>u2').tobytes(), SIZE, **FIELDS)
 
 
-def assembler(max_bytes: int = 1_000_000) -> Assembler:
-    return Assembler(max_bytes)
+def assembler(max_bytes: int = 1_000_000) -> VolumeAssembler:
+    return VolumeAssembler(max_bytes)
 
 
 def test_b22_two_halves_make_a_whole_and_one_makes_nothing() -> None:
@@ -63,7 +63,7 @@ def test_b22_two_halves_make_a_whole_and_one_makes_nothing() -> None:
         whole = parts.add('MRI', second)
         assert whole == WHOLE
         assert whole.is_whole
-        assert parts.size == 0
+        assert parts.held_bytes == 0
 
 
 # parts along each axis, of one voxel, and of several sizes at once
@@ -189,7 +189,7 @@ def test_a_whole_image_passes_and_ends_what_was_there_in_parts() -> None:
     parts = assembler()
     assert parts.add('MRI', HALVES[0]) is None
     assert parts.add('MRI', WHOLE) is WHOLE
-    assert parts.size == 0
+    assert parts.held_bytes == 0
     assert parts.add('MRI', HALVES[1]) is None
 
 
@@ -238,7 +238,7 @@ def test_what_is_remembered_of_parts_counts_too() -> None:
     with pytest.raises(ConvertError) as refusal:
         parts.add('MRI', part_of(PIXELS, *boxes[3]))
     assert refusal.value.cause == 'volume_too_large'
-    assert parts.size == 0
+    assert parts.held_bytes == 0
 
 
 def test_the_volume_that_has_waited_longest_gives_way() -> None:
@@ -247,7 +247,7 @@ def test_the_volume_that_has_waited_longest_gives_way() -> None:
     assert parts.add('B', HALVES[0]) is None
     assert parts.add('A', part_of(PIXELS, (0, 0, 1), (4, 1, 1))) is None
     assert parts.add('C', HALVES[0]) is None  # B goes
-    assert parts.size <= parts.max_bytes
+    assert parts.held_bytes <= parts.max_bytes
     assert parts.add('A', part_of(PIXELS, (0, 1, 1), (4, 2, 1))) == WHOLE
     assert parts.add('C', HALVES[1]) == WHOLE
     assert parts.add('B', HALVES[1]) is None
