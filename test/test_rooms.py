@@ -19,12 +19,12 @@ PACKAGE = ROOT / 'ros2_igtl'
 # a room, and the rooms it may import
 ROOMS = {
     'codec': set(),
-    'transport': {'codec'},
+    'transport': {'options', 'codec'},
     'convert': {'codec', 'msg', 'srv'},
-    'config': {'codec', 'convert'},
+    'config': {'options', 'codec', 'convert'},
     'sim': {'codec', 'transport'},
-    'cli': {'codec', 'transport', 'convert', 'config', 'sim'},
-    'nodes': {'codec', 'transport', 'convert', 'config', 'msg', 'srv'},
+    'cli': {'options', 'codec', 'transport', 'convert', 'config', 'sim'},
+    'nodes': {'options', 'codec', 'transport', 'convert', 'config', 'msg', 'srv'},
 }
 
 # what a room may import besides the standard library
@@ -65,6 +65,11 @@ def is_allowed(room: str, module: str) -> bool:
 def test_every_folder_is_a_room() -> None:
     folders = {p.name for p in PACKAGE.iterdir() if any(p.glob('*.py'))}
     assert folders == set(ROOMS)
+
+
+def test_the_table_of_options_imports_the_standard_library_without_sockets() -> None:
+    imported = {module.partition('.')[0] for _, module in imports_of(PACKAGE / 'options.py')}
+    assert imported <= set(sys.stdlib_module_names) - WAITING
 
 
 def test_the_package_itself_is_a_docstring() -> None:

@@ -7,8 +7,9 @@ The mapping file: which devices become which topics, and which topics are sent. 
 """
 
 from ros2_igtl.config.errors import ConfigError, Problem
-from ros2_igtl.config.load import ANY_OTHER_TYPE, Pairs, Requests, load_config, parse_config
-from ros2_igtl.config.schema import (
+from ros2_igtl.config.load import load_config, parse_config
+from ros2_igtl.config.pairs import ANY_OTHER_TYPE, Pairs, Requests
+from ros2_igtl.options import (
     CommandDialect,
     CommandRow,
     Config,

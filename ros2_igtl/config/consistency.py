@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any
 
-from ros2_igtl.config.schema import CommandRow, MappingRow, RegistrationConfig
 from ros2_igtl.config.section import Section
 from ros2_igtl.convert.naming import fit_device_name
+from ros2_igtl.options import CommandRow, MappingRow, RegistrationConfig
 
 # What the rows of one device and type cannot say one this and one that: it is about the device.
 DEVICE_KEYS = (

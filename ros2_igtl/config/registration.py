@@ -6,29 +6,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ros2_igtl import options
 from ros2_igtl.config import checks
-from ros2_igtl.config.schema import RegistrationConfig
 from ros2_igtl.config.section import Section
 from ros2_igtl.convert.errors import ConvertError
 from ros2_igtl.convert.math.geometry import (
-    MAX_DISTANCE_MM,
-    MM_PER_M,
     RIGID_TOLERANCE,
     Quaternion,
     Vector,
     quaternion_from_rotation,
     unit_quaternion,
 )
+from ros2_igtl.options import RegistrationConfig
 
-_MAX_M = MAX_DISTANCE_MM / MM_PER_M
-
-REGISTRATION_KEYS: dict[str, checks.Check] = {
-    'parent_frame_id': checks.frame_id,
-    'child_frame_id': checks.frame_id,
-    'translation': checks.numbers(3, _MAX_M, 'm'),
-    'rotation': checks.numbers(4, 2, 'in a unit quaternion'),
-    'matrix': checks.numbers(16, _MAX_M, 'in a rigid matrix'),
-}
+REGISTRATION_KEYS = checks.checks_of(options.SECTIONS['RegistrationKeys'])
 _PARTS = ('translation', 'rotation')
 
 

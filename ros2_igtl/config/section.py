@@ -26,6 +26,7 @@ class Section:
         self.values: dict[str, Any] = {}
         self.line = node.start_mark.line + 1
         self.problems = problems
+        self._problems_before = len(problems)
         self._key = key
         self._lines: dict[str, int] = {}
         self._is_mapping = isinstance(node, yaml.MappingNode)
@@ -57,6 +58,11 @@ class Section:
 
     def _add(self, line: int, text: str) -> None:
         self.problems.add(line, self._key or 'file', text)
+
+    @property
+    def is_wrong(self) -> bool:
+        """Tell whether anything was found wrong since this section was begun."""
+        return len(self.problems) > self._problems_before
 
     def key(self, name: str) -> str:
         """Return the full name of a key."""

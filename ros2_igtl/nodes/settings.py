@@ -8,7 +8,7 @@ import ipaddress
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, cast
 
 from ros2_igtl.config import (
@@ -23,8 +23,8 @@ from ros2_igtl.config import (
 )
 from ros2_igtl.config.device_regex import compile_device_regex, compile_topic_regex
 from ros2_igtl.config.errors import Refused
-from ros2_igtl.convert import companions, conversions, naming
-from ros2_igtl.transport import Options
+from ros2_igtl.convert import companions, conversions
+from ros2_igtl.options import CONNECTION_PARAMETERS, ConnectionOptions
 from ros2_igtl.transport.tls import FILE_KEYS, Role, TlsFilesError, load_context
 
 
@@ -40,7 +40,7 @@ class Settings:
     mode: str  # client or server
     address: str
     port: int
-    options: Options
+    options: ConnectionOptions
     rows: tuple[MappingRow, ...]
     auto_inbound: bool
     command_dialect: CommandDialect
@@ -160,30 +160,19 @@ def _settings_of(
     )
 
 
-def check_values(where: str, values: Mapping[str, Any]) -> Options:
+def check_values(where: str, values: Mapping[str, Any]) -> ConnectionOptions:
     """
     Check what parameters say one by one and together, without a look at files.
 
     :param where: what problems are said to be in.
     :param values: of all parameters, by name.
-    :returns: those of them that the transport is told.
+    :returns: those of a connection.
     :raises SettingsError: a value is refused.
     """
-    names = {field.name for field in fields(Options)}
     try:
-        options = Options(**{name: values[name] for name in sorted(names & values.keys())})
+        options = ConnectionOptions(**{name: values[name] for name in CONNECTION_PARAMETERS})
     except ValueError as error:
         raise SettingsError(f'{where}: {error}') from None
-    frame = values['default_frame_id']
-    if naming.frame_id(frame) != frame:
-        raise SettingsError(
-            f'{where}: default_frame_id: {frame!r}; allowed: a name without a space or a leading /'
-        )
-    prefix = values['frame_prefix']
-    if naming.frame_id(f'{prefix}{frame}') != f'{prefix}{frame}':
-        raise SettingsError(
-            f'{where}: frame_prefix: {prefix!r}; allowed: text without a space or a leading /'
-        )
     for name in ('device_whitelist', 'device_blacklist'):
         _patterns(where, name, values)
     _patterns(where, 'auto_outbound', values, compile_topic_regex)
@@ -284,7 +273,7 @@ def _patterns(
         raise SettingsError(f'{where}: {name}: {error}') from None
 
 
-def _check_exposure(where: str, address: str, options: Options) -> None:
+def _check_exposure(where: str, address: str, options: ConnectionOptions) -> None:
     """
     Refuse to listen beyond this machine to anybody who comes.
 
@@ -315,7 +304,7 @@ def _tls_files(values: Mapping[str, Any], connection: ConnectionConfig) -> dict[
     return {key: os.path.join(folder, options[key]) for key in FILE_KEYS if options.get(key)}
 
 
-def _check_tls(where: str, mode: str, options: Options) -> None:
+def _check_tls(where: str, mode: str, options: ConnectionOptions) -> None:
     """
     Refuse certificates and keys that cannot be used.
 

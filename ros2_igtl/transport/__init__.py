@@ -12,10 +12,10 @@ Sockets around a codec Connection: clients, servers and their sessions. No ROS.
         client.stop()
 """
 
+from ros2_igtl.options import TransportOptions as Options
 from ros2_igtl.transport.client import Client
 from ros2_igtl.transport.handler import ConnectionState, Handler
 from ros2_igtl.transport.io_thread import IoThread
-from ros2_igtl.transport.options import Options
 from ros2_igtl.transport.outbox import Traffic
 from ros2_igtl.transport.server import Server
 from ros2_igtl.transport.session import Session

@@ -12,10 +12,10 @@ from collections.abc import Container, Hashable
 
 from ros2_igtl import codec
 from ros2_igtl.codec import escape
+from ros2_igtl.options import TransportOptions as Options
 from ros2_igtl.transport.handler import ConnectionState, Handler
 from ros2_igtl.transport.io_thread import IoThread
 from ros2_igtl.transport.log import Throttle, logger
-from ros2_igtl.transport.options import Options
 from ros2_igtl.transport.outbox import BATCH_BYTES, Buffer, Traffic
 from ros2_igtl.transport.session import Session
 from ros2_igtl.transport.statistics import Statistics

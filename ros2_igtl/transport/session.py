@@ -19,10 +19,10 @@ from typing import Literal, cast
 from ros2_igtl import codec
 from ros2_igtl.codec import escape
 from ros2_igtl.codec.stream import CrcPolicy, NeedData
+from ros2_igtl.options import TransportOptions as Options
 from ros2_igtl.transport.handler import Handler
 from ros2_igtl.transport.io_thread import IoThread
 from ros2_igtl.transport.log import Throttle, logger
-from ros2_igtl.transport.options import Options
 from ros2_igtl.transport.outbox import BATCH_BYTES, Batch, Buffer, Outbox, Traffic
 from ros2_igtl.transport.statistics import Statistics
 from ros2_igtl.transport.tls import TlsError

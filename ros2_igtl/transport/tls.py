@@ -12,8 +12,8 @@ import time
 from collections.abc import Mapping
 from typing import Any, Literal, NoReturn
 
+from ros2_igtl.options import TransportOptions as Options
 from ros2_igtl.transport.log import logger
-from ros2_igtl.transport.options import Options
 
 Role = Literal['client', 'server']
 

@@ -9,10 +9,14 @@ from typing import Any
 import pytest
 import yaml
 
+from ros2_igtl import options
 from ros2_igtl.config import checks
+from ros2_igtl.options import Option
 
-whole_number = checks.whole_number(-5, 20_000)
-number = checks.number(-10, 10, 'm')
+whole_number = checks.whole_number(Option('integer', '', allowed=(-5, 20_000)))
+number = checks.number(Option('number', '', allowed=(-10, 10), unit='m'))
+above_0 = checks.number(Option('number', '', allowed=(0, 1), unit='s', above=True))
+word = checks.word(Option('word', '', allowed=('a', 'b')))
 
 
 def node(text: str) -> yaml.Node:
@@ -32,29 +36,33 @@ def node(text: str) -> yaml.Node:
         (number, '1', 1.0),
         (number, '-.5e+1', -5.0),
         (number, '10', 10.0),
-        (checks.number(0, 1, 's', above=True), '1e-9', 1e-9),
+        (above_0, '1e-9', 1e-9),
         (checks.text, 'a b', 'a b'),
         (checks.text, '"no"', 'no'),
         (checks.text, "'12'", '12'),
         (checks.text, '""', ''),
         (checks.text, '>-\n a\n b', 'a b'),
-        (checks.word('a', 'b'), 'b', 'b'),
-        (checks.device_name, '""', ''),
-        (checks.device_name, 'é' * 10, 'é' * 10),
-        (checks.tool_name, 'a' * 19, 'a' * 19),
-        (checks.type_name, 'GET_POLYDATA', 'GET_POLYDATA'),
-        (checks.ros_type_name, 'my_msgs2/msg/Type3', 'my_msgs2/msg/Type3'),
-        (checks.topic_name, 'a', 'a'),
-        (checks.topic_name, '/a/b_1/_c', '/a/b_1/_c'),
-        (checks.topic_name, '~/a', '~/a'),
-        (checks.topic_name, 'a__b', 'a__b'),
-        (checks.connection_name, 'plus_1', 'plus_1'),
-        (checks.frame_id, 'tool-0/tip', 'tool-0/tip'),
-        (checks.address, '127.0.0.1', '127.0.0.1'),
-        (checks.address, 'fe80::1%eth0', 'fe80::1%eth0'),
-        (checks.address, 'scanner-2.hospital.example.', 'scanner-2.hospital.example.'),
-        (checks.network, '10.0.0.5', '10.0.0.5'),
-        (checks.network, '2001:db8::/32', '2001:db8::/32'),
+        (word, 'b', 'b'),
+        (checks.text_of(options.DEVICE_NAME), '""', ''),
+        (checks.text_of(options.DEVICE_NAME), 'é' * 10, 'é' * 10),
+        (checks.text_of(options.TOOL_NAME), 'a' * 19, 'a' * 19),
+        (checks.text_of(options.TYPE_NAME), 'GET_POLYDATA', 'GET_POLYDATA'),
+        (checks.text_of(options.ROS_TYPE_NAME), 'my_msgs2/msg/Type3', 'my_msgs2/msg/Type3'),
+        (checks.text_of(options.TOPIC_NAME), 'a', 'a'),
+        (checks.text_of(options.TOPIC_NAME), '/a/b_1/_c', '/a/b_1/_c'),
+        (checks.text_of(options.TOPIC_NAME), '~/a', '~/a'),
+        (checks.text_of(options.TOPIC_NAME), 'a__b', 'a__b'),
+        (checks.text_of(options.CONNECTION_NAME), 'plus_1', 'plus_1'),
+        (checks.text_of(options.FRAME), 'tool-0/tip', 'tool-0/tip'),
+        (checks.text_of(options.ADDRESS), '127.0.0.1', '127.0.0.1'),
+        (checks.text_of(options.ADDRESS), 'fe80::1%eth0', 'fe80::1%eth0'),
+        (
+            checks.text_of(options.ADDRESS),
+            'scanner-2.hospital.example.',
+            'scanner-2.hospital.example.',
+        ),
+        (checks.text_of(options.NETWORK), '10.0.0.5', '10.0.0.5'),
+        (checks.text_of(options.NETWORK), '2001:db8::/32', '2001:db8::/32'),
     ],
 )
 def test_an_allowed_value_is_taken(check: checks.Check, text: str, value: Any) -> None:

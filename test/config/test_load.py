@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ros2_igtl import config
-from ros2_igtl.config import load
+from ros2_igtl.config import load, row, tf
 from ros2_igtl.config.registration import REGISTRATION_KEYS
 
 ROOT = Path(__file__).parents[2]
@@ -38,7 +38,7 @@ REQUESTS = {
 
 
 def read(
-    text: str, pairs: load.Pairs | None = PAIRS, requests: load.Requests | None = REQUESTS
+    text: str, pairs: config.Pairs | None = PAIRS, requests: config.Requests | None = REQUESTS
 ) -> config.Config:
     return config.parse_config(text.encode(), 'f', pairs, requests)
 
@@ -378,11 +378,11 @@ def test_every_key_stands_in_the_reference() -> None:
         load.FILE_KEYS,
         REGISTRATION_KEYS,
         load.CONNECTION_KEYS,
-        load.MAPPING_KEYS,
+        row.MAPPING_KEYS,
         load.COMMAND_KEYS,
-        load.QOS_KEYS,
-        load.TF_KEYS,
-        load.TF_TOOL_KEYS,
+        row.QOS_KEYS,
+        tf.TF_KEYS,
+        tf.TF_TOOL_KEYS,
     )
     missing = [key for table in tables for key in table if f'`{key}`' not in reference]
     assert missing == []

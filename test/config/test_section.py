@@ -10,8 +10,9 @@ import yaml
 from ros2_igtl.config import checks
 from ros2_igtl.config.errors import ConfigError, Problems
 from ros2_igtl.config.section import Section
+from ros2_igtl.options import Option
 
-KEYS = {'port': checks.whole_number(1, 9), 'name': checks.text}
+KEYS = {'port': checks.whole_number(Option('integer', '', allowed=(1, 9))), 'name': checks.text}
 
 
 def section_of(text: str, key: str = 'top') -> Section:

@@ -15,28 +15,12 @@ from rclpy.parameter_client import AsyncParameterClient
 
 from helpers.ros_graph import Graph
 from helpers.waiting import wait_until
-from ros2_igtl.config.load import OPTION_KEYS, OPTION_LISTS
-from ros2_igtl.nodes.parameters import (
-    ACTUAL_PORT,
-    CONNECTION_PARAMETERS,
-    PARAMETERS,
-    declare_parameters,
-    judge,
-    parameter_values,
-)
+from ros2_igtl.nodes.parameters import ACTUAL_PORT, declare_parameters, judge, parameter_values
+from ros2_igtl.options import PARAMETERS
 
-BY_NAME = {declaration.name: declaration for declaration in PARAMETERS}
-NUMBERS = [
-    declaration.name
-    for declaration in PARAMETERS
-    if declaration.allowed and not isinstance(declaration.default, str)
-]
-CHOICES = [
-    declaration.name
-    for declaration in PARAMETERS
-    if declaration.allowed and isinstance(declaration.default, str)
-]
-LISTS = [declaration.name for declaration in PARAMETERS if declaration.default == ()]
+NUMBERS = [name for name, each in PARAMETERS.items() if each.kind in ('integer', 'number')]
+CHOICES = [name for name, each in PARAMETERS.items() if each.kind == 'word']
+LISTS = [name for name, each in PARAMETERS.items() if each.kind == 'texts']
 
 
 @pytest.fixture
@@ -56,29 +40,21 @@ def node_with(graph: Graph, **overrides: Any) -> Node:
     return node
 
 
-def test_no_parameter_is_declared_twice() -> None:
-    assert len(BY_NAME) == len(PARAMETERS)
-
-
-def test_the_mapping_file_can_set_exactly_what_is_of_one_connection() -> None:
-    assert set(OPTION_KEYS) | set(OPTION_LISTS) == CONNECTION_PARAMETERS
-
-
 def test_unset_parameters_have_their_defaults(node: Node) -> None:
     values = parameter_values(node)
-    assert values == {name: declaration.default for name, declaration in BY_NAME.items()}
+    assert values == {name: option.default for name, option in PARAMETERS.items()}
 
 
 def test_who_asks_for_all_parameters_gets_all(graph: Graph) -> None:
     node = graph.add_bridge('server', {'port': 0, 'device_whitelist': ['a']})
     client = AsyncParameterClient(graph.user, node.get_name())
     wait_until(client.services_are_ready, 20.0, 'the services')
-    call = client.get_parameters(list(BY_NAME))
+    call = client.get_parameters(list(PARAMETERS))
     wait_until(call.done, 20.0, 'the response')
     values = [parameter_value_to_python(value) for value in call.result().values]
-    expected = {name: d.default for name, d in BY_NAME.items()} | {'port': 0}
+    expected = {name: d.default for name, d in PARAMETERS.items()} | {'port': 0}
     expected |= {name: [] for name in LISTS} | {'device_whitelist': ['a']}
-    assert dict(zip(BY_NAME, values, strict=True)) == expected
+    assert dict(zip(PARAMETERS, values, strict=True)) == expected
 
 
 def test_lists_come_as_tuples(graph: Graph) -> None:
@@ -88,15 +64,18 @@ def test_lists_come_as_tuples(graph: Graph) -> None:
 
 
 def test_every_parameter_says_what_it_is_for_and_what_is_allowed(node: Node) -> None:
-    for name, declaration in BY_NAME.items():
+    for name, option in PARAMETERS.items():
         descriptor = node.describe_parameter(name)
-        assert descriptor.description == declaration.description
+        unit = f' [{option.unit}]' if option.unit else ''
+        assert descriptor.description == option.text + unit
         if name in CHOICES:
-            for word in declaration.allowed:
+            for word in option.allowed:
                 assert word in descriptor.additional_constraints
         elif name in NUMBERS:
             (allowed,) = descriptor.floating_point_range or descriptor.integer_range
-            assert (allowed.from_value, allowed.to_value) == declaration.allowed
+            assert (allowed.from_value, allowed.to_value) == option.allowed
+        elif name == 'default_frame_id':
+            assert 'leading /' in descriptor.additional_constraints
         if name in LISTS:
             assert descriptor.type == ParameterType.PARAMETER_STRING_ARRAY
     assert 'Set by the node' in node.describe_parameter(ACTUAL_PORT).description
@@ -104,7 +83,7 @@ def test_every_parameter_says_what_it_is_for_and_what_is_allowed(node: Node) -> 
 
 @pytest.mark.parametrize('name', NUMBERS)
 def test_a_number_within_its_limits_is_taken_and_one_beyond_refused(node: Node, name: str) -> None:
-    low, high = BY_NAME[name].allowed
+    low, high = PARAMETERS[name].allowed
     margin = 1 if isinstance(low, int) else high / 1000.0  # rclpy forgives a millionth
     for value in (low, high):
         (result,) = node.set_parameters([Parameter(name, value=value)])
@@ -116,13 +95,13 @@ def test_a_number_within_its_limits_is_taken_and_one_beyond_refused(node: Node, 
         assert str(high) in result.reason
 
 
-@pytest.mark.parametrize('name', [n for n in NUMBERS if isinstance(BY_NAME[n].default, float)])
+@pytest.mark.parametrize('name', [n for n in NUMBERS if PARAMETERS[n].kind == 'number'])
 def test_a_number_that_is_none_is_refused_at_the_start(graph: Graph, name: str) -> None:
     with pytest.raises(InvalidParameterValueException, match=name):
         node_with(graph, **{name: float('nan')})
 
 
-@pytest.mark.parametrize('name', BY_NAME)
+@pytest.mark.parametrize('name', PARAMETERS)
 def test_another_type_is_refused_by_name(graph: Graph, name: str) -> None:
     wrong = [1.5, 2.5]
     with pytest.raises(InvalidParameterTypeException, match=name):
@@ -131,7 +110,7 @@ def test_another_type_is_refused_by_name(graph: Graph, name: str) -> None:
 
 @pytest.mark.parametrize('name', CHOICES)
 def test_a_word_that_is_none_of_the_choice_is_refused_with_the_choice(name: str) -> None:
-    allowed = BY_NAME[name].allowed
+    allowed = PARAMETERS[name].allowed
     for word in allowed:
         assert judge([Parameter(name, value=word)], False).successful
     result = judge([Parameter(name, value='maybe')], False)
@@ -140,9 +119,9 @@ def test_a_word_that_is_none_of_the_choice_is_refused_with_the_choice(name: str)
         assert text in result.reason
 
 
-@pytest.mark.parametrize('name', BY_NAME)
+@pytest.mark.parametrize('name', PARAMETERS)
 def test_once_configured_nothing_can_be_changed(name: str) -> None:
-    default = BY_NAME[name].default
+    default = PARAMETERS[name].default
     parameter = Parameter(name, value=['x'] if default == () else default)
     assert judge([parameter], False).successful
     result = judge([parameter], True)

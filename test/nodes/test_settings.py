@@ -12,10 +12,10 @@ import pytest
 
 from helpers.certificates import Authority
 from ros2_igtl.convert.conversions import ANY_OTHER_TYPE, CONVERSIONS
-from ros2_igtl.nodes.parameters import PARAMETERS
 from ros2_igtl.nodes.settings import Settings, SettingsError, load_settings
+from ros2_igtl.options import PARAMETERS
 
-DEFAULTS = {declaration.name: declaration.default for declaration in PARAMETERS}
+DEFAULTS = {name: option.default for name, option in PARAMETERS.items()}
 
 
 @pytest.fixture

@@ -269,7 +269,7 @@ def test_f12_a_server_that_flaps_a_hundred_times_leaves_nothing_behind(
         return len(os.listdir('/proc/self/fd'))
 
     with ScriptedServer() as server:
-        client = dial(server.port, reconnect_initial_delay=0.0001, reconnect_max_delay=0.0001)
+        client = dial(server.port, reconnect_initial_delay=0.01, reconnect_max_delay=0.01)
         descriptors: list[int] = []
         threads: list[int] = []
         for number in range(100):
