@@ -93,13 +93,13 @@ class RosOutput:
         # all is converted before anything is published
         batch = _convert(route, outputs if is_due else (), content, picture, context, poses)
         transforms = self._claim(route, source, poses, stamp_ns) if poses else ()
-        if route.is_watched:
+        if route.is_watched and transforms is not None:
             self._watch.feed(route, source.peer, poses)
         if not is_due:
             return 'rate_limit'
         if not outputs and not route.is_on_tf:
             return 'no_subscriber'
-        self._deliver(message, route, context, batch, transforms)
+        self._deliver(message, route, context, batch, transforms or ())
         return ''
 
     def _prepare(
@@ -156,10 +156,11 @@ class RosOutput:
 
     def _claim(
         self, route: Route, source: Source, poses: Sequence[Any], stamp_ns: int
-    ) -> Sequence[Any]:
+    ) -> Sequence[Any] | None:
         """
         Return the poses that may go to tf, whose frames are then claimed.
 
+        :returns: None if they are not newer than the last: that keeps no tool alive.
         :raises ConvertError: ``second_connection``: another connection's device owns a frame.
         """
         if stamp_ns <= route.last_tf_ns:
@@ -167,7 +168,7 @@ class RosOutput:
             self._tally.here.tf_withheld += route.is_on_tf
             text = 'its stamp is not newer than the last; no tf'
             self._log.once(route, 'stamp_not_newer', text)
-            return ()
+            return None
         transforms: Sequence[Any] = ()
         if route.is_on_tf:
             transforms, refusals = self._tree.claim(poses, source)
