@@ -175,13 +175,19 @@ class Stream:
     @property
     def idle(self) -> bool:
         """Whether no byte of an unfinished message is held."""
-        return self.state == 'header' and self._start == self._end and not self._backlog
+        is_whole = self._start == self._end and self._large is None and self._skip_error is None
+        return is_whole and not self._backlog
 
     @property
     def state(self) -> Literal['header', 'body']:
         """What is being waited for."""
         in_body = self._header is not None or self._large is not None or self._skip_error
         return 'body' if in_body else 'header'
+
+    @property
+    def unread(self) -> memoryview:
+        """The bytes of a header that is incomplete or was refused, and what came after them."""
+        return self._view[self._start : self._end]
 
     @property
     def held_bytes(self) -> int:

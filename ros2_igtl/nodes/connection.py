@@ -30,7 +30,14 @@ from ros2_igtl.nodes.to_igtl.senders import Senders
 from ros2_igtl.nodes.to_ros.frame_tree import FrameTree
 from ros2_igtl.nodes.to_ros.inbound import Inbound
 from ros2_igtl.nodes.worker import Worker
-from ros2_igtl.transport import Client, ConnectionState, IoThread, Server, Session, Traffic
+from ros2_igtl.transport import (
+    ConnectionState,
+    Endpoint,
+    IoThread,
+    Session,
+    Traffic,
+    make_endpoint,
+)
 
 
 @dataclass(frozen=True)
@@ -79,9 +86,8 @@ class BridgeConnection:
         self._shared = shared
         self._rejects_cut_names = settings.long_device_names == 'reject'
         io_thread = shared.io_thread
-        endpoint = Client if settings.mode == 'client' else Server
-        self._endpoint: Client | Server = endpoint(
-            io_thread, settings.address, settings.port, self, settings.options
+        self._endpoint = make_endpoint(
+            settings.mode, io_thread, settings.address, settings.port, self, settings.options
         )
         self._worker = Worker(f'{settings.name} worker', lambda: self.inbound.worker_drained())
         self.senders = Senders(
@@ -131,8 +137,7 @@ class BridgeConnection:
         for feature in self._features:
             feature.start()
         self._endpoint.start()
-        if isinstance(self._endpoint, Server):
-            self.actual_port = self._endpoint.actual_port
+        self.actual_port = self._endpoint.actual_port
         self._shared.status_changed()
 
     def stop(self) -> None:
@@ -147,7 +152,7 @@ class BridgeConnection:
                 stack.callback(feature.stop)
 
     @property
-    def transport(self) -> Client | Server:
+    def transport(self) -> Endpoint:
         """The client or server, for its sessions and statistics."""
         return self._endpoint
 

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -25,6 +24,7 @@ from ros2_igtl.config.device_regex import compile_device_regex, compile_topic_re
 from ros2_igtl.config.errors import Refused
 from ros2_igtl.convert import companions, conversions
 from ros2_igtl.options import CONNECTION_PARAMETERS, ConnectionOptions
+from ros2_igtl.transport.exposure import check_exposure
 from ros2_igtl.transport.tls import FILE_KEYS, Role, TlsFilesError, load_context
 
 
@@ -130,7 +130,10 @@ def _settings_of(
         )
     options = check_values(where, merged)
     if mode == 'server':
-        _check_exposure(where, address, options)
+        try:
+            check_exposure(address, options)
+        except ValueError as error:
+            raise SettingsError(f'{where}: {error}') from None
     _check_tls(where, mode, options)
     prefix, frame = merged['frame_prefix'], merged['default_frame_id']
     return Settings(
@@ -271,30 +274,6 @@ def _patterns(
         return tuple(compile_regex(pattern) for pattern in values[name])
     except Refused as error:
         raise SettingsError(f'{where}: {name}: {error}') from None
-
-
-def _check_exposure(where: str, address: str, options: ConnectionOptions) -> None:
-    """
-    Refuse to listen beyond this machine to anybody who comes.
-
-    :raises SettingsError: the address is not loopback, no peers are named, and they need show no
-        certificates.
-    """
-    try:
-        loopback = ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        loopback = address == 'localhost'
-    is_secure = options.tls and options.tls_client_auth == 'required'
-    if not (loopback or options.allowed_peers or is_secure):
-        raise SettingsError(
-            f'{where}: address: {address!r} can be reached from other machines, and OpenIGTLink '
-            'has no authentication; say who may connect, for example\n'
-            '  allowed_peers:\n'
-            '    - 192.168.0.0/24\n'
-            'or have everybody show a certificate:\n'
-            '  tls: true\n'
-            '  tls_client_auth: required'
-        )
 
 
 def _tls_files(values: Mapping[str, Any], connection: ConnectionConfig) -> dict[str, str]:

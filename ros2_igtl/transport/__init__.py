@@ -1,7 +1,7 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Sockets around a codec Connection: clients, servers and their sessions. No ROS.
+Carries OpenIGTLink messages: clients, servers and their sessions over TCP. No ROS.
 
 ::
 
@@ -13,7 +13,9 @@ Sockets around a codec Connection: clients, servers and their sessions. No ROS.
 """
 
 from ros2_igtl.options import TransportOptions as Options
+from ros2_igtl.transport.carriers import make_endpoint
 from ros2_igtl.transport.client import Client
+from ros2_igtl.transport.endpoint import Endpoint
 from ros2_igtl.transport.handler import ConnectionState, Handler
 from ros2_igtl.transport.io_thread import IoThread
 from ros2_igtl.transport.outbox import Traffic
@@ -24,6 +26,7 @@ from ros2_igtl.transport.statistics import Statistics
 __all__ = [
     'Client',
     'ConnectionState',
+    'Endpoint',
     'Handler',
     'IoThread',
     'Options',
@@ -31,4 +34,5 @@ __all__ = [
     'Session',
     'Statistics',
     'Traffic',
+    'make_endpoint',
 ]

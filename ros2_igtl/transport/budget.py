@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""How much memory all peers of a program may take together; whose it is is counted elsewhere."""
+"""Keeps the memory that all peers of a program take together below a limit."""
 
 from __future__ import annotations
 
@@ -11,48 +11,65 @@ DEFAULT_LIMIT_BYTES = 2**30  # four volumes of the largest size a message may ha
 
 
 class Holder(Protocol):
-    """Who holds memory, and gives it back when closed."""
+    """Something that holds memory, and releases it when closed."""
 
     def close(self, reason: str) -> None:
-        """Let go of all; from any thread."""
+        """Release all of it; from any thread."""
 
 
 class Budget:
     """
     Keeps the sum of what is held below a limit; every method may be called from any thread.
 
-    Who holds most has to go: a peer that lets much pile up must not cost the others their place.
+    The largest holder is closed: a peer that lets much pile up must not cost the others theirs.
 
-    :param limit_bytes: of all together.
+    :param limit_bytes: of all holders together.
     """
 
     def __init__(self, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> None:
         self.limit_bytes = limit_bytes
-        self._held: dict[Holder, int] = {}
+        self._held: dict[Holder, dict[str, int]] = {}
         self._total = 0
         self._lock = threading.Lock()
 
     @property
     def held_bytes(self) -> int:
-        """How much is held together."""
+        """How many bytes all holders have together."""
         return self._total
 
-    def hold(self, holder: Holder, size: int) -> None:
-        """
-        Take note of how much somebody holds now, and close who holds most if it is too much.
+    def admit(self, holder: Holder) -> None:
+        """Let a holder take memory from now on."""
+        with self._lock:
+            self._held[holder] = {}
 
-        :param size: bytes; 0 forgets the holder.
+    def hold(self, holder: Holder, kind: str, size: int) -> None:
+        """
+        Note how much a holder has of a kind now, and close the largest one if all is too much.
+
+        Does nothing if the holder was not admitted, or was released.
+
+        :param kind: distinguishes what one holder has; the kinds are added up.
+        :param size: bytes.
         """
         with self._lock:
-            self._total += size - self._held.pop(holder, 0)
-            if size:
-                self._held[holder] = size
+            kinds = self._held.get(holder)
+            if kinds is None:
+                return
+            self._total += size - kinds.get(kind, 0)
+            kinds[kind] = size
             total = self._total
             if total <= self.limit_bytes:
                 return
-            largest = max(self._held, key=self._held.__getitem__)
-            most = self._held[largest]
+            most, largest = max(
+                ((sum(kinds.values()), holder) for holder, kinds in self._held.items()),
+                key=lambda held: held[0],
+            )
         largest.close(
             f'memory_limit: all peers hold {total} bytes, {self.limit_bytes} are allowed, and '
             f'this one holds most, {most}'
         )
+
+    def release(self, holder: Holder) -> None:
+        """Forget a holder and all that it had; may be called twice."""
+        with self._lock:
+            self._total -= sum(self._held.pop(holder, {}).values())

@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Who dials, and dials again; what is spoken then is the session's business."""
+"""The client: dials, and dials again; the session does the rest."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import random
 import socket
 import threading
 
-from ros2_igtl.transport.endpoint import Endpoint
-from ros2_igtl.transport.session import Session
+from ros2_igtl.transport.tcp_endpoint import TcpEndpoint
+from ros2_igtl.transport.tcp_session import TcpSession
 from ros2_igtl.transport.tls import TlsError
 from ros2_igtl.transport.tls_transport import TlsTransport
 
@@ -23,7 +23,7 @@ GOOD_LINK_S = 10.0  # a link that lasted this long was no accident: try again at
 JITTER = 0.5  # of a delay, so that the clients of a server that restarts do not come all at once
 
 
-class Client(Endpoint):
+class Client(TcpEndpoint):
     """Keeps one connection to a server, for ever, until it is stopped."""
 
     role = 'client'
@@ -41,7 +41,7 @@ class Client(Endpoint):
 
     async def _run(self) -> None:
         """Dial, wait for the end of the session, wait, dial again."""
-        where = f'{self._address}:{self._port}'
+        where = self._name
         delay = self._options.reconnect_initial_delay
         while True:
             self._set_state('connecting', where)
@@ -71,7 +71,7 @@ class Client(Endpoint):
             self._set_state('waiting', detail)
             await asyncio.sleep(pause)
 
-    async def _dial_in_time(self) -> Session:
+    async def _dial_in_time(self) -> TcpSession:
         """
         Dial, but not for ever.
 
@@ -90,7 +90,7 @@ class Client(Endpoint):
             raise asyncio.TimeoutError
         return task.result()
 
-    async def _dial(self) -> Session:
+    async def _dial(self) -> TcpSession:
         """
         Try the addresses of the server one after the other.
 
@@ -107,7 +107,7 @@ class Client(Endpoint):
         assert failure is not None  # a name that was resolved has an address
         raise failure
 
-    async def _connect(self, address: str) -> Session:
+    async def _connect(self, address: str) -> TcpSession:
         """
         Connect without TLS.
 
@@ -123,7 +123,7 @@ class Client(Endpoint):
             raise ConnectionRefusedError(errno.ECONNREFUSED, 'connected to itself')
         return session
 
-    async def _secure(self, address: str) -> Session:
+    async def _secure(self, address: str) -> TcpSession:
         """
         Connect with TLS, which a port that is connected to itself does not get.
 
@@ -141,7 +141,7 @@ class Client(Endpoint):
 
     def _describe(self, error: OSError | asyncio.TimeoutError) -> str:
         """Say why there is no connection, each cause in its own words."""
-        where = f'{self._address}:{self._port}'
+        where = self._name
         if isinstance(error, socket.gaierror):
             return f'cannot resolve {self._address!r}: {error.strerror}'
         if isinstance(error, ConnectionRefusedError):

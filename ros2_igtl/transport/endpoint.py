@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What clients and servers have in common: sessions, sending, stopping; no way to get a peer."""
+"""The interface of clients and servers: sessions, sending, stopping; nothing of TCP."""
 
 from __future__ import annotations
 
@@ -19,34 +19,30 @@ from ros2_igtl.transport.log import Throttle, logger
 from ros2_igtl.transport.outbox import BATCH_BYTES, Buffer, Traffic
 from ros2_igtl.transport.session import Session
 from ros2_igtl.transport.statistics import Statistics
-from ros2_igtl.transport.tls import Role, Tls, TlsError
 
 DRAIN_S = 0.5  # for what waits when we are stopped; a peer that does not read must not hold us up
 
 
 class Endpoint(ABC):
-    """A client or a server: something that has sessions and can be started and stopped."""
+    """
+    Has sessions, sends to them, and can be started and stopped.
 
-    role: Role
+    A carrier fills in start() and _run(), in which it adds sessions to those of the endpoint by
+    _add_session() and removes them by _remove_session().
+    """
 
     def __init__(
-        self,
-        io_thread: IoThread,
-        address: str,
-        port: int,
-        handler: Handler,
-        options: Options | None = None,
+        self, io_thread: IoThread, name: str, handler: Handler, options: Options | None = None
     ) -> None:
         """
         Do nothing yet.
 
         :param io_thread: what runs it; it has to be running from start() to stop().
-        :param address: a host name or an IPv4 or IPv6 address.
+        :param name: for the log.
         :param handler: what is told of everything that happens, on the I/O thread.
         """
         self._io_thread = io_thread
-        self._address = address
-        self._port = port
+        self._name = name
         self._handler = handler
         self._options = options or Options()
         self._throttle = Throttle()
@@ -56,7 +52,25 @@ class Endpoint(ABC):
         self._is_wake_pending = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
-        self._tls: Tls | None = None  # from start() on, if there is to be any
+
+    @abstractmethod
+    def start(self) -> None:
+        """
+        Begin to get peers, and return; does nothing when it was started.
+
+        :raises OSError: what peers come by cannot be opened; the text names it.
+        :raises ValueError: the options do not allow it.
+        :raises RuntimeError: the I/O thread is not running.
+        """
+
+    @property
+    @abstractmethod
+    def actual_port(self) -> int:
+        """
+        The port dialled or listened on; 0 where there are no ports.
+
+        :raises RuntimeError: it is known only after start().
+        """
 
     @property
     def sessions(self) -> tuple[Session, ...]:
@@ -109,10 +123,10 @@ class Endpoint(ABC):
         if not targets:
             self._count_refused('no_peer')
             return 0
-        packed: dict[int, tuple[list[Buffer], int]] = {}
-        queued = 0
         if key is None:
             key = (message.type_name, message.device_name)
+        packed: dict[int, tuple[list[Buffer], int]] = {}
+        queued = 0
         for session in targets:
             version = session.header_version
             if version < least_version:
@@ -124,8 +138,14 @@ class Endpoint(ABC):
                 except codec.EncodeError:
                     self._count_refused('encode')
                     raise
-            queued += session.put(*packed[version], traffic, key)
-        self._wake()
+            queued += session.outbox.put(*packed[version], traffic, key)
+        with self._lock:  # once for any number of messages
+            if not self._is_wake_pending and self._loop is not None:
+                try:
+                    self._loop.call_soon_threadsafe(self._flush)
+                    self._is_wake_pending = True
+                except RuntimeError:  # the loop is closed, and with it the sessions
+                    pass
         return queued
 
     def stop(self, timeout_s: float = 2.0) -> None:
@@ -138,14 +158,6 @@ class Endpoint(ABC):
         if task is None or not self._io_thread.is_running:  # its stop() cancels all tasks
             return
         self._io_thread.run(_cancel(task), timeout_s)
-
-    def _load_tls(self) -> None:
-        """
-        Read certificates and keys, if there is to be TLS.
-
-        :raises TlsFilesError: they cannot be used.
-        """
-        self._tls = Tls(self._options, self.role) if self._options.tls else None
 
     def _start_task(self) -> None:
         """Begin on the I/O thread."""
@@ -162,7 +174,7 @@ class Endpoint(ABC):
         try:
             await self._run()
         except Exception as error:  # fail closed, visibly
-            logger.exception('%s:%d: stopped by a fault', self._address, self._port)
+            logger.exception('%s: stopped by a fault', self._name)
             detail = f'internal error: {error!r}'
         finally:
             await self._close_sessions(detail)
@@ -180,18 +192,7 @@ class Endpoint(ABC):
             session.close(reason)
         await asyncio.wait([session.closed for session in sessions])
 
-    def _make_session(self) -> Session:
-        """Return a session for a connection that is being made."""
-        return Session(
-            self._io_thread,
-            self._options,
-            self._handler,
-            self._throttle,
-            self._session_opened,
-            self._session_closed,
-        )
-
-    def _session_opened(self, session: Session) -> None:
+    def _add_session(self, session: Session) -> None:
         with self._lock:
             self._sessions = (*self._sessions, session)
         secured = f' with {session.security}' if session.security else ''
@@ -199,7 +200,7 @@ class Endpoint(ABC):
             logging.INFO, ('connected', session.host), f'{session.peer_name}: connected{secured}'
         )
 
-    def _session_closed(self, session: Session) -> None:
+    def _remove_session(self, session: Session) -> None:
         with self._lock:
             self._sessions = tuple(other for other in self._sessions if other is not session)
             self._past.add(session.statistics)
@@ -209,28 +210,12 @@ class Endpoint(ABC):
         try:
             self._handler.connection_state(state, escape(detail))
         except Exception:
-            logger.exception('%s:%d: connection_state failed', self._address, self._port)
-
-    def _count_tls_failure(self, error: TlsError) -> None:
-        """Count a peer with which there is no session for want of TLS."""
-        with self._lock:
-            self._past.tls_failures[error.cause] += 1
+            logger.exception('%s: connection_state failed', self._name)
 
     def _count_refused(self, cause: str) -> None:
         """Count a message that could not be queued for any peer."""
         with self._lock:
             self._past.send_rejected[cause] += 1
-
-    def _wake(self) -> None:
-        """Have the I/O thread write what waits; once for any number of messages."""
-        with self._lock:
-            if self._is_wake_pending or self._loop is None:
-                return
-            self._is_wake_pending = True
-            try:
-                self._loop.call_soon_threadsafe(self._flush)
-            except RuntimeError:  # the loop is closed, and with it the sessions
-                self._is_wake_pending = False
 
     def _flush(self) -> None:
         """Write what waits for each peer."""

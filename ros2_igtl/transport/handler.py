@@ -1,15 +1,13 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What the transport calls when something happens; nothing that does anything about it."""
+"""The interface that the transport calls when something happens."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import Literal, Protocol
 
 from ros2_igtl import codec
-
-if TYPE_CHECKING:
-    from ros2_igtl.transport.session import Session
+from ros2_igtl.transport.session import Session
 
 ConnectionState = Literal['connecting', 'connected', 'waiting', 'listening', 'closed']
 

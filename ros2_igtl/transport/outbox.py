@@ -1,13 +1,13 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-What waits to be sent to one peer, and what is replaced or refused; no socket, no loop.
+The messages that wait for one peer, and the rules to replace or refuse them; no socket, no loop.
 
-Two classes of traffic wait, and one goes before them. *Events* lose nothing: they wait in a
-bounded queue, and when that is over its limit the peer has to be closed. Of *state* only the
-newest message a device matters: while the socket takes what it is given, up to
-:data:`STATE_DEPTH` messages a device wait, so that a loop that is late replaces nothing; once the
-socket is congested each device keeps one. A *stop* goes before everything that waits.
+Events and state wait, and a stop goes before both. *Events* are never lost: they wait in a bounded
+queue, and when that is over its limit the peer has to be closed. Of *state* only the newest
+message a device matters: while the socket takes what it is given, up to :data:`STATE_DEPTH`
+messages a device wait, so that a late loop replaces nothing; once the socket is congested each
+device keeps one. A *stop* goes before everything that waits.
 """
 
 from __future__ import annotations
@@ -75,19 +75,16 @@ class Outbox:
         self._state: deque[_Waiting] = deque()
         self._state_by_key: dict[Hashable, deque[_Waiting]] = {}
         self._state_bytes = 0
-        self._is_blocked = False
         self._is_closed = False
-        self._has_overflown = False
+        self.is_blocked = False
+        """Whether the socket takes nothing more; set by :meth:`set_blocked`."""
+        self.has_overflown = False
+        """Whether an event did not fit: the peer has to be closed."""
 
     @property
     def waiting_bytes(self) -> int:
         """How many bytes wait."""
         return self._event_bytes + self._state_bytes
-
-    @property
-    def has_overflown(self) -> bool:
-        """Whether an event did not fit: the peer has to be closed."""
-        return self._has_overflown
 
     @property
     def oldest_event_since(self) -> float | None:
@@ -106,42 +103,59 @@ class Outbox:
         """
         waiting = _Waiting(buffers, size, self._clock(), key)
         with self._lock:
-            if self._is_closed or self._has_overflown:
+            if self._is_closed or self.has_overflown:
                 return False
-            if traffic == 'state':
-                taken = self._put_state(waiting)
-            else:
-                taken = self._put_event(
-                    waiting, self._stops if traffic == 'stop' else self._events
-                )
-            if self.waiting_bytes > self._statistics.high_water_bytes:
-                self._statistics.high_water_bytes = self.waiting_bytes
-            return taken
+            is_queued = True
+            if traffic != 'state':
+                queue = self._stops if traffic == 'stop' else self._events
+                is_queued = self._put_event(waiting, queue)
+            elif not (self.is_blocked and self._replace_if_congested(waiting)):
+                slots = self._state_by_key.get(key)
+                if slots is None:
+                    slots = self._state_by_key[key] = deque()
+                elif len(slots) >= STATE_DEPTH:
+                    self._replace_oldest(slots)
+                slots.append(waiting)
+                self._state.append(waiting)
+                self._state_bytes += size
+                if self._state_bytes > self._limit:
+                    self._shrink_state()
+            waiting_bytes = self._event_bytes + self._state_bytes
+            if waiting_bytes > self._statistics.high_water_bytes:
+                self._statistics.high_water_bytes = waiting_bytes
+            return is_queued
 
     def take(self) -> Batch | None:
         """Return what is to be written next: stops, events, then state; None if nothing waits."""
+        taken: list[_Waiting] = []
+        size = 0
+        has_event = False
         with self._lock:
-            taken: list[_Waiting] = []
-            size = self._take_from(self._stops, taken, 0)
-            if not self._stops:
-                size = self._take_from(self._events, taken, size)
-            has_event = bool(taken)
-            self._event_bytes -= size
-            if self._oversize_bytes and any(event.size > self._limit for event in taken):
-                self._oversize_bytes = 0
-            total = size
-            if not (self._stops or self._events):
-                events = len(taken)
-                total = self._take_from(self._state, taken, size)
-                for waiting in taken[events:]:
-                    self._forget_slot(waiting.key)
-                self._state_bytes -= total - size
+            for queue in (self._stops, self._events, self._state):
+                # As many as fit one batch, or the first whatever its size.
+                while queue and (not taken or size + queue[0].size <= BATCH_BYTES):
+                    waiting = queue.popleft()
+                    taken.append(waiting)
+                    size += waiting.size
+                    if queue is self._state:
+                        self._state_bytes -= waiting.size
+                        slots = self._state_by_key[waiting.key]
+                        slots.popleft()
+                        if not slots:
+                            del self._state_by_key[waiting.key]
+                    else:
+                        has_event = True
+                        self._event_bytes -= waiting.size
+                        if waiting.size > self._limit:
+                            self._oversize_bytes = 0
+                if queue:
+                    break
         if not taken:
             return None
         if len(taken) == 1:
-            return Batch(taken[0].buffers, 1, total, has_event)
+            return Batch(taken[0].buffers, 1, size, has_event)
         data = b''.join(buffer for waiting in taken for buffer in waiting.buffers)
-        return Batch((data,), len(taken), total, has_event)
+        return Batch((data,), len(taken), size, has_event)
 
     def withdraw(self, is_chosen: Callable[[Hashable], bool]) -> list[Hashable]:
         """
@@ -164,9 +178,9 @@ class Outbox:
     def set_blocked(self, is_blocked: bool) -> None:
         """Say that the socket takes nothing more, or that it does again."""
         with self._lock:
-            if self._is_blocked and not is_blocked:
+            if self.is_blocked and not is_blocked:
                 self._collapse_if_congested(self._clock())
-            self._is_blocked = is_blocked
+            self.is_blocked = is_blocked
 
     def close(self) -> None:
         """Refuse whatever comes, and count what still waits as rejected; may be called twice."""
@@ -186,15 +200,6 @@ class Outbox:
         with self._lock:
             self._is_closed = True
 
-    @staticmethod
-    def _take_from(queue: deque[_Waiting], taken: list[_Waiting], size: int) -> int:
-        """Move messages while they fit one batch, or the first whatever its size."""
-        while queue and (not taken or size + queue[0].size <= BATCH_BYTES):
-            waiting = queue.popleft()
-            taken.append(waiting)
-            size += waiting.size
-        return size
-
     def _put_event(self, waiting: _Waiting, queue: deque[_Waiting]) -> bool:
         """Append to the queue, unless events are over their limit."""
         # One message that is over the limit by itself (a volume) may wait, and does not count.
@@ -205,7 +210,7 @@ class Outbox:
         else:
             fits = self._event_bytes - self._oversize_bytes + waiting.size <= self._limit
         if not fits:
-            self._has_overflown = True
+            self.has_overflown = True
             self._statistics.send_rejected['send_buffer_limit'] += 1
             return False
         queue.append(waiting)
@@ -214,36 +219,38 @@ class Outbox:
             self._oversize_bytes = waiting.size
         return True
 
-    def _put_state(self, waiting: _Waiting) -> bool:
-        """Append to what waits of the device, or replace it."""
+    def _replace_if_congested(self, waiting: _Waiting) -> bool:
+        """Replace the newest message of the same device if the socket is congested."""
         self._collapse_if_congested(waiting.since)
         slots = self._state_by_key.get(waiting.key)
-        if slots is None:
-            slots = self._state_by_key[waiting.key] = deque()
-        if slots and self._is_congested(waiting.since):
-            slot = slots[-1]  # it keeps its place in the line, so that no device starves another
-            self._state_bytes += waiting.size - slot.size
-            slot.buffers, slot.size = waiting.buffers, waiting.size
-            self._statistics.replaced += 1
-            return True
-        if len(slots) >= STATE_DEPTH:
-            oldest = slots.popleft()
-            self._state.remove(oldest)
-            self._state_bytes -= oldest.size
-            self._statistics.replaced += 1
-        slots.append(waiting)
-        self._state.append(waiting)
-        self._state_bytes += waiting.size
-        if self._state_bytes > self._limit:
-            self._collapse()
-        while self._state_bytes > self._limit and len(self._state) > 1:
-            self._reject_oldest_state()
+        if slots is None or not self._is_congested(waiting.since):
+            return False
+        slot = slots[-1]  # it keeps its place in the line, so that no device starves another
+        self._state_bytes += waiting.size - slot.size
+        slot.buffers, slot.size = waiting.buffers, waiting.size
+        self._statistics.replaced += 1
         return True
+
+    def _replace_oldest(self, slots: deque[_Waiting]) -> None:
+        """Remove the oldest message of a device of which too many wait."""
+        oldest = slots.popleft()
+        self._state.remove(oldest)
+        self._state_bytes -= oldest.size
+        self._statistics.replaced += 1
+
+    def _shrink_state(self) -> None:
+        """Make room: first by keeping the newest a device, then by rejecting the oldest."""
+        self._collapse()
+        while self._state_bytes > self._limit and len(self._state) > 1:
+            oldest = self._state.popleft()
+            del self._state_by_key[oldest.key]
+            self._state_bytes -= oldest.size
+            self._statistics.send_rejected['send_buffer_limit'] += 1
 
     def _is_congested(self, now: float) -> bool:
         """Whether the socket has refused the oldest state message for longer than the grace."""
         return (
-            self._is_blocked
+            self.is_blocked
             and bool(self._state)
             and now - self._state[0].since > CONGESTION_GRACE_S
         )
@@ -265,17 +272,3 @@ class Outbox:
         kept.sort(key=lambda waiting: waiting.since)
         self._state = deque(kept)
         self._state_bytes = sum(waiting.size for waiting in kept)
-
-    def _reject_oldest_state(self) -> None:
-        """Make room: the newest of all devices together are over the limit."""
-        oldest = self._state.popleft()
-        self._forget_slot(oldest.key)
-        self._state_bytes -= oldest.size
-        self._statistics.send_rejected['send_buffer_limit'] += 1
-
-    def _forget_slot(self, key: Hashable) -> None:
-        """Forget the oldest slot of a device, which is not in the line any more."""
-        slots = self._state_by_key[key]
-        slots.popleft()
-        if not slots:
-            del self._state_by_key[key]

@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Who listens, and whom it lets in; what is spoken then is the session's business."""
+"""The server: listens, and lets clients in or refuses them; the session does the rest."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import logging
 import socket
 
 from ros2_igtl import codec
-from ros2_igtl.transport.endpoint import Endpoint
-from ros2_igtl.transport.session import name_of
+from ros2_igtl.transport.exposure import check_exposure
+from ros2_igtl.transport.tcp import name_of
+from ros2_igtl.transport.tcp_endpoint import TcpEndpoint
 from ros2_igtl.transport.tls import TlsError
 from ros2_igtl.transport.tls_transport import TlsTransport
 
@@ -25,7 +26,7 @@ _BUSY = codec.pack(
 )
 
 
-class Server(Endpoint):
+class Server(TcpEndpoint):
     """Serves any number of clients up to ``max_clients``, each from the moment it dials."""
 
     role = 'server'
@@ -73,7 +74,7 @@ class Server(Endpoint):
                 self._address, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
             )
             for family, kind, protocol, _, address in found:
-                self._require_allowed_peers(str(address[0]))
+                check_exposure(str(address[0]), self._options)
                 listener = socket.socket(family, kind, protocol)
                 listeners.append(listener)
                 listener.setblocking(False)
@@ -92,18 +93,6 @@ class Server(Endpoint):
                 raise OSError(error.errno, text) from error
             raise
         return tuple(listeners)
-
-    def _require_allowed_peers(self, address: str) -> None:
-        """Refuse to be reachable from other hosts unless somebody said which."""
-        options = self._options
-        if options.allowed_peers or (options.tls and options.tls_client_auth == 'required'):
-            return
-        if ipaddress.ip_address(address.split('%')[0]).is_loopback:
-            return
-        raise ValueError(
-            f'to listen on {address} beyond this host, set allowed_peers to the networks that may '
-            "connect, for example ['192.168.0.0/24'], or tls with tls_client_auth 'required'"
-        )
 
     def _close_listeners(self) -> None:
         """Free the port."""
@@ -201,11 +190,11 @@ class Server(Endpoint):
         try:
             await tls.handshake(self._options.handshake_timeout)
         except TlsError as error:
-            self._count_tls_failure(error)
             host = peer_name.rpartition(':')[0]
             self._throttle.log(
                 logging.WARNING, (host, 'tls', error.cause), f'{peer_name}: refused: {error}'
             )
+            self._count_tls_failure(error)
             return
         if self._is_full():
             self._note_refusal(peer_name, 'max_clients')

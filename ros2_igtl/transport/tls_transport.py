@@ -16,7 +16,7 @@ import os
 import ssl
 from typing import Any
 
-from ros2_igtl.transport.session import Session
+from ros2_igtl.transport.tcp_session import TcpSession
 from ros2_igtl.transport.tls import TlsError, explain
 
 BUFFER_BYTES = 131072  # received at once
@@ -44,7 +44,7 @@ class TlsTransport(asyncio.Transport, asyncio.BufferedProtocol):
         )
         self._buffer = memoryview(bytearray(BUFFER_BYTES))
         self._raw: asyncio.Transport  # from connection_made() on
-        self._session: Session | None = None
+        self._session: TcpSession | None = None
         self._shaken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._has_received = False
         self._is_paused = False
@@ -72,7 +72,7 @@ class TlsTransport(asyncio.Transport, asyncio.BufferedProtocol):
             self.abort()
             raise
 
-    def start(self, session: Session) -> None:
+    def start(self, session: TcpSession) -> None:
         """Give the session its connection, and what has come."""
         self._session = session
         session.connection_made(self)

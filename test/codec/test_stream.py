@@ -388,3 +388,10 @@ def test_what_is_set_aside_for_a_message_that_is_not_complete_is_known() -> None
     connection.receive_data(data[-1:])
     assert isinstance(connection.next_message(), codec.Message)
     assert connection.held_bytes == 0
+
+
+def test_the_bytes_of_an_incomplete_header_can_be_seen() -> None:
+    connection = codec.Connection()
+    connection.receive_data(b'GET ')
+    assert connection.next_message() is codec.NEED_DATA
+    assert bytes(connection.unread) == b'GET '

@@ -32,7 +32,7 @@ from helpers.scripted_peer import ScriptedPeer, ScriptedServer, unused_port
 from helpers.waiting import wait_for_count, wait_until
 from ros2_igtl import codec
 from ros2_igtl.nodes.node import BridgeNode
-from ros2_igtl.transport import session as session_module
+from ros2_igtl.transport import tcp
 
 IMAGE = 'sensor_msgs/msg/Image'
 STRING = 'std_msgs/msg/String'
@@ -162,10 +162,10 @@ def test_f07_a_host_that_is_gone_without_a_word_is_noticed(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(session_module, 'KEEPALIVE_IDLE_S', 1)
-    monkeypatch.setattr(session_module, 'KEEPALIVE_INTERVAL_S', 1)
-    monkeypatch.setattr(session_module, 'KEEPALIVE_PROBES', 2)
-    monkeypatch.setattr(session_module, 'USER_TIMEOUT_MS', 2000)
+    monkeypatch.setattr(tcp, 'KEEPALIVE_IDLE_S', 1)
+    monkeypatch.setattr(tcp, 'KEEPALIVE_INTERVAL_S', 1)
+    monkeypatch.setattr(tcp, 'KEEPALIVE_PROBES', 2)
+    monkeypatch.setattr(tcp, 'USER_TIMEOUT_MS', 2000)
     arrays = graph.subscribe(DIAGNOSTICS, '/diagnostics')
     parameters = {'port': 0, 'address': OUR_ADDRESS, 'allowed_peers': [THEIR_ADDRESS]}
     bridge = graph.add_bridge('server', parameters)

@@ -173,7 +173,7 @@ def test_beyond_loopback_the_lines_to_add_are_told() -> None:
     assert refusal(address='0.0.0.0').splitlines()[1:] == [
         '  allowed_peers:',
         '    - 192.168.0.0/24',
-        'or have everybody show a certificate:',
+        'or require a certificate of every client:',
         '  tls: true',
         '  tls_client_auth: required',
     ]

@@ -15,8 +15,7 @@ from helpers.network_namespace import OUR_ADDRESS, THEIR_ADDRESS, Cable
 from helpers.recording_handler import RecordingHandler
 from helpers.waiting import wait_for_count, wait_until
 from ros2_igtl import codec
-from ros2_igtl.transport import IoThread, Options, Server
-from ros2_igtl.transport import session as session_module
+from ros2_igtl.transport import IoThread, Options, Server, tcp
 
 # Dials, says by a byte on stdout that it is connected, and does as its arguments say.
 PEER = """
@@ -46,10 +45,10 @@ def server(
     cable: Cable, io_thread: IoThread, handler: RecordingHandler, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Server]:
     """Start a server that the other host may dial, and that finds out quickly about its end."""
-    monkeypatch.setattr(session_module, 'KEEPALIVE_IDLE_S', 1)
-    monkeypatch.setattr(session_module, 'KEEPALIVE_INTERVAL_S', 1)
-    monkeypatch.setattr(session_module, 'KEEPALIVE_PROBES', 2)
-    monkeypatch.setattr(session_module, 'USER_TIMEOUT_MS', 2000)
+    monkeypatch.setattr(tcp, 'KEEPALIVE_IDLE_S', 1)
+    monkeypatch.setattr(tcp, 'KEEPALIVE_INTERVAL_S', 1)
+    monkeypatch.setattr(tcp, 'KEEPALIVE_PROBES', 2)
+    monkeypatch.setattr(tcp, 'USER_TIMEOUT_MS', 2000)
     options = Options(allowed_peers=(THEIR_ADDRESS,))
     started = Server(io_thread, OUR_ADDRESS, 0, handler, options)
     started.start()

@@ -384,7 +384,7 @@ def test_a_stop_goes_before_all_that_waits_and_takes_the_place_of_commands_that_
     volume = codec.Message(codec.String('.' * 65000), 'Text')
     for _ in range(200):  # which the peer does not read, until the socket takes no more
         connection._send(volume, 'event')
-    wait_until(lambda: session._is_blocked, what='a full socket')
+    wait_until(lambda: session.outbox.is_blocked, what='a full socket')
     futures = [send_command(graph, name=f'Move{number}') for number in range(3)]
     commands = commands_of(bridge)
     wait_until(lambda: len(commands._pending) == 3, what='the commands to wait')
@@ -591,7 +591,7 @@ def test_a_peer_that_is_being_closed_gets_neither_a_command_nor_a_reply(
     bridge = add_bridge(graph, tmp_path)
     peer = dial_as_version_2(graph, bridge)
     (session,) = bridge.connections[0].transport.sessions
-    session._outbox.refuse_more()
+    session.outbox.refuse_more()
     response = await_response(send_command(graph, name='Move'))
     assert response.error == 'no_peer: nobody is connected'
     peer.send(command(1))

@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of ros2_igtl.transport.session: one peer over a real socket."""
+"""Tests of ros2_igtl.transport.tcp_session: one peer over a real socket."""
 
 from __future__ import annotations
 
@@ -29,8 +29,7 @@ from helpers.scripted_peer import ScriptedPeer
 from helpers.waiting import wait_until, watch_for
 from ros2_igtl import codec
 from ros2_igtl.codec.crc import crc64
-from ros2_igtl.transport import IoThread, Options, Server, Session
-from ros2_igtl.transport import session as session_module
+from ros2_igtl.transport import IoThread, Options, Server, Session, tcp, tcp_session
 
 Talk = Callable[..., contextlib.AbstractContextManager['Conversation']]
 
@@ -44,6 +43,7 @@ class Conversation:
         self.server = server
         self.handler = handler
         self.peer = peer
+        assert isinstance(session, tcp_session.TcpSession)
         self.session = session
 
     def wait_for_messages(self, count: int) -> list[codec.Message]:
@@ -332,7 +332,7 @@ def test_f4_the_end_of_a_peer_is_noticed_at_once(talk: Talk) -> None:
 def test_what_a_peer_sent_before_it_left_is_received_though_our_write_notices_first(
     talk: Talk, io_thread: IoThread
 ) -> None:
-    count = 3 * session_module.MESSAGES_A_TURN
+    count = 3 * tcp_session.MESSAGES_A_TURN
     data = b''.join(codec.pack(pose(float(number))) for number in range(count))
     with talk() as conversation:
         descriptor = conversation.session._transport.get_extra_info('socket').fileno()
@@ -347,7 +347,7 @@ def test_what_a_peer_sent_before_it_left_is_received_though_our_write_notices_fi
             wait_until(lambda: count_unread() == len(data))
             conversation.peer.reset()
             for _ in range(3):
-                conversation.session.put([b'x'], 1, 'event', ('', ''))
+                conversation.session.outbox.put([b'x'], 1, 'event', ('', ''))
                 conversation.session.flush()
 
         io_thread.call(write_to_a_peer_that_has_gone)
@@ -518,12 +518,12 @@ def test_an_exception_in_the_handler_closes_that_session_only(
     assert caplog.text.count('Traceback') == 1
 
 
-@pytest.mark.parametrize('count', [1, session_module.MESSAGES_A_TURN + 1])
+@pytest.mark.parametrize('count', [1, tcp_session.MESSAGES_A_TURN + 1])
 def test_a_fault_of_the_codec_closes_that_session_only(
     talk: Talk, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
     with talk() as conversation:
-        connection = conversation.session._connection
+        connection = conversation.session._stream
         original = connection.next_message
         calls = iter(range(1, count + 2))
 
@@ -671,7 +671,7 @@ def test_a_large_message_that_waits_or_is_being_written_is_not_copied(talk: Talk
         tracemalloc.start()
         try:
             conversation.server.send(volume, traffic='event')
-            wait_until(lambda: conversation.session._is_blocked)
+            wait_until(lambda: conversation.session.outbox.is_blocked)
             assert tracemalloc.get_traced_memory()[1] < 2_000_000
         finally:
             tracemalloc.stop()
@@ -841,14 +841,14 @@ def test_the_socket_is_tuned_for_promptness_and_finds_out_that_its_peer_is_gone(
 ) -> None:
     with talk() as conversation:
         sock = conversation.session._transport.get_extra_info('socket')
-        tcp = socket.IPPROTO_TCP
-        assert sock.getsockopt(tcp, socket.TCP_NODELAY)
+        level = socket.IPPROTO_TCP
+        assert sock.getsockopt(level, socket.TCP_NODELAY)
         assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
-        assert sock.getsockopt(tcp, socket.TCP_KEEPIDLE) == 5
-        assert sock.getsockopt(tcp, socket.TCP_KEEPINTVL) == 2
-        assert sock.getsockopt(tcp, socket.TCP_KEEPCNT) == 3
-        assert sock.getsockopt(tcp, socket.TCP_USER_TIMEOUT) == 11_000
-        assert sock.getsockopt(tcp, session_module.TCP_NOTSENT_LOWAT) <= 16384
+        assert sock.getsockopt(level, socket.TCP_KEEPIDLE) == 5
+        assert sock.getsockopt(level, socket.TCP_KEEPINTVL) == 2
+        assert sock.getsockopt(level, socket.TCP_KEEPCNT) == 3
+        assert sock.getsockopt(level, socket.TCP_USER_TIMEOUT) == 11_000
+        assert sock.getsockopt(level, tcp.TCP_NOTSENT_LOWAT) <= 16384
 
 
 def test_f5_a_peer_that_resets_is_in_the_log_with_what_it_did_not_get(
@@ -879,7 +879,7 @@ def test_f5_a_peer_that_resets_is_in_the_log_with_what_it_did_not_get(
     ],
 )
 def test_f7_the_end_of_a_connection_has_a_reason(error: Exception | None, reason: str) -> None:
-    assert session_module._describe_loss(error) == reason
+    assert tcp.describe_loss(error) == reason
 
 
 @pytest.mark.parametrize(
@@ -892,4 +892,64 @@ def test_f7_the_end_of_a_connection_has_a_reason(error: Exception | None, reason
     ],
 )
 def test_peers_are_named_by_address_and_port(address: tuple[str, int] | None, name: str) -> None:
-    assert session_module.name_of(address) == name
+    assert tcp.name_of(address) == name
+
+
+# Back-pressure and memory
+
+
+def test_a_peer_that_is_paused_is_not_read_and_loses_nothing(
+    talk: Talk, io_thread: IoThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    messages = [pose(float(number)) for number in range(250)]
+    with talk(header_timeout=0.1, body_timeout=0.1, idle_timeout=0.1) as conversation:
+        session = conversation.session
+        original = conversation.handler.message_received
+
+        def pause(sender: Session, message: codec.Message, receive_time_ns: int) -> None:
+            original(sender, message, receive_time_ns)
+            if message == messages[0]:
+                sender.pause_reading()
+                sender.pause_reading()
+
+        monkeypatch.setattr(conversation.handler, 'message_received', pause)
+        conversation.peer.send(b''.join(codec.pack(message) for message in messages)[:-1])
+        conversation.wait_for_messages(1)
+        received = session.statistics.received_bytes
+        conversation.server.send(text('still sent'), traffic='event')
+        assert codec.unpack(conversation.peer.receive_message()) == text('still sent')
+        watch_for(lambda: conversation.handler.closed, 0.5, 'a paused peer is closed')
+        assert conversation.handler.messages == messages[:1]
+        conversation.peer.send(codec.pack(messages[-1])[-1:])
+        watch_for(lambda: session.statistics.received_bytes != received, 0.1, 'it is read')
+        io_thread.call(session.resume_reading)
+        io_thread.call(session.resume_reading)
+        assert conversation.wait_for_messages(250) == messages
+        assert conversation.wait_for_close() == 'idle_timeout'
+
+
+def test_a_peer_that_leaves_while_it_is_paused_is_read_to_its_end(
+    talk: Talk, io_thread: IoThread
+) -> None:
+    with talk() as conversation:
+        io_thread.call(conversation.session.pause_reading)
+        conversation.peer.send(codec.pack(pose(1.0)))
+        conversation.peer.close()
+        watch_for(lambda: conversation.handler.messages, 0.1, 'it is read')
+        io_thread.call(conversation.session.resume_reading)
+        assert conversation.wait_for_close() == 'closed by the peer'
+        assert conversation.handler.messages == [pose(1.0)]
+
+
+def test_what_others_hold_for_a_peer_counts_until_its_session_ends(
+    talk: Talk, io_thread: IoThread
+) -> None:
+    io_thread.budget.limit_bytes = 1_000_000
+    with talk() as conversation:
+        conversation.session.hold('volumes', 600_000)
+        conversation.session.hold('waiting', 400_000)
+        assert io_thread.budget.held_bytes == 1_000_000
+        conversation.session.hold('waiting', 400_001)
+        assert conversation.wait_for_close().startswith('memory_limit: ')
+        conversation.session.hold('waiting', 5)
+        assert io_thread.budget.held_bytes == 0

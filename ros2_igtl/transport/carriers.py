@@ -1,0 +1,30 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Which endpoint stands for which mode."""
+
+from __future__ import annotations
+
+from ros2_igtl.options import TransportOptions as Options
+from ros2_igtl.transport.client import Client
+from ros2_igtl.transport.endpoint import Endpoint
+from ros2_igtl.transport.handler import Handler
+from ros2_igtl.transport.io_thread import IoThread
+from ros2_igtl.transport.server import Server
+
+ENDPOINTS = {'client': Client, 'server': Server}
+
+
+def make_endpoint(
+    mode: str,
+    io_thread: IoThread,
+    address: str,
+    port: int,
+    handler: Handler,
+    options: Options | None = None,
+) -> Endpoint:
+    """
+    Return the endpoint of a mode, not started.
+
+    :raises KeyError: there is no such mode.
+    """
+    return ENDPOINTS[mode](io_thread, address, port, handler, options)

@@ -1,0 +1,93 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""When a peer takes too long to send; no socket, and no clock but the times it is told."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ros2_igtl.options import TransportOptions as Options
+
+MIN_BODY_PROGRESS = 1024  # bytes a body_timeout: a peer that drips is as good as silent
+
+Part = Literal['header', 'body']  # of a message
+
+
+class Deadlines:
+    """
+    The deadlines of one peer for a header, for a body and for sending anything.
+
+    All times are seconds of one steady clock; all sizes are what was received so far, in bytes.
+
+    :param now: when the peer connected.
+    """
+
+    def __init__(self, options: Options, now: float) -> None:
+        self._options = options
+        self._header_since: float | None = None
+        self._body_since: float | None = None
+        self._body_mark = 0  # what was received when the body last made progress
+        self._read_at = now
+        self._read_mark = 0
+        self._is_paused = False
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a header or a body has to be complete at some time."""
+        return self._header_since is not None or self._body_since is not None
+
+    def note(self, awaited: Part | None, received: int, has_completed: bool, now: float) -> None:
+        """
+        Set the deadlines after something was received.
+
+        :param awaited: the part of a message that is incomplete; None if none is.
+        :param has_completed: whether a message was completed, so that this is another one.
+        """
+        if awaited == 'header':
+            if has_completed or self._header_since is None:
+                self._header_since = now
+            self._body_since = None
+        elif awaited == 'body':
+            self._header_since = None
+            has_progressed = received - self._body_mark >= MIN_BODY_PROGRESS
+            if has_completed or self._body_since is None or has_progressed:
+                self._body_since = now
+                self._body_mark = received
+        else:
+            self.clear()
+
+    def clear(self) -> None:
+        """Expect no part of a message."""
+        self._header_since = self._body_since = None
+
+    def pause(self) -> None:
+        """Expect nothing, because nothing is read."""
+        self._is_paused = True
+        self.clear()
+
+    def resume(self, now: float) -> None:
+        """Expect something again, with all the time that is allowed for it."""
+        self._is_paused = False
+        self._read_at = now
+
+    def missed(self, received: int, now: float) -> str:
+        """Return the option whose time is over; empty if none is."""
+        options = self._options
+        if received != self._read_mark:
+            self._read_mark, self._read_at = received, now
+        if self._is_paused:
+            return ''
+        if self._header_since is not None and now - self._header_since > options.header_timeout:
+            return 'header_timeout'
+        if self._body_since is not None and now - self._body_since > options.body_timeout:
+            return 'body_timeout'
+        if options.idle_timeout and now - self._read_at > options.idle_timeout:
+            return 'idle_timeout'
+        return ''
+
+
+def tick_of(options: Options) -> float:
+    """Return how often, in seconds, all deadlines have to be looked at."""
+    deadlines = (options.header_timeout, options.body_timeout, options.send_timeout)
+    periods = (options.keepalive_interval or 1.0, options.idle_timeout or 1.0)
+    return min(*deadlines, *periods, 1.0) / 4

@@ -1,0 +1,35 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The rule for listening where other machines can connect: OpenIGTLink has no authentication."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from ros2_igtl.options import TransportOptions as Options
+
+
+def check_exposure(address: str, options: Options) -> None:
+    """
+    Refuse to listen beyond this machine unless the options say who may connect.
+
+    :param address: a host name or an IPv4 or IPv6 address to listen on.
+    :raises ValueError: the address is not loopback, ``allowed_peers`` is empty, and clients need
+        no certificate.
+    """
+    if options.allowed_peers or (options.tls and options.tls_client_auth == 'required'):
+        return
+    try:
+        is_loopback = ipaddress.ip_address(address.partition('%')[0]).is_loopback
+    except ValueError:  # a name, which may stand for any address
+        is_loopback = address == 'localhost'
+    if not is_loopback:
+        raise ValueError(
+            f'address: {address!r} can be reached from other machines, and OpenIGTLink has no '
+            'authentication; set allowed_peers to those that may connect, for example\n'
+            '  allowed_peers:\n'
+            '    - 192.168.0.0/24\n'
+            'or require a certificate of every client:\n'
+            '  tls: true\n'
+            '  tls_client_auth: required'
+        )

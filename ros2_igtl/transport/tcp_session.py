@@ -1,0 +1,281 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""A peer on an asyncio transport over TCP: joins the codec, the deadlines and the writer to it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+import time
+from collections.abc import Callable
+from typing import Literal
+
+from ros2_igtl import codec
+from ros2_igtl.codec.stream import NeedData
+from ros2_igtl.options import TransportOptions as Options
+from ros2_igtl.transport.deadlines import tick_of
+from ros2_igtl.transport.handler import Handler
+from ros2_igtl.transport.io_thread import IoThread
+from ros2_igtl.transport.log import Throttle
+from ros2_igtl.transport.peer_log import PeerLog
+from ros2_igtl.transport.receiver import Receiver
+from ros2_igtl.transport.session import Session
+from ros2_igtl.transport.tcp import describe_loss, hang_up, name_of, read_rest, tune
+from ros2_igtl.transport.tls import TlsError
+from ros2_igtl.transport.writer import Writer
+
+MESSAGES_A_TURN = 100  # then the other peers have their turn
+ACCOUNTED_BYTES = 1 << 20  # that wait to be sent; fewer are counted a little later
+
+
+class TcpSession(Session, asyncio.BufferedProtocol):
+    """A session on the transport of asyncio or of TLS; all but close() is for the I/O thread."""
+
+    def __init__(
+        self,
+        io_thread: IoThread,
+        options: Options,
+        handler: Handler,
+        throttle: Throttle,
+        on_opened: Callable[[Session], None],
+        on_closed: Callable[[Session], None],
+    ) -> None:
+        """Wait for a transport; on_opened and on_closed are called before the handler is told."""
+        super().__init__(io_thread, options)
+        self._options = options
+        self._handler = handler
+        self._log = PeerLog(self, throttle)
+        self._on_opened = on_opened
+        self._on_closed = on_closed
+        self._receiver = Receiver(options, self.statistics, self._loop.time())
+        self._stream = self._receiver.stream
+        self._writer = Writer(self.outbox, self.statistics, options)
+        self._transport: asyncio.Transport  # from connection_made() on, before anybody sees us
+        self._timer: asyncio.TimerHandle
+        self._receive_time_ns = 0
+        self._is_paused = False  # by pause_reading()
+        self._is_turn_over = False  # more messages are there than a turn may take
+        self._is_flush_scheduled = False
+        self._is_lost = False  # only what was received before is still read
+        self._is_rest_counted = True  # a message that is cut off, unless we closed at will
+        self._drain_reason = ''
+        self._close_reason = ''
+
+    @property
+    def header_version(self) -> int:
+        """The header version that is sent to this peer, 1 or 2."""
+        return self._options.header_version or min(max(self._stream.peer_version, 1), 2)
+
+    def close_when_sent(self, reason: str) -> None:
+        """Take no more to send, and close as soon as what waits is written."""
+        self._drain_reason = reason
+        self.outbox.refuse_more()
+        self.flush()
+
+    def flush(self) -> None:
+        """Write what waits, a turn's worth now."""
+        outbox = self.outbox
+        if outbox.waiting_bytes > ACCOUNTED_BYTES:
+            self._account()
+        if outbox.has_overflown:
+            self._close('send_buffer_limit')
+        elif self._writer.write(self._transport):
+            if not self._is_flush_scheduled:
+                self._is_flush_scheduled = True
+                self._loop.call_soon(self._flush_more)
+        elif self._drain_reason and not outbox.is_blocked:
+            self._close(self._drain_reason)
+
+    def pause_reading(self) -> None:
+        """Read nothing more until resume_reading(); may be called twice."""
+        if not (self._is_paused or self._is_lost or self._close_reason):
+            self._is_paused = True
+            self._receiver.deadlines.pause()
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Go on in the next turn, with what was received before."""
+        if self._is_paused:
+            self._is_paused = False
+            self._is_turn_over = True
+            self._receiver.deadlines.resume(self._loop.time())
+            self._loop.call_soon(self._deliver)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Start."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        transport.set_write_buffer_limits(high=0)
+        self.peer_name = name_of(transport.get_extra_info('peername'))
+        self.security = transport.get_extra_info('security', '')
+        tune(transport.get_extra_info('socket'))
+        self.statistics.connects = 1
+        self._io_thread.budget.admit(self)
+        self._check(tick_of(self._options))
+        self._on_opened(self)
+        self._tell(self._handler.session_opened, self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End; called once, whoever closed."""
+        if isinstance(exc, TlsError):
+            self.statistics.tls_failures[exc.cause] += 1
+        if exc is not None and not self._close_reason:
+            self._receive_rest()
+        if not self._close_reason:
+            self._close_reason = describe_loss(exc)
+            self._log.closed(self._close_reason)
+        self._timer.cancel()
+        if self._is_rest_counted:
+            try:
+                self._stream.close()
+            except codec.TruncatedError as error:
+                self._reject(error)
+        self._writer.clear()
+        self.outbox.close()
+        self._io_thread.budget.release(self)
+        self.statistics.disconnects = 1
+        self._on_closed(self)
+        try:
+            self._handler.session_closed(self, self._close_reason)
+        except Exception as error:
+            self._log.fault('session_closed failed', error)
+        self.closed.set_result(self._close_reason)
+
+    def eof_received(self) -> bool:
+        """Close: a peer that sends no more has gone."""
+        self._close('closed by the peer', is_rest_counted=True)
+        return False
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Receive straight into where the codec wants the bytes."""
+        return self._stream.get_buffer()
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Take what was received."""
+        self._receive_time_ns = time.time_ns()
+        self.statistics.received_bytes += nbytes
+        self._stream.buffer_updated(nbytes)
+        self._deliver()
+
+    def pause_writing(self) -> None:
+        """Stop: the socket takes no more."""
+        self.outbox.set_blocked(True)
+
+    def resume_writing(self) -> None:
+        """Go on: the socket took all it was given."""
+        self.outbox.set_blocked(False)
+        self.flush()
+
+    def _deliver(self, limit: int = MESSAGES_A_TURN) -> None:
+        """Give the handler the messages that are complete, at most a turn's worth."""
+        completed = 0
+        while not (self._close_reason or self._is_paused):
+            if completed == limit:
+                self._end_turn()
+                return
+            completed += 1
+            message: codec.Message | codec.DecodeError | Literal[NeedData.NEED_DATA]
+            try:
+                message = self._stream.next_message()
+            except codec.DecodeError as error:
+                message = error
+            except Exception as error:  # fail closed: this session only
+                self._fail(error)
+                return
+            if message is codec.NEED_DATA:
+                self._await_data(completed > 1)
+                return
+            if isinstance(message, codec.DecodeError):
+                self._reject(message)
+                continue
+            self.statistics.received += 1
+            if not message.crc_ok and self._options.crc_policy == 'warn':
+                self.statistics.crc_warned += 1
+                self._log.wrong_crc(message)
+            try:
+                self._handler.message_received(self, message, self._receive_time_ns)
+            except Exception as error:
+                self._fail(error)
+
+    def _await_data(self, has_completed: bool) -> None:
+        """Read on, with a deadline if a message is incomplete."""
+        if self._is_turn_over:
+            self._is_turn_over = False
+            self._transport.resume_reading()
+        if self._receiver.deadlines.is_running or not self._stream.idle:
+            self._receiver.note_progress(has_completed, self._loop.time())
+            self._account()
+
+    def _end_turn(self) -> None:
+        """Let the other peers have their turn; what comes next is there already."""
+        self._is_turn_over = True
+        self._receiver.deadlines.clear()
+        self._transport.pause_reading()
+        self._loop.call_soon(self._deliver)
+
+    def _receive_rest(self) -> None:
+        """Take what the peer sent before it left, which asyncio does not if a write failed."""
+        self._is_lost, self._is_paused = True, False
+        self._deliver(sys.maxsize)
+        with contextlib.suppress(OSError):  # nothing more, or the error once more
+            while not self._close_reason and (
+                size := read_rest(self._transport, self.get_buffer(-1))
+            ):
+                self.buffer_updated(size)
+                self._deliver(sys.maxsize)
+
+    def _reject(self, error: codec.DecodeError) -> None:
+        """Count, log and pass on a message that the codec refused; close if they are too many."""
+        end = self._receiver.reject(error, self._loop.time())
+        self._log.rejected(error)
+        self._tell(self._handler.message_rejected, self, error)
+        if end:
+            self._close(end)
+
+    def _flush_more(self) -> None:
+        """Go on with what a turn left."""
+        self._is_flush_scheduled = False
+        self.flush()
+
+    def _check(self, tick: float) -> None:
+        """Close if a deadline has passed; send a keepalive if it is time; again after a tick."""
+        now = self._loop.time()
+        self._timer = self._loop.call_later(tick, self._check, tick)
+        self._account()
+        if missed := self._receiver.missed_deadline(now):
+            self._close(missed, is_rest_counted=missed != 'idle_timeout')
+        elif self._writer.has_stalled(now, self._transport.get_write_buffer_size()):
+            self._close('send_timeout')
+        elif self._writer.needs_keepalive(now):
+            # Header version 1 whatever the peer speaks: every version reads it.
+            keepalive = codec.pack(codec.Message(codec.Status()))
+            self.outbox.put([keepalive], len(keepalive), 'event', ('STATUS', ''))
+            self.flush()
+
+    def _account(self) -> None:
+        """Say how much memory the transport holds for this peer."""
+        self.hold('transport', self._stream.held_bytes + self.outbox.waiting_bytes)
+
+    def _close(self, reason: str, *, is_rest_counted: bool = False) -> None:
+        """Close at once; the first reason stays."""
+        if self._close_reason:
+            return
+        self._close_reason = reason
+        self._is_rest_counted = is_rest_counted
+        self._log.closed(self._close_reason)
+        self.outbox.close()
+        hang_up(self._transport)
+
+    def _fail(self, error: Exception) -> None:
+        """Close because of a fault of ours."""
+        if not self._close_reason:
+            self._log.fault('closed by a fault', error)
+        self._close(f'internal error: {error!r}')
+
+    def _tell(self, method: Callable[..., None], *arguments: object) -> None:
+        """Call the handler; if it fails, close this session only."""
+        try:
+            method(*arguments)
+        except Exception as error:
+            self._fail(error)
