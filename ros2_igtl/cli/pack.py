@@ -8,6 +8,7 @@ import argparse
 import contextlib
 import json
 import sys
+from collections.abc import Iterator
 from typing import BinaryIO
 
 from ros2_igtl import codec
@@ -36,17 +37,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Write all messages."""
     with contextlib.ExitStack() as stack:
-        lines: BinaryIO = sys.stdin.buffer
         output: BinaryIO = sys.stdout.buffer
-        if arguments.file != '-':
-            lines = stack.enter_context(open(arguments.file, 'rb'))
         if arguments.output != '-':
             output = stack.enter_context(open(arguments.output, 'wb'))
-        for number, line in enumerate(lines, 1):
-            if line.strip():
-                output.write(pack_line(line, f'{arguments.file}:{number}'))
+        for data in pack_file(arguments.file):
+            output.write(data)
         output.flush()
     return 0
+
+
+def pack_file(name: str) -> Iterator[bytes]:
+    """
+    Yield the bytes of each message that a file describes.
+
+    :param name: of the file, or - for standard input.
+    :raises UsageError: a line describes no message.
+    :raises OSError: the file cannot be read.
+    """
+    with contextlib.ExitStack() as stack:
+        lines: BinaryIO = sys.stdin.buffer
+        if name != '-':
+            lines = stack.enter_context(open(name, 'rb'))
+        for number, line in enumerate(lines, 1):
+            if line.strip():
+                yield pack_line(line, f'{name}:{number}')
 
 
 def pack_line(line: bytes, where: str) -> bytes:

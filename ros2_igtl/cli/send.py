@@ -15,30 +15,32 @@ from numpy.typing import NDArray
 
 from ros2_igtl import codec
 from ros2_igtl.cli import arguments as common
-from ros2_igtl.cli import stream, text
+from ros2_igtl.cli import pack, stream, text
 from ros2_igtl.cli.errors import UsageError
 
 HELP = 'send a message to a server'
 DESCRIPTION = (
-    'Dial an OpenIGTLink server and send it one message. Lengths are in millimetres, angles in '
-    'degrees. See `igtl send HOST PORT TYPE --help` for what a type takes.'
+    'Dial an OpenIGTLink server and send it a message. --json sends any message; TRANSFORM, '
+    'STRING and IMAGE have arguments of their own, see `igtl send HOST PORT TYPE --help`. Lengths are in '
+    'millimetres, angles in degrees.'
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments: a parser for each type."""
     common.add_peer(parser)
-    types = parser.add_subparsers(dest='type_name', metavar='TYPE', required=True)
+    parser.add_argument(
+        '--json',
+        metavar='FILE|-|TEXT',
+        help='send what this JSON describes, in the form of `igtl dump --json`: a file or '
+        'standard input with an object a line, or one object, such as \'{"type_name": "STATUS"}\'',
+    )
+    _add_wait(parser, default=None)
+    types = parser.add_subparsers(dest='type_name', metavar='TYPE')
     for type_name, words, add_content in (
         ('TRANSFORM', 'a pose or any other matrix', _add_transform),
-        ('POSITION', 'a position and an orientation', _add_position),
         ('STRING', 'a text', _add_string),
-        ('STATUS', 'the state of a device', _add_status),
-        ('POINT', 'a list of points', _add_point),
         ('IMAGE', 'an image or a volume from a .npy file', _add_image),
-        ('TDATA', 'the poses of several tools', _add_tdata),
-        ('CAPABILITY', 'the types that can be received', _add_capability),
-        ('COMMAND', 'a command', _add_command),
     ):
         type_parser = types.add_parser(
             type_name, aliases=[type_name.lower()], help=words, description=f'Send {words}.'
@@ -57,11 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Send, and print what comes back if that was asked for."""
-    if arguments.type_name.upper() == 'FILE':
-        from_stdin = arguments.file == '-'
-        data = sys.stdin.buffer.read() if from_stdin else Path(arguments.file).read_bytes()
-    else:
-        data = codec.pack(make_message(arguments))
+    data = _data(arguments)
     with stream.connect(arguments.host, arguments.port) as peer:
         peer.sendall(data)
         if arguments.wait is not None:
@@ -69,6 +67,19 @@ def run(arguments: argparse.Namespace) -> int:
                 print(text.line(result), flush=True)
         stream.finish(peer)
     return 0
+
+
+def _data(arguments: argparse.Namespace) -> bytes:
+    """Return the bytes to send."""
+    if (arguments.json is None) == (arguments.type_name is None):
+        raise UsageError('either --json or TRANSFORM, STRING, IMAGE or FILE is needed')
+    if arguments.json is not None:
+        if arguments.json.lstrip().startswith('{'):
+            return pack.pack_line(arguments.json.encode('utf-8', 'surrogateescape'), '--json')
+        return b''.join(pack.pack_file(arguments.json))
+    if arguments.type_name.upper() != 'FILE':
+        return codec.pack(make_message(arguments))
+    return sys.stdin.buffer.read() if arguments.file == '-' else Path(arguments.file).read_bytes()
 
 
 def make_message(arguments: argparse.Namespace) -> codec.Message:
@@ -85,8 +96,7 @@ def make_message(arguments: argparse.Namespace) -> codec.Message:
         timestamp = codec.timestamp.from_nanoseconds(round(arguments.stamp * 1e9))
     header_version = arguments.header_version
     if header_version is None:
-        needs_2 = arguments.metadata or arguments.message_id
-        header_version = 2 if needs_2 else content.default_header_version
+        header_version = 2 if arguments.metadata or arguments.message_id else 1
     return codec.Message(
         content,
         arguments.device,
@@ -112,8 +122,8 @@ def _add_message(parser: argparse.ArgumentParser) -> None:
         '--header-version',
         type=int,
         choices=(1, 2),
-        help='2 is for peers of protocol 3 only: others lose the stream (default: 1, or 2 for '
-        'COMMAND and with --metadata or --message-id)',
+        help='2 is for peers of protocol 3 only: others lose the stream (default: 1, or 2 '
+        'with --metadata or --message-id)',
     )
     group.add_argument(
         '--metadata',
@@ -129,9 +139,11 @@ def _add_message(parser: argparse.ArgumentParser) -> None:
     _add_wait(parser)
 
 
-def _add_wait(parser: argparse.ArgumentParser) -> None:
+def _add_wait(parser: argparse.ArgumentParser, default: str | None = argparse.SUPPRESS) -> None:
+    # before or after TYPE: the default of the second must not hide the value of the first
     parser.add_argument(
         '--wait',
+        default=default,
         type=common.positive_float,
         metavar='SECONDS',
         help='print what the peer sends in this time',
@@ -227,16 +239,6 @@ def _make_transform(arguments: argparse.Namespace) -> codec.Transform:
     return codec.Transform.from_matrix(_pose_matrix(arguments))
 
 
-def _add_position(parser: argparse.ArgumentParser) -> None:
-    _add_pose(parser)
-    parser.set_defaults(make_content=_make_position)
-
-
-def _make_position(arguments: argparse.Namespace) -> codec.Position:
-    x, y, z = arguments.translation
-    return codec.Position(x, y, z, *_quaternion(arguments))
-
-
 def _add_string(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('text', metavar='TEXT')
     parser.add_argument(
@@ -250,79 +252,6 @@ def _add_string(parser: argparse.ArgumentParser) -> None:
 
 def _make_string(arguments: argparse.Namespace) -> codec.String:
     return codec.String(arguments.text, arguments.encoding)
-
-
-def _add_status(parser: argparse.ArgumentParser) -> None:
-    names = ', '.join(f'{code.value} {code.name}' for code in codec.StatusCode)
-    parser.add_argument('code', metavar='CODE', type=_status_code, help=f'{names}')
-    parser.add_argument('--subcode', type=int, default=0, help="the device's own number (0)")
-    parser.add_argument('--error-name', default='', metavar='NAME', help='20 bytes at most')
-    parser.add_argument('--message', default='', help='what it is about')
-    parser.set_defaults(make_content=_make_status)
-
-
-def _status_code(argument: str) -> int:
-    if argument.isdecimal():
-        return int(argument)
-    try:
-        return codec.StatusCode[argument.upper()]
-    except KeyError:
-        raise argparse.ArgumentTypeError(
-            f'{argument!r}: a number or {", ".join(codec.StatusCode.__members__)} is allowed'
-        ) from None
-
-
-def _make_status(arguments: argparse.Namespace) -> codec.Status:
-    return codec.Status(arguments.code, arguments.subcode, arguments.error_name, arguments.message)
-
-
-def _add_point(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        '--point',
-        nargs=4,
-        action='append',
-        required=True,
-        metavar=('NAME', 'X', 'Y', 'Z'),
-        help='a name and millimetres; may be given several times',
-    )
-    parser.add_argument('--group', default='', help='group of all points')
-    parser.add_argument(
-        '--color',
-        nargs=4,
-        type=int,
-        default=[255, 255, 0, 255],
-        metavar=('R', 'G', 'B', 'A'),
-        help='0 to 255 each (255 255 0 255)',
-    )
-    parser.add_argument(
-        '--size',
-        type=common.number,
-        default=0.0,
-        help="millimetres; the protocol's documents call it the diameter, its code the radius",
-    )
-    parser.add_argument('--owner', default='', help='device name of the image they belong to')
-    parser.set_defaults(make_content=_make_point)
-
-
-def _make_point(arguments: argparse.Namespace) -> codec.Point:
-    return codec.Point.from_points(
-        {
-            'name': name,
-            'group': arguments.group,
-            'rgba': tuple(arguments.color),
-            'position': _coordinates('--point', values),
-            'size': arguments.size,
-            'owner': arguments.owner,
-        }
-        for name, *values in arguments.point
-    )
-
-
-def _coordinates(option: str, values: list[str]) -> tuple[float, ...]:
-    try:
-        return tuple(common.number(value) for value in values)
-    except argparse.ArgumentTypeError as error:
-        raise UsageError(f'argument {option}: {error}') from None
 
 
 def _add_image(parser: argparse.ArgumentParser) -> None:
@@ -371,44 +300,3 @@ def _make_image(arguments: argparse.Namespace) -> codec.Image:
         position=tuple(arguments.position),
         coordinate=codec.CoordinateSystem[arguments.coordinate],
     )
-
-
-def _add_tdata(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        '--tool',
-        nargs=4,
-        action='append',
-        required=True,
-        metavar=('NAME', 'X', 'Y', 'Z'),
-        help='a 6D instrument, not turned, with millimetres; may be given several times',
-    )
-    parser.set_defaults(make_content=_make_tdata)
-
-
-def _make_tdata(arguments: argparse.Namespace) -> codec.TrackingData:
-    tools = []
-    for name, *values in arguments.tool:
-        matrix = np.eye(4)
-        matrix[:3, 3] = _coordinates('--tool', values)
-        tools.append((name, codec.ToolType.INSTRUMENT_6D, matrix))
-    return codec.TrackingData.from_tools(tools)
-
-
-def _add_capability(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('type_names', metavar='TYPE', nargs='+', help='12 bytes at most')
-    parser.set_defaults(make_content=_make_capability)
-
-
-def _make_capability(arguments: argparse.Namespace) -> codec.Capability:
-    return codec.Capability(tuple(arguments.type_names))
-
-
-def _add_command(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('name', metavar='NAME', help='127 bytes at most')
-    parser.add_argument('text', metavar='TEXT', nargs='?', default='', help='often XML')
-    parser.add_argument('--id', type=int, default=1, help='number of the command (1)')
-    parser.set_defaults(make_content=_make_command)
-
-
-def _make_command(arguments: argparse.Namespace) -> codec.Command:
-    return codec.Command(arguments.id, arguments.name, arguments.text)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
+from inspect import signature
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -37,9 +38,10 @@ def compose(description: Mapping[str, Any]) -> Message:
     Return the message of a description as ``describe(message, data=True)`` gives it.
 
     What is not said of the header or of the content has its default, where there is one. The
-    message packs to the bytes that the described one packs to, with the right CRC. These may be
-    others than it arrived in: names are padded with NULs, the extended header has 12 bytes, and
-    metadata stand in the order of their keys.
+    header version is then 2 for a COMMAND and for a message with metadata or a message_id, and 1
+    for any other. The message packs to the bytes that the described one packs to, with the right
+    CRC. These may be others than it arrived in: names are padded with NULs, the extended header
+    has 12 bytes, and metadata stand in the order of their keys.
 
     :raises EncodeError: the description is none, or a value does not fit its field.
     """
@@ -48,16 +50,19 @@ def compose(description: Mapping[str, Any]) -> Message:
         raise ValueRangeError(f'type_name {type_name!r}: a text is needed')
     try:
         message = _message(type_name, description)
-        for name in ('timestamp', 'header_version', 'message_id'):
-            setattr(message, name, description.get(name, getattr(message, name)))
+        for name in ('timestamp', 'message_id'):
+            setattr(message, name, description.get(name, 0))
         message.metadata = {
             key: value if isinstance(value, str) else EncodedText(*_encoded(value))
             for key, value in description.get('metadata', {}).items()
         }
+        extended = message.metadata or message.message_id
+        least = 2 if extended else message.content.default_header_version
+        message.header_version = description.get('header_version', least)
     except EncodeError as error:
         raise type(error)(f'{type_name}: {error}') from None
     except KeyError as error:
-        raise ValueRangeError(f'{type_name}: {error} is missing, or none there is') from None
+        raise ValueRangeError(f'{type_name}: {error} is missing') from None
     except (TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise ValueRangeError(f'{type_name}: {error}') from error
     return message
@@ -73,16 +78,20 @@ def _content(type_name: str, message: Mapping[str, Any]) -> Any:
     if 'content_base64' in message:
         return _content_of_bytes(content_class, type_name, message)
     said = message.get('content', {})
+    if not isinstance(said, Mapping):
+        raise ValueRangeError(f'content {said!r}: an object is needed')
     if content_class is Unknown:
+        if 'body' not in said:
+            raise ValueRangeError('this type is unknown: a body or content_base64 is needed')
         return Unknown(type_name, _bulk(said['body']))
     if issubclass(content_class, ElementList):
         return content_class(content_class.array_of(_rows(content_class, said['elements'])))
     types = _field_types(content_class)
     fields = {name: _read(types.get(name, Any), value) for name, value in said.items()}
     if not issubclass(content_class, (String, Command)):
-        return content_class(**fields)
+        return _made(content_class, fields)
     encoded = {name: fields.pop(name) for name in [*fields] if name in _ENCODED}
-    content = content_class(**fields)
+    content = _made(content_class, fields)
     content.raw, content.encoding = _encoded(encoded)
     return content
 
@@ -114,6 +123,21 @@ def _rows(content_class: type[ElementList], said: Any) -> list[dict[str, Any]]:
     ]
 
 
+def _made(content_class: Any, fields: Mapping[str, Any]) -> Any:
+    """
+    Return the content of its fields.
+
+    :raises ValueRangeError: it has no such field, or a field without a default is missing.
+    """
+    known = signature(content_class)
+    try:
+        known.bind(**fields)
+    except TypeError as error:
+        names = ', '.join(known.parameters) or 'none'
+        raise ValueRangeError(f'{error}; its fields: {names}') from None
+    return content_class(**fields)
+
+
 def _field_types(content_class: Any) -> dict[str, Any]:
     """Return the types of the fields and of the constructor's arguments, as they are annotated."""
     try:
@@ -135,9 +159,15 @@ def _read(field_type: Any, said: Any) -> Any:
     if isinstance(said, str):
         for kind in types:
             if isinstance(kind, type) and issubclass(kind, Enum):
-                return kind[said]
+                return _named(kind, said)
         return float(said) if float in types and str not in types else said
     return said
+
+
+def _named(kind: Any, name: Any) -> Any:
+    if name not in kind.__members__:
+        raise ValueRangeError(f'{name!r}: {", ".join(kind.__members__)} are allowed')
+    return kind[name]
 
 
 def _thing(said: Mapping[str, Any]) -> Any:
@@ -145,7 +175,7 @@ def _thing(said: Mapping[str, Any]) -> Any:
     if 'type_name' in said:
         return _message(said['type_name'], said)
     if 'attribute_type' in said:
-        kind = AttributeType[said['attribute_type']]
+        kind = _named(AttributeType, said['attribute_type'])
         return Attribute(kind, said['name'], _array(said['values']))
     if 'cells' in said:
         return Cells(_array(said))

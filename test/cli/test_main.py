@@ -46,7 +46,7 @@ def test_every_verb_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
         ['listen', '127.0.0.1', '1', '--count', '0'],
         ['listen', '127.0.0.1', '1', '--seconds', '-1'],
         ['send', '127.0.0.1', '1', 'TRANSFORM', '--translation', '1', '2', 'nan'],
-        ['send', '127.0.0.1', '1', 'STATUS', 'FINE'],
+        ['send', '127.0.0.1', '1', 'STATUS', '13'],
         ['send', '127.0.0.1', '1', 'STRING', 'x', '--metadata', 'keyonly'],
         ['simulate', 'tracker', '--rate', '0'],
         ['simulate', 'robot'],
@@ -64,9 +64,8 @@ def test_wrong_usage_is_exit_code_2(
 @pytest.mark.parametrize(
     ('arguments', 'said'),
     [
-        (['send', '127.0.0.1', '1', 'POINT', '--point', 'A', '1', '2', 'x'], "--point: 'x'"),
         (
-            ['send', '127.0.0.1', '1', 'POSITION', '--quaternion', '0', '0', '0', '0'],
+            ['send', '127.0.0.1', '1', 'TRANSFORM', '--quaternion', '0', '0', '0', '0'],
             'no rotation',
         ),
         (

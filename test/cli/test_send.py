@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import io
+import json
 import socket
 import sys
 import threading
@@ -92,51 +93,10 @@ def test_a_matrix_is_sent_as_it_is() -> None:
     np.testing.assert_array_equal(message.content.matrix[:3], np.arange(12).reshape(3, 4))
 
 
-def test_a_position_has_its_quaternion() -> None:
-    message = send('POSITION', '--translation', '1', '2', '3', '--rotation', '180', '0', '0')
-    assert message.content.content_size == 28
-    position = message.content
-    assert (position.x, position.y, position.z) == (1, 2, 3)
-    np.testing.assert_allclose(
-        (position.ox, position.oy, position.oz, position.w), (1, 0, 0, 0), atol=1e-6
-    )
-
-
 def test_a_string_is_ascii_or_utf_8_or_what_is_asked_for() -> None:
     assert send('STRING', 'go').content == codec.String('go', 3)
     assert send('STRING', 'Größe').content == codec.String('Größe', 106)
     assert send('STRING', 'Größe', '--encoding', '4').content == codec.String('Größe', 4)
-
-
-def test_a_status_takes_a_number_or_a_name() -> None:
-    message = send(
-        *(
-            'STATUS',
-            'not_ready',
-            '--subcode',
-            '-3',
-            '--error-name',
-            'E1',
-            '--message',
-            'warming up',
-        )
-    )
-    assert message.content == codec.Status(13, -3, 'E1', 'warming up')
-    assert send('STATUS', '77').content == codec.Status(77)
-
-
-def test_points_have_what_they_share() -> None:
-    message = send(
-        *('POINT', '--point', 'A', '1', '2', '3', '--point', 'B', '-4', '5', '6'),
-        *('--group', 'Plan', '--color', '1', '2', '3', '4', '--size', '2.5', '--owner', 'CT'),
-    )
-    shared = {'group': 'Plan', 'rgba': (1, 2, 3, 4), 'size': 2.5, 'owner': 'CT'}
-    assert message.content == codec.Point.from_points(
-        [
-            {'name': 'A', 'position': (1, 2, 3), **shared},
-            {'name': 'B', 'position': (-4, 5, 6), **shared},
-        ]
-    )
 
 
 @pytest.mark.parametrize('shape', [(3, 4), (2, 3, 4), (2, 3, 4, 3)])
@@ -155,21 +115,80 @@ def test_an_image_comes_from_a_file_of_numpy(shape: tuple[int, ...], tmp_path: P
     np.testing.assert_array_equal(image.pixels, pixels if len(shape) > 2 else pixels[np.newaxis])
 
 
-def test_tools_have_their_positions() -> None:
-    message = send('TDATA', '--tool', 'A', '1', '2', '3', '--tool', 'B', '4', '5', '6')
-    tools = message.content.tools
-    assert [codec.text(name) for name in tools['name']] == ['A', 'B']
-    assert tools['matrix'][:, 3].tolist() == [[1, 2, 3], [4, 5, 6]]
+OTHERS = {
+    'POSITION': codec.Position(1, 2, 3, 1, 0, 0, 0),
+    'STATUS': codec.Status(13, -3, 'E1', 'warming up'),
+    'POINT': codec.Point.from_points([{'name': 'A', 'position': (1, 2, 3), 'group': 'Plan'}]),
+    'TDATA': codec.TrackingData.from_tools([('A', 1, np.eye(4)), ('B', 2, np.eye(4))]),
+    'CAPABILITY': codec.Capability(('IMAGE', 'POINT')),
+    'COMMAND': codec.Command(9, 'Start', '<Run speed="2"/>'),
+    'SENSOR': codec.Sensor([1.5, -2], 'N*m'),
+    'GET_IMAGE': codec.GetImage(),
+}
 
 
-def test_a_capability_lists_its_types() -> None:
-    assert send('CAPABILITY', 'IMAGE', 'POINT').content == codec.Capability(('IMAGE', 'POINT'))
+@pytest.mark.parametrize('type_name', OTHERS)
+def test_any_message_is_sent_as_json_says_it(type_name: str) -> None:
+    message = codec.Message(OTHERS[type_name], 'Robot', 5 << 31)
+    message.header_version = OTHERS[type_name].default_header_version
+    described = json.dumps(codec.describe(message, data=True))
+    with receiving() as (port, received):
+        assert main(['send', '127.0.0.1', port, '--json', described]) == 0
+    assert received == codec.pack(message)
 
 
-def test_a_command_is_of_header_version_2_by_itself() -> None:
-    message = send('COMMAND', 'Start', '<Run speed="2"/>', '--id', '9')
-    assert message.header_version == 2
-    assert message.content == codec.Command(9, 'Start', '<Run speed="2"/>')
+def test_json_has_the_defaults_of_the_codec() -> None:
+    assert send('--json', ' {"type_name": "STATUS",\n "content": {"code": 77}}') == codec.Message(
+        codec.Status(77)
+    )
+    command = send(
+        '--json', '{"type_name": "COMMAND", "content": {"command_id": 9, "name": "Start"}}'
+    )
+    assert command.header_version == 2
+    assert command.content == codec.Command(9, 'Start')
+
+
+@pytest.mark.parametrize('from_stdin', [False, True])
+def test_json_comes_from_a_file_or_standard_input_too(
+    from_stdin: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message = codec.unpack(TEXT)
+    lines = f'{json.dumps(codec.describe(message))}\n\n'.encode() * 2
+    path = tmp_path / 'messages.json'
+    path.write_bytes(lines)
+    monkeypatch.setattr(sys, 'stdin', io.TextIOWrapper(io.BytesIO(lines)))
+    with receiving() as (port, received):
+        name = '-' if from_stdin else str(path)
+        assert main(['send', '127.0.0.1', port, '--json', name]) == 0
+    assert received == TEXT * 2
+
+
+@pytest.mark.parametrize(
+    ('described', 'error'),
+    [
+        ('{', 'Expecting property name'),
+        ('{"type_name": "STATUS", "content": {"colour": 5}}', 'its fields: code, subcode'),
+        ('{"type_name": "NOTHING"}', 'this type is unknown'),
+        ('{"type_name": "STRING", "device_name": "a device name too long"}', '20 are allowed'),
+    ],
+)
+def test_json_that_is_no_message_is_one_line_and_nothing_is_sent(
+    described: str, error: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(['send', '127.0.0.1', '1', '--json', described]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith('igtl send: --json: ')
+    assert error in said
+    assert said.count('\n') == 1
+
+
+@pytest.mark.parametrize('arguments', [[], ['--json', '{}', 'STRING', 'x']])
+def test_either_json_or_a_type_is_needed(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(['send', '127.0.0.1', '1', *arguments]) == 2
+    said = capsys.readouterr().err
+    assert said == ('igtl send: either --json or TRANSFORM, STRING, IMAGE or FILE is needed\n')
 
 
 def test_metadata_and_a_message_id_make_header_version_2() -> None:
@@ -205,11 +224,20 @@ def test_standard_input_is_a_file_too(monkeypatch: pytest.MonkeyPatch) -> None:
     assert received == TEXT
 
 
+@pytest.mark.parametrize(
+    'arguments',
+    [
+        ['STRING', 'x', '--wait', '0.3'],
+        ['--wait', '0.3', 'STRING', 'x'],
+        ['--json', '{"type_name": "STRING", "content": {"text": "x"}}', '--wait', '0.3'],
+    ],
+)
 def test_what_the_peer_answers_is_printed_if_it_is_waited_for(
+    arguments: list[str],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with receiving(answer=TEXT) as (port, received):
-        assert main(['send', '127.0.0.1', port, 'STRING', 'x', '--wait', '0.3']) == 0
+        assert main(['send', '127.0.0.1', port, *arguments]) == 0
     assert codec.unpack(received).content == codec.String('x')
     assert "'ready'" in capsys.readouterr().out
 
@@ -223,9 +251,9 @@ def test_nothing_is_lost_when_the_peer_is_sending_at_the_same_time() -> None:
 def test_a_value_that_does_not_fit_is_refused_before_anything_is_sent(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    exit_code = main(['send', '127.0.0.1', '1', 'POINT', '--point', 'n' * 64, '0', '0', '0'])
+    exit_code = main(['send', '127.0.0.1', '1', 'STRING', 'x', '--device', 'n' * 21])
     assert exit_code == 1
-    assert '63' in capsys.readouterr().err
+    assert '20 are allowed' in capsys.readouterr().err
 
 
 def test_the_reference_prints_what_was_sent() -> None:

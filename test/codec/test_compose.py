@@ -302,6 +302,19 @@ def test_what_is_not_said_has_its_default() -> None:
     assert codec.compose(said) == codec.Message(codec.String('\u00e9'))
 
 
+@pytest.mark.parametrize(
+    'more',
+    [
+        {'type_name': 'COMMAND', 'content': {'command_id': 1, 'name': 'Start'}},
+        {'type_name': 'STRING', 'metadata': {'a': 'b'}},
+        {'type_name': 'STRING', 'message_id': 1},
+    ],
+)
+def test_the_header_version_is_2_where_the_message_needs_it(more: dict[str, Any]) -> None:
+    assert codec.compose(more).header_version == 2
+    assert codec.compose({**more, 'header_version': 1}).header_version == 1
+
+
 def nested(depth: int) -> list[Any]:
     children: list[Any] = []
     for _ in range(depth):
@@ -318,16 +331,19 @@ def said(type_name: Any, **content: Any) -> dict[str, Any]:
     [
         ({}, 'type_name None: a text is needed'),
         (said(5), 'type_name 5: a text is needed'),
-        (said('NEW'), "NEW: 'body' is missing"),
+        (said('NEW'), 'NEW: this type is unknown: a body or content_base64 is needed'),
         (said('NEW', body={'bytes': 1}), 'NEW: bulk data are missing'),
         (said('NEW', body={'base64': '!'}), 'NEW: '),
         (said('NEW', body=5), 'NEW: '),
-        (said('IMAGE'), 'IMAGE: .*missing'),
+        (said('IMAGE'), "IMAGE: missing .* 'data'; its fields: data, size, scalar_type"),
         (
             said('IMAGE', data={'base64': ''}, size=[1, 1, 1], endian='MIDDLE'),
-            "'MIDDLE' is missing",
+            "'MIDDLE': BIG, LITTLE are allowed",
         ),
-        (said('STATUS', colour=5), "STATUS: .*'colour'"),
+        (said('STATUS', colour=5), "STATUS: .*'colour'; its fields: code, subcode"),
+        (said('STRING', txt='x'), "STRING: .*'txt'; its fields: text, encoding"),
+        (said('GET_IMAGE', code=5), "GET_IMAGE: .*'code'; its fields: none"),
+        (said('POINT'), "POINT: 'elements' is missing"),
         (said('TRANSFORM', r11='x'), 'TRANSFORM: could not convert'),
         (said('POINT', elements=[{'size': 'x'}]), 'POINT: POINT size .* is allowed'),
         (said('POINT', elements=[{'colour': 5}]), "POINT has no field 'colour'"),
@@ -339,7 +355,7 @@ def said(type_name: Any, **content: Any) -> dict[str, Any]:
         (said('STRING', text='\u00e9', encoding=3), 'STRING: encoding 3 cannot express'),
         ({'type_name': 'STATUS', 'metadata': {'a': 5}}, 'STATUS: '),
         ({'type_name': 'STATUS', 'metadata': 5}, 'STATUS: '),
-        ({'type_name': 'STATUS', 'content': 5}, 'STATUS: '),
+        ({'type_name': 'STATUS', 'content': 5}, 'STATUS: content 5: an object is needed'),
         ({'type_name': 'STATUS', 'content_base64': '!'}, 'STATUS: '),
         ({'type_name': 'STATUS', 'content_base64': 5}, 'STATUS: '),
         ({'type_name': 'STATUS', 'content_base64': 'AAE='}, 'content_base64: STATUS takes'),
