@@ -21,8 +21,8 @@ from ros2_igtl.cli.errors import UsageError
 HELP = 'send a message to a server'
 DESCRIPTION = (
     'Dial an OpenIGTLink server and send it a message. --json sends any message; TRANSFORM, '
-    'STRING and IMAGE have arguments of their own, see `igtl send HOST PORT TYPE --help`. Lengths are in '
-    'millimetres, angles in degrees.'
+    'STRING and IMAGE have arguments of their own, see `igtl send HOST PORT TYPE --help`. '
+    'Lengths are in millimetres, angles in degrees.'
 )
 
 
