@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from typing import Any
 
 from rclpy.node import Node
 from tf2_ros import TransformBroadcaster
@@ -19,8 +20,10 @@ from ros2_igtl.convert.streams.stamp_estimator import StampEstimator
 from ros2_igtl.convert.streams.video_decoder import VideoDecoder
 from ros2_igtl.convert.streams.volume_assembler import VolumeAssembler
 from ros2_igtl.nodes.claims import TopicClaims
-from ros2_igtl.nodes.exchanges.commands import Commands
-from ros2_igtl.nodes.exchanges.queries import Queries
+from ros2_igtl.nodes.exchanges.commands_in import CommandsIn
+from ros2_igtl.nodes.exchanges.commands_out import CommandsOut
+from ros2_igtl.nodes.exchanges.queries_in import QueriesIn
+from ros2_igtl.nodes.exchanges.queries_out import QueriesOut
 from ros2_igtl.nodes.feature import Feature
 from ros2_igtl.nodes.peer import Peer, Peers
 from ros2_igtl.nodes.reporting.report import Report
@@ -99,15 +102,12 @@ class BridgeConnection:
             shared.claims,
             shared.buffer,
         )
-        self.queries = Queries(
-            node,
-            settings,
-            io_thread,
-            self.peers,
-            self._send,
-            lambda: self.senders.reply_sources,
+        self.queries_in = QueriesIn(
+            node, settings, self._worker, self._send, lambda: self.senders.reply_sources
         )
-        self.commands = Commands(node, settings, io_thread, self._endpoint, self.peers)
+        self.queries_out = QueriesOut(node, settings, io_thread, self.peers, self._send)
+        self.commands_in = CommandsIn(node, settings, io_thread, self._send)
+        self.commands_out = CommandsOut(settings, io_thread, self._endpoint, self.peers)
         self.inbound = Inbound(
             node,
             settings,
@@ -116,15 +116,18 @@ class BridgeConnection:
             shared.claims,
             io_thread,
             self._worker,
-            self.queries.published,
+            self.queries_out.published,
         )
         # in the order in which messages are offered to them; the last takes all
         self._features: tuple[Feature, ...] = (
             self.senders,
-            self.queries,
-            self.commands,
+            self.queries_in,
+            self.queries_out,
+            self.commands_in,
+            self.commands_out,
             self.inbound,
         )
+        self._takers: dict[type[Any], list[Feature]] = {}  # by the class of a content
 
     def start(self) -> None:
         """
@@ -206,7 +209,12 @@ class BridgeConnection:
     ) -> None:
         """Offer a message to the features until one takes it."""
         peer = self.peers.of(session)
-        for feature in self._features:
+        content_class = type(message.content)
+        takers = self._takers.get(content_class)
+        if takers is None:
+            takers = [each for each in self._features if issubclass(content_class, each.takes)]
+            self._takers[content_class] = takers
+        for feature in takers:
             if feature.receive(peer, message, receive_time_ns):
                 return
 

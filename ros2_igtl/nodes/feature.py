@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Any
 
 from ros2_igtl import codec
 from ros2_igtl.nodes.peer import Peer
@@ -20,13 +20,16 @@ It raises ``codec.EncodeError``, and ``ConvertError`` if no peer can be told who
 """
 
 
-class Feature(Protocol):
+class Feature:
     """
     Something that a connection does with its peers.
 
     ``start``, ``stop`` and ``destroy`` run where ROS runs, the others on the I/O thread, unless
-    they say otherwise.
+    they say otherwise. This one does nothing.
     """
+
+    takes: tuple[type[Any], ...] = ()
+    """The classes of contents that are offered to ``receive``."""
 
     def start(self) -> None:
         """Begin; the sockets are opened afterwards."""
@@ -49,9 +52,12 @@ class Feature(Protocol):
 
         :param receive_time_ns: system clock at its last byte.
         """
+        return False
 
     def counts(self) -> Mapping[str, int]:
         """Return all counts since the beginning, by names for people; on any thread."""
+        return {}
 
     def reports(self) -> Sequence[Report]:
         """Return a report of each device; where ROS runs."""
+        return ()

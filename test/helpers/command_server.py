@@ -47,7 +47,7 @@ class CommandServer:
 
 def await_services(bridge: BridgeNode) -> None:
     """Wait until a node has found the services that it gives commands to."""
-    clients = bridge.connections[0].commands._clients.values()
+    clients = bridge.connections[0].commands_in._clients.values()
     wait_until(lambda: all(c.service_is_ready() for c in clients), 10.0, 'the services')
 
 

@@ -97,6 +97,6 @@ def query_counts(connection: BridgeConnection) -> dict[str, int]:
     """Return the queries of a connection by what became of them."""
     return {
         name.removeprefix('query '): count
-        for name, count in connection.queries.counts().items()
+        for name, count in connection.counts().items()
         if name.startswith('query ')
     }

@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The service ~/query: a user's question to the peers; what it is made of is in queries.py."""
+"""The service ~/query: sends a query of a user to the peers of a connection."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rclpy.node import Node
 
 from ros2_igtl import codec
 from ros2_igtl.nodes.connection import BridgeConnection
-from ros2_igtl.nodes.exchanges.queries import Answer
+from ros2_igtl.nodes.exchanges.pending import Answer
 from ros2_igtl.nodes.peer import Asked
 from ros2_igtl.nodes.services.choice import choose_connection
 from ros2_igtl.nodes.services.deferred import DeferredService
@@ -48,7 +48,7 @@ class QueryService:
         self._service = DeferredService(node, Query, '~/query', self._called)
 
     def destroy(self) -> None:
-        """Stop to serve; the queries have to be stopped before."""
+        """Withdraw the service; the connections have to be stopped before."""
         self._service.destroy()
 
     def _called(self, request: Any) -> Future[Any]:
@@ -58,14 +58,14 @@ class QueryService:
         return response
 
     def _ask(self, request: Any) -> Future[Answer]:
-        """Ask, or refuse what nobody can be asked."""
+        """Send the query, or refuse it."""
         connection, error = choose_connection(self._connections, request.connection)
         error = error or _refusal(request)
         if connection is None or error:
             refused: Future[Answer] = Future()
             refused.set_result(Answer('not_sent', error))
             return refused
-        return connection.queries.ask(
+        return connection.queries_out.ask(
             _KINDS[request.action],
             Asked(request.type_name, request.device_name),
             resolution_s=request.resolution,

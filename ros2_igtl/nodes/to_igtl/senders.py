@@ -8,11 +8,10 @@ from collections.abc import Mapping, Sequence
 
 from rclpy.node import Node
 
-from ros2_igtl import codec
 from ros2_igtl.config import MappingRow
 from ros2_igtl.nodes.claims import TopicClaims
-from ros2_igtl.nodes.feature import Send
-from ros2_igtl.nodes.peer import Peer, Peers
+from ros2_igtl.nodes.feature import Feature, Send
+from ros2_igtl.nodes.peer import Peers
 from ros2_igtl.nodes.reporting.counters import Tally, sent_counts
 from ros2_igtl.nodes.reporting.report import Report
 from ros2_igtl.nodes.settings import Settings
@@ -27,7 +26,7 @@ from ros2_igtl.nodes.to_igtl.topic import TopicSender
 from ros2_igtl.nodes.worker import Worker
 
 
-class Senders:
+class Senders(Feature):
     """
     Sends the topics and frames of one connection to its peers.
 
@@ -98,16 +97,6 @@ class Senders:
             self._note_reply_sources()
         for sender in self.all:
             sender.follow()
-
-    def peer_opened(self, peer: Peer) -> None:
-        """Do nothing: a new peer is in every audience."""
-
-    def peer_closed(self, peer: Peer) -> None:
-        """Do nothing: what it wants and was given is forgotten with the peer."""
-
-    def receive(self, peer: Peer, message: codec.Message, receive_time_ns: int) -> bool:
-        """Leave all messages to the other features."""
-        return False
 
     def counts(self) -> Mapping[str, int]:
         """Return all counts since the beginning, by names for people; on any thread."""

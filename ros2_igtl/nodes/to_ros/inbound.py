@@ -20,6 +20,7 @@ from ros2_igtl.convert import conversions, naming
 from ros2_igtl.convert.errors import ConvertError
 from ros2_igtl.convert.streams.video_decoder import load_decoders
 from ros2_igtl.nodes.claims import TopicClaims
+from ros2_igtl.nodes.feature import Feature
 from ros2_igtl.nodes.peer import Peer
 from ros2_igtl.nodes.reporting.counters import Tally, received_counts
 from ros2_igtl.nodes.reporting.log import DeviceLog
@@ -40,7 +41,7 @@ BURST_NS = 10_000_000
 BULK_BYTES = 65536  # what is larger is not converted on the I/O thread
 
 
-class Inbound:
+class Inbound(Feature):
     """
     Publishes what the peers of one connection send.
 
@@ -54,6 +55,8 @@ class Inbound:
     :param published: is told on the I/O thread of each message, and why it was not published, if
         it was not.
     """
+
+    takes = (object,)
 
     def __init__(
         self,
@@ -98,9 +101,6 @@ class Inbound:
             with suppress(ConvertError):  # which the first frame raises again
                 load_decoders()
 
-    def stop(self) -> None:
-        """Do nothing: the peers need not be told."""
-
     def destroy(self) -> None:
         """Publish what is held, and destroy the publishers; the worker is stopped."""
         self._watch.watchdog.stop()
@@ -108,9 +108,6 @@ class Inbound:
             if route.hold is not None:
                 route.hold.release()
         self._router.destroy()
-
-    def peer_opened(self, peer: Peer) -> None:
-        """Do nothing: what is known of it is in the peer."""
 
     def peer_closed(self, peer: Peer) -> None:
         """Release the devices and frames of a peer: others may send them now."""

@@ -31,13 +31,17 @@ from helpers.command_server import (
     send_command,
     show_version_2,
 )
-from helpers.outcomes import received_by, sent_by
+from helpers.outcomes import query_counts, received_by, sent_by
 from helpers.pyigtl_peer import PyigtlPeer
 from helpers.ros_graph import Graph
 from helpers.scripted_peer import ScriptedPeer, ScriptedServer
 from helpers.waiting import wait_for_count, wait_until, watch_for
 from ros2_igtl import codec
-from ros2_igtl.nodes.exchanges.commands import MAX_RUNNING, Commands
+from ros2_igtl.msg import Volume
+from ros2_igtl.nodes.exchanges.commands_in import MAX_RUNNING, CommandsIn
+from ros2_igtl.nodes.exchanges.commands_out import CommandsOut
+from ros2_igtl.nodes.exchanges.dialects import numbers
+from ros2_igtl.nodes.exchanges.pending import Answer
 from ros2_igtl.nodes.node import BridgeNode
 from ros2_igtl.nodes.peer import RECENT_COMMANDS
 from ros2_igtl.srv import Command
@@ -60,8 +64,17 @@ def add_bridge(
     return bridge
 
 
-def commands_of(bridge: BridgeNode) -> Commands:
-    return bridge.connections[0].commands
+def commands_in(bridge: BridgeNode) -> CommandsIn:
+    return bridge.connections[0].commands_in
+
+
+def commands_out(bridge: BridgeNode) -> CommandsOut:
+    return bridge.connections[0].commands_out
+
+
+def running(bridge: BridgeNode) -> int:
+    """Return how many commands of peers have no outcome yet."""
+    return sum(len(peer.running_commands) for peer in bridge.connections[0].peers.all)
 
 
 def command(number: int, name: str = 'Start', text: str = '<Command/>', **fields: Any) -> bytes:
@@ -92,7 +105,7 @@ def test_a_command_is_run_and_its_result_goes_to_that_peer_only(
     assert answer.content == codec.CommandReply(7, '', '<Result>42</Result>')
     assert (answer.device_name, answer.header_version, answer.message_id) == ('Console', 2, 5)
     assert answer.metadata == {'Status': 'SUCCESS'}
-    assert commands_of(bridge).received == {'succeeded': 1}
+    assert commands_in(bridge).outcomes == {'succeeded': 1}
     assert other.collected == b''
 
 
@@ -122,7 +135,7 @@ def test_a_failure_is_told_in_the_name_and_whole_in_the_metadata(
     assert first.content == codec.CommandReply(2, 'ä' * 62 + '...', '<Log/>')
     assert first.metadata == {'Status': 'FAIL', 'Error': error}
     assert second.content == codec.CommandReply(1, 'no needle')
-    assert commands_of(bridge).received == {'failed': 2}
+    assert commands_in(bridge).outcomes == {'failed': 2}
 
 
 def test_a_service_that_leaves_the_outcome_unset_has_failed(graph: Graph, tmp_path: Path) -> None:
@@ -149,7 +162,7 @@ def test_rows_are_tried_in_order_and_have_a_deadline_each(graph: Graph, tmp_path
     second.respond(0)
     assert [(r.name, r.timeout) for r in first.requests] == [('Stop', 20.0)]
     assert [(r.name, r.timeout) for r in second.requests] == [('Start', 5.0)]
-    wait_until(lambda: commands_of(bridge).received['succeeded'] == 2, what='both')
+    wait_until(lambda: commands_in(bridge).outcomes['succeeded'] == 2, what='both')
 
 
 def test_no_command_is_run_unless_a_row_says_so(graph: Graph, tmp_path: Path) -> None:
@@ -182,9 +195,9 @@ def test_a_service_that_is_not_there_is_said_at_once(graph: Graph, tmp_path: Pat
     bridge = graph.add_bridge('server', {'port': 0, 'config_file': str(path)})
     peer = dial(graph, bridge)
     peer.send(command(1))
-    error = 'nobody is there to run this command'
+    error = 'no service is there to run this command'
     assert receive(peer).content == codec.CommandReply(1, error)
-    assert commands_of(bridge).received == {'no_service': 1}
+    assert commands_in(bridge).outcomes == {'no_service': 1}
 
 
 def test_a_result_that_comes_too_late_is_discarded_and_counted(
@@ -193,13 +206,12 @@ def test_a_result_that_comes_too_late_is_discarded_and_counted(
     server = CommandServer(graph)
     row = '{igtl_command_regex: ".*", ros_service_name: /run, timeout: 0.05}'
     bridge = add_bridge(graph, tmp_path, row)
-    commands = commands_of(bridge)
     peer = dial(graph, bridge)
     peer.send(command(1))
     assert receive(peer).content == codec.CommandReply(1, 'no result within 0.05 s')
     server.respond(0, content='late')
-    wait_until(lambda: commands.late_responses == 1, what='the late response')
-    assert (commands.received, commands.running) == ({'timed_out': 1}, 0)
+    wait_until(lambda: commands_in(bridge).late_responses == 1, what='the late response')
+    assert (commands_in(bridge).outcomes, running(bridge)) == ({'timed_out': 1}, 0)
     peer.collect()
     watch_for(lambda: peer.collected, 0.1, 'a second reply')
 
@@ -208,16 +220,15 @@ def test_only_so_many_late_results_are_waited_for(graph: Graph, tmp_path: Path) 
     server = CommandServer(graph)
     row = '{igtl_command_regex: ".*", ros_service_name: /run, timeout: 0.01}'
     bridge = add_bridge(graph, tmp_path, row)
-    commands = commands_of(bridge)
-    (client,) = commands._clients.values()
+    (client,) = commands_in(bridge)._clients.values()
     peer = dial(graph, bridge)
     for number in range(MAX_RUNNING + 5):
         peer.send(command(number))
         receive(peer)
-    assert commands.received == {'timed_out': MAX_RUNNING + 5}
+    assert commands_in(bridge).outcomes == {'timed_out': MAX_RUNNING + 5}
     assert len(client._pending_requests) == MAX_RUNNING
     server.respond(MAX_RUNNING + 4)
-    wait_until(lambda: commands.late_responses == 1, what='the late response')
+    wait_until(lambda: commands_in(bridge).late_responses == 1, what='the late response')
 
 
 def test_b30_a_number_that_was_there_is_run_once_and_answered_once(
@@ -235,7 +246,7 @@ def test_b30_a_number_that_was_there_is_run_once_and_answered_once(
     assert receive(peer).content == codec.CommandReply(2, '', 'next')
     await_accounted(bridge, 4)
     assert len(server.requests) == 2
-    assert commands_of(bridge).received == {'succeeded': 2, 'duplicate': 2}
+    assert commands_in(bridge).outcomes == {'succeeded': 2, 'duplicate': 2}
     assert received_by(bridge.connections[0]).skipped == {'command_duplicate': 2}
     other = dial(graph, bridge)  # whose numbers are its own
     other.send(command(1))
@@ -250,7 +261,7 @@ def test_b30_numbers_are_remembered_for_so_many_commands(graph: Graph, tmp_path:
     for number in numbers:
         peer.send(command(number))
     await_accounted(bridge, len(numbers))
-    assert commands_of(bridge).received == {'unknown': len(numbers) - 1, 'duplicate': 1}
+    assert commands_in(bridge).outcomes == {'unknown': len(numbers) - 1, 'duplicate': 1}
 
 
 def test_b30_xml_is_text_and_expanded_by_nobody(graph: Graph, tmp_path: Path) -> None:
@@ -295,26 +306,26 @@ def test_what_no_ros_string_can_hold_is_replaced(graph: Graph, tmp_path: Path) -
 def test_a_peer_has_so_many_commands_running(graph: Graph, tmp_path: Path) -> None:
     CommandServer(graph)
     bridge = add_bridge(graph, tmp_path, ALL)
-    commands = commands_of(bridge)
     peer = dial(graph, bridge)
     for number in range(MAX_RUNNING + 1):
         peer.send(command(number))
     assert receive(peer).content.command_id == MAX_RUNNING
-    assert commands.received == {'too_many': 1}
-    assert commands.running == MAX_RUNNING
+    assert commands_in(bridge).outcomes == {'too_many': 1}
+    assert running(bridge) == MAX_RUNNING
 
 
 def test_the_result_for_a_peer_that_has_gone_is_for_nobody(graph: Graph, tmp_path: Path) -> None:
     server = CommandServer(graph)
     bridge = add_bridge(graph, tmp_path, ALL)
-    commands = commands_of(bridge)
     peer, other = dial(graph, bridge), dial(graph, bridge)
     peer.send(command(1))
     wait_for_count(server.requests, 1)
     peer.close()
-    wait_until(lambda: commands.received == {'peer_gone': 1}, what='the end of the session')
+    wait_until(
+        lambda: commands_in(bridge).outcomes == {'peer_gone': 1}, what='the end of the session'
+    )
     server.respond(0)
-    wait_until(lambda: commands.late_responses == 1, what='the response')
+    wait_until(lambda: commands_in(bridge).late_responses == 1, what='the response')
     other.send(command(1))
     server.respond(1)
     assert receive(other).content == codec.CommandReply(1, '')
@@ -338,7 +349,7 @@ def test_a_command_is_sent_with_a_number_of_its_own_and_returns_the_reply(
     moved, halted = await_response(first), await_response(second)
     assert (moved.outcome, moved.error, moved.content) == (Response.SUCCEEDED, '', 'moved')
     assert (halted.outcome, halted.error, halted.content) == (Response.SUCCEEDED, '', 'halted')
-    assert commands_of(bridge).sent == {'succeeded': 2}
+    assert commands_out(bridge).outcomes == {'succeeded': 2}
 
 
 STATUS = 'CommandReply Name="Move" Status'
@@ -386,8 +397,7 @@ def test_a_stop_goes_before_all_that_waits_and_takes_the_place_of_commands_that_
         connection._send(volume, 'event')
     wait_until(lambda: session.outbox.is_blocked, what='a full socket')
     futures = [send_command(graph, name=f'Move{number}') for number in range(3)]
-    commands = commands_of(bridge)
-    wait_until(lambda: len(commands._pending) == 3, what='the commands to wait')
+    wait_until(lambda: len(commands_out(bridge)._replies) == 3, what='the commands to wait')
     stop = send_command(graph, name='Stop')
     for future in futures:
         response = await_response(future)
@@ -406,7 +416,7 @@ def test_a_stop_goes_before_all_that_waits_and_takes_the_place_of_commands_that_
         ack = codec.String(f'<CommandReply {STATUS}="SUCCESS"></CommandReply>')
         peer.send(pack(ack, message.device_name.replace('CMD', 'ACK')))
     assert await_response(stop).outcome == Response.SUCCEEDED
-    assert commands.sent == {'withdrawn': 3, 'succeeded': 1}
+    assert commands_out(bridge).outcomes == {'withdrawn': 3, 'succeeded': 1}
     assert connection.transport.statistics.send_rejected == {'withdrawn': 3}
     for _ in range(200 - behind):
         assert receive(peer).device_name == 'Text'  # what is no command has waited
@@ -417,7 +427,6 @@ def test_f34_a_command_that_is_never_answered_times_out_and_a_late_reply_is_coun
 ) -> None:
     """FAULTS F34."""
     bridge = add_bridge(graph, tmp_path)
-    commands = commands_of(bridge)
     peer = dial_as_version_2(graph, bridge)
     begin = time.monotonic()
     future = send_command(graph, name='Move', timeout=0.2)
@@ -427,9 +436,9 @@ def test_f34_a_command_that_is_never_answered_times_out_and_a_late_reply_is_coun
     assert (response.outcome, response.error) == (Response.TIMED_OUT, 'no reply within 0.2 s')
     peer.send(reply(number) + reply(99))
     await_accounted(bridge, 3)  # with the status that showed version 2
-    assert commands.late_replies == 2
+    assert commands_out(bridge).late_replies == 2
     assert received_by(bridge.connections[0]).skipped['late_reply'] == 2
-    assert commands.sent == {'timed_out': 1}
+    assert commands_out(bridge).outcomes == {'timed_out': 1}
     peer.collect()
     watch_for(lambda: peer.collected, 0.1, 'the command again')
 
@@ -447,27 +456,30 @@ def test_f35_each_command_in_flight_returns_disconnected_once(
     for future in futures:
         response = await_response(future)
         assert response.outcome == Response.DISCONNECTED
-        assert response.error == 'the peer went before it replied'
-    commands = commands_of(bridge)
-    assert (commands.sent, commands._pending) == ({'disconnected': 5}, {})
+        assert response.error == 'the peer disconnected before it replied'
+    assert (commands_out(bridge).outcomes, len(commands_out(bridge)._replies)) == (
+        {'disconnected': 5},
+        0,
+    )
 
 
 def test_f35_deactivation_ends_what_is_in_flight_too(graph: Graph, tmp_path: Path) -> None:
     """FAULTS F35."""
     CommandServer(graph)
     bridge = add_bridge(graph, tmp_path, ALL)
-    commands = commands_of(bridge)
+    connection = bridge.connections[0]
     peer = dial_as_version_2(graph, bridge)
     future = send_command(graph, name='Move')
     receive(peer)
     peer.send(command(1))
-    wait_until(lambda: commands.running == 1, what='the command')
+    wait_until(lambda: running(bridge) == 1, what='the command')
     assert graph.call(bridge.trigger_deactivate) == TransitionCallbackReturn.SUCCESS
     assert await_response(future).outcome == Response.DISCONNECTED
-    assert (commands.received, commands.running) == ({'peer_gone': 1}, 0)
+    assert connection.commands_in.outcomes == {'peer_gone': 1}
+    assert connection.commands_out.outcomes == {'disconnected': 1}
     assert graph.call(bridge.trigger_activate) == TransitionCallbackReturn.SUCCESS
     response = await_response(send_command(graph, name='Move'))
-    assert response.error == 'no_peer: nobody is connected'
+    assert response.error == 'no_peer: no peer is connected'
 
 
 def test_a_peer_that_may_not_read_version_2_gets_no_command_unless_somebody_says_so(
@@ -520,7 +532,10 @@ def test_of_several_peers_the_first_success_counts(graph: Graph, tmp_path: Path)
     peers = [dial_as_version_2(graph, bridge) for _ in range(2)]
     old = dial(graph, bridge)
     old.collect()
-    commands = commands_of(bridge)
+
+    def waiting(bridge: BridgeNode) -> int:
+        (question,) = commands_out(bridge)._replies._questions
+        return len(question.waiting)
 
     def ask() -> tuple[Any, int]:
         future = send_command(graph, name='Move')
@@ -529,7 +544,7 @@ def test_of_several_peers_the_first_success_counts(graph: Graph, tmp_path: Path)
 
     future, number = ask()
     peers[0].send(reply(number, 'unknown command'))
-    wait_until(lambda: len(commands._pending[number].waiting) == 1, what='the failure')
+    wait_until(lambda: waiting(bridge) == 1, what='the failure')
     peers[1].send(reply(number, '', 'moved'))
     response = await_response(future)
     assert (response.outcome, response.content) == (Response.SUCCEEDED, 'moved')
@@ -537,10 +552,10 @@ def test_of_several_peers_the_first_success_counts(graph: Graph, tmp_path: Path)
     peers[0].send(reply(number))
     assert await_response(future).outcome == Response.SUCCEEDED
     peers[1].send(reply(number))
-    wait_until(lambda: commands.late_replies == 1, what='the second reply')
+    wait_until(lambda: commands_out(bridge).late_replies == 1, what='the second reply')
     future, number = ask()
     peers[0].send(reply(number, 'no motor'))
-    wait_until(lambda: len(commands._pending[number].waiting) == 1, what='the failure')
+    wait_until(lambda: waiting(bridge) == 1, what='the failure')
     old.close()
     assert old.collected == b''
     wait_until(lambda: len(bridge.connections[0].transport.sessions) == 2, what='its end')
@@ -561,7 +576,7 @@ def test_a_reply_that_is_too_long_is_no_success(graph: Graph, tmp_path: Path) ->
 def test_numbers_begin_anew_after_the_last_one(graph: Graph, tmp_path: Path) -> None:
     bridge = add_bridge(graph, tmp_path)
     peer = dial_as_version_2(graph, bridge)
-    commands_of(bridge)._last_number = 2**32 - 2
+    commands_out(bridge)._ids = numbers(2**32 - 1)
     for number in (2**32 - 1, 1):
         send_command(graph, name='Move')
         assert receive(peer).content.command_id == number
@@ -593,19 +608,18 @@ def test_a_peer_that_is_being_closed_gets_neither_a_command_nor_a_reply(
     (session,) = bridge.connections[0].transport.sessions
     session.outbox.refuse_more()
     response = await_response(send_command(graph, name='Move'))
-    assert response.error == 'no_peer: nobody is connected'
+    assert response.error == 'no_peer: no peer is connected'
     peer.send(command(1))
-    commands = commands_of(bridge)
-    wait_until(lambda: commands.received == {'peer_gone': 1}, what='the command')
+    wait_until(lambda: commands_in(bridge).outcomes == {'peer_gone': 1}, what='the command')
 
 
 def test_nothing_is_sent_by_a_node_that_is_not_active(graph: Graph, tmp_path: Path) -> None:
     bridge = add_bridge(graph, tmp_path)
-    commands = commands_of(bridge)
+    connection = bridge.connections[0]
     assert graph.call(bridge.trigger_deactivate) == TransitionCallbackReturn.SUCCESS
-    response = commands.send(Command.Request(name='Move')).result(0.0)
-    assert response.error == 'refused: the node is not active'
-    commands.destroy()  # as often as it is stopped
+    response = connection.commands_out.send('Move').result(0.0)
+    assert response == Answer('refused', 'the node is not active')
+    connection.commands_in.destroy()  # as often as it is stopped
 
 
 def test_a_fault_ends_that_session_only_and_is_counted(
@@ -618,7 +632,7 @@ def test_a_fault_ends_that_session_only_and_is_counted(
         raise ZeroDivisionError('a fault of ours')
 
     with monkeypatch.context() as patch:
-        patch.setattr(Commands, '_take', fail)
+        patch.setattr(CommandsIn, '_take', fail)
         peer.send(command(1))
         assert peer.receive_until_closed() == b''
     assert received_by(bridge.connections[0]).rejected == {'internal_error': 1}
@@ -647,7 +661,7 @@ def test_a_string_is_a_command_in_the_dialect_of_plus(graph: Graph, tmp_path: Pa
     assert [(r.name, r.content) for r in server.requests] == [('Say', text)]
     assert server.requests[0].device_name == 'CMD_007'
     await_accounted(bridge, 3)
-    assert commands_of(bridge).received == {'succeeded': 1, 'duplicate': 1}
+    assert commands_in(bridge).outcomes == {'succeeded': 1, 'duplicate': 1}
 
 
 @pytest.mark.parametrize('text', ['', 'Say', BOMB, f'<Command Name="{"x" * 128}" />'])
@@ -675,7 +689,7 @@ def test_a_result_that_escapes_make_longer_than_a_string_is_a_failure(
     server.respond(0, content='&' * 20000)
     answer = receive(peer).content.text
     assert answer.startswith('<CommandReply Status="FAIL" Message="the result cannot be sent: ')
-    assert commands_of(bridge).received == {'failed': 1}
+    assert commands_in(bridge).outcomes == {'failed': 1}
 
 
 def test_in_the_dialect_of_command_such_strings_are_texts(graph: Graph, tmp_path: Path) -> None:
@@ -707,7 +721,7 @@ def test_a_command_goes_out_as_a_string_to_a_peer_of_any_version(
     response = await_response(future)
     assert (response.outcome, response.error, response.content) == (outcome, error, text)
     peer.send(pack(codec.String(text), 'ACK_1'))
-    wait_until(lambda: commands_of(bridge).late_replies == 1, what='the second reply')
+    wait_until(lambda: commands_out(bridge).late_replies == 1, what='the second reply')
 
 
 def test_a_string_command_has_the_name_that_its_text_says(graph: Graph, tmp_path: Path) -> None:
@@ -746,6 +760,7 @@ COUNT = 40
 PACE_S = 0.023  # no divisor of the images' period, so that commands meet them anywhere
 ECHO = """
 import rclpy
+from ros2_igtl.msg import Volume
 from ros2_igtl.srv import Command
 
 def echo(request, response):
@@ -859,7 +874,7 @@ def test_commands_overtake_images_both_ways(
             in_s = median_s(peer.round_trip_s, COUNT)
         with repeated(lambda: publisher.publish(image)):
             out_s = median_s(peer.round_trip_s, 2 * COUNT)
-    assert commands_of(bridge).received == {'succeeded': 3 * COUNT}
+    assert commands_in(bridge).outcomes == {'succeeded': 3 * COUNT}
     assert peer.images > COUNT / 4
     with capsys.disabled():
         print(
@@ -868,6 +883,57 @@ def test_commands_overtake_images_both_ways(
         )
     # one image is converted, or written, before a command can be; many would take far longer
     assert max(in_s, out_s) < 10.0 * max(idle_s, 0.002)
+
+
+VOLUME_BYTES = 50_000_000
+
+
+def test_a_command_does_not_wait_for_the_volume_that_answers_a_query(
+    graph: Graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GET_IMAGE of 50 MB, whose conversion lasts until the command has its reply."""
+    path = tmp_path / 'volume.yaml'
+    path.write_text(
+        f'version: 1\nconnections:\n  - commands: [{ALL}]\n    mappings:\n'
+        '      - {igtl_device_name: Scan, igtl_type_name: IMAGE, direction: ROS_TO_IGTL,\n'
+        '         on_request: true, ros_topic_name: /scan, ros_type_name: ros2_igtl/msg/Volume}\n'
+    )
+    server = CommandServer(graph)
+    bridge = graph.add_bridge('server', {'port': 0, 'config_file': str(path)})
+    await_services(bridge)
+    (sender,) = bridge.connections[0].senders.all
+    peer = dial(graph, bridge)
+    volume = Volume(
+        size=[500, 500, VOLUME_BYTES // 250_000], components=1,
+        scalar_type=Volume.UINT8, data=array('B', bytes(VOLUME_BYTES)),
+        ijk_to_frame=[1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0],
+    )  # fmt: skip
+    graph.publisher('ros2_igtl/msg/Volume', '/scan').publish(volume)
+    wait_until(lambda: sent_by(bridge.connections[0]).received == 1, 20.0, 'the volume')
+    converted, threads = threading.Event(), []
+    newest = sender.newest
+
+    def convert_slowly() -> Any:
+        threads.append(threading.current_thread().name)
+        assert converted.wait(20.0)
+        return newest()
+
+    monkeypatch.setattr(sender, 'newest', convert_slowly)
+    peer.send(pack(codec.GetImage(), 'Scan') + pack(codec.GetImage(), 'Other') + command(1))
+    peer.send(pack(codec.StopImage(), 'Scan'))
+    assert receive(peer).content == codec.ImageReply(1)  # of the other image, which is not there
+    server.respond(0, content='done')
+    assert receive(peer).content.text == 'done'
+    converted.set()
+    image, stopped = receive(peer), receive(peer)
+    assert (image.type_name, image.device_name, image.body_size > VOLUME_BYTES) == (
+        'IMAGE',
+        'Scan',
+        True,
+    )
+    assert (stopped.type_name, stopped.content) == ('RTS_IMAGE', codec.ImageReply(0))
+    assert threads == ['bridge worker']
+    assert query_counts(bridge.connections[0]) == {'answered': 2, 'refused': 1}
 
 
 def test_a_reply_reaches_who_waits_for_it_promptly(
@@ -896,7 +962,7 @@ def test_a_reply_reaches_who_waits_for_it_promptly(
 
     plain_s = median_s(round_trip_of(graph.user.create_client(Command, '/plain')), 0)
     sent_s = median_s(round_trip_of(graph.user.create_client(Command, '/bridge/send_command')), 0)
-    assert commands_of(bridge).sent == {'succeeded': COUNT}
+    assert commands_out(bridge).outcomes == {'succeeded': COUNT}
     with capsys.disabled():
         print(f'\na service call, p50: {1e3 * plain_s:.2f} ms; by the peer {1e3 * sent_s:.2f} ms')
     assert sent_s < 10.0 * max(plain_s, 0.001)

@@ -110,7 +110,7 @@ def test_a_question_that_nobody_takes_waits_for_nothing(peers: tuple[Peer, ...])
     question = Question('where?')
     assert not replies.ask(question, peers, lambda peer: False, 5.0)
     assert (len(replies), timers.due) == (0, [])
-    replies.finish(question, Answer('no_peer', 'nobody is connected'))
+    replies.finish(question, Answer('no_peer', 'no peer is connected'))
     assert replies.outcomes == {'no_peer': 1}
     assert question.answer.result().outcome == 'no_peer'
 

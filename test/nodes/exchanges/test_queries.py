@@ -26,7 +26,7 @@ from helpers.waiting import wait_for_count, wait_until, watch_for
 from ros2_igtl import codec
 from ros2_igtl.convert.conversions import ANY_OTHER_TYPE, CONVERSIONS
 from ros2_igtl.msg import TrackedTool, TrackingData
-from ros2_igtl.nodes.exchanges.queries import Answer
+from ros2_igtl.nodes.exchanges.pending import Answer
 from ros2_igtl.nodes.node import BridgeNode
 from ros2_igtl.nodes.peer import Asked
 from ros2_igtl.nodes.to_igtl.topic import TopicSender
@@ -268,7 +268,7 @@ def test_a_fault_in_a_query_ends_that_session_only_and_is_counted(
 ) -> None:
     bridge = serving(graph, tmp_path, TIP)
     peer, other = dial(graph, bridge), dial(graph, bridge)
-    queries = bridge.connections[0].queries
+    queries = bridge.connections[0].queries_in
 
     def fail(*arguments: Any) -> Any:
         raise ZeroDivisionError('a fault of ours')
@@ -763,7 +763,7 @@ def test_replies_are_counted_and_a_refusal_is_logged_once_a_device(
     assert received_by(connection).done == 4
     log = capfd.readouterr().err
     for device in ('A', 'B'):
-        text = f"{peer.name} has no TRANSFORM '{device}' to give: RTS_TRANS has status 1"
+        text = f"{peer.name} has no TRANSFORM '{device}': RTS_TRANS has status 1"
         assert log.count(text) == 1
 
 
@@ -788,7 +788,7 @@ def test_what_is_asked_when_nobody_can_be_is_not_sent(
 ) -> None:
     bridge = serving(graph, tmp_path)
     dial(graph, bridge)
-    queries = bridge.connections[0].queries
+    queries = bridge.connections[0].queries_out
 
     def answer() -> Answer:
         asked = Asked('STRING', '')
@@ -797,9 +797,9 @@ def test_what_is_asked_when_nobody_can_be_is_not_sent(
 
     with monkeypatch.context() as patch:
         patch.setattr(queries, '_send', lambda *arguments: 0)  # a peer that is being closed
-        assert answer() == ('not_sent', 'no peer is connected')
+        assert answer() == Answer('not_sent', 'no peer is connected')
     graph.call(bridge.trigger_deactivate)
-    assert answer() == ('not_sent', 'the node is not active')
+    assert answer() == Answer('not_sent', 'the node is not active')
 
 
 def test_a_type_of_a_user_may_do_without_a_reply(

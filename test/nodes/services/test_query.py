@@ -135,7 +135,7 @@ def test_no_answer_in_time_is_said_and_a_late_one_is_published_all_the_same(grap
     texts = graph.subscribe('std_msgs/msg/String', '/bridge/string/Probe')
     call = Asker(graph).ask(GET, 'STRING', timeout=0.05)
     query_at(peer)
-    assert result(call) == (Response.TIMED_OUT, 'no answer within 0.05 s')
+    assert result(call) == (Response.TIMED_OUT, 'no reply within 0.05 s')
     peer.send(pack(codec.String('late')) + pack(codec.StringReply(1)))
     wait_for_count(texts, 1)
     await_accounted(bridge, 2)
@@ -177,7 +177,7 @@ def test_a_peer_that_goes_has_not_answered(graph: Graph) -> None:
     query_at(peer), query_at(peer)
     peer.reset()
     for call in calls:
-        assert result(call) == (Response.DISCONNECTED, 'the peer went before it answered')
+        assert result(call) == (Response.DISCONNECTED, 'the peer disconnected before it replied')
 
 
 def test_of_two_peers_one_answer_is_enough(graph: Graph) -> None:

@@ -52,7 +52,7 @@ def test_disconnect_closes_the_peer_that_is_named_and_no_other(graph: Graph) -> 
 @pytest.mark.parametrize(
     ('fields', 'error'),
     [
-        ({}, 'nobody is connected'),
+        ({}, 'no peer is connected'),
         ({'peer': '10.0.0.1:5'}, '10.0.0.1:5 is not connected'),
         ({'connection': 'other'}, "connection is 'other'; allowed: bridge"),
     ],

@@ -1,0 +1,188 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Commands to peers: each goes to all peers once, and has one outcome.
+
+Everything runs on the I/O thread, unless it says otherwise, and nothing waits.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
+from concurrent.futures import Future
+from functools import partial
+
+from ros2_igtl import codec
+from ros2_igtl.convert import naming
+from ros2_igtl.convert.command_text import MAX_TEXT_SIZE, is_stop
+from ros2_igtl.nodes.exchanges.dialects import DIALECTS, Command, Dialect, takes_of
+from ros2_igtl.nodes.exchanges.pending import Answer, PendingReplies, Question
+from ros2_igtl.nodes.feature import Feature
+from ros2_igtl.nodes.peer import Peer, Peers
+from ros2_igtl.nodes.reporting.counters import Tally, by_cause, received_counts, sent_counts
+from ros2_igtl.nodes.settings import Settings
+from ros2_igtl.transport import IoThread, Traffic
+from ros2_igtl.transport.endpoint import Endpoint
+
+DEFAULT_TIMEOUT_S = 5.0
+MAX_TIMEOUT_S = 86_400.0
+
+
+class CommandsOut(Feature):
+    """
+    Sends commands to the peers of one connection.
+
+    :param settings: the connection's.
+    :param io_thread: runs the connection.
+    :param endpoint: the client or server.
+    :param peers: of the connection.
+    """
+
+    def __init__(
+        self, settings: Settings, io_thread: IoThread, endpoint: Endpoint, peers: Peers
+    ) -> None:
+        self.late_replies = 0
+        """Replies to commands that had an outcome already, or that were never sent."""
+        self._dialects = DIALECTS[settings.command_dialect]
+        self._dialect = self._dialects[0]
+        self._ids = self._dialect.ids()
+        self._io_thread = io_thread
+        self._endpoint = endpoint
+        self._peers = peers
+        self._tally = Tally()
+        self._sent_tally = Tally()
+        self._replies: PendingReplies[Command] = PendingReplies(
+            lambda delay_s, function: io_thread.loop.call_later(delay_s, function)
+        )
+        self.takes = takes_of(self._dialects)
+
+    @property
+    def outcomes(self) -> Counter[str]:
+        """Commands by their outcomes."""
+        return self._replies.outcomes
+
+    def stop(self) -> None:
+        """Answer all users that still wait; where ROS runs."""
+        self._io_thread.call(self._replies.stop)
+
+    def peer_closed(self, peer: Peer) -> None:
+        """Expect no reply of a peer that has disconnected."""
+        self._replies.peer_closed(peer)
+
+    def receive(self, peer: Peer, message: codec.Message, receive_time_ns: int) -> bool:
+        """Give a reply to the user who waits for it; return False if the message is none."""
+        for dialect in self._dialects:
+            command_id = dialect.reply_id(message)
+            if command_id is not None:
+                self._tally.take(partial(self._take, peer, dialect, command_id, message))
+                return True
+        return False
+
+    def counts(self) -> Mapping[str, int]:
+        """Return all counts since the beginning, by names for people; on any thread."""
+        return {
+            **received_counts(self._tally, 'handled'),
+            **sent_counts(self._sent_tally),
+            **by_cause('command_sent', dict(self.outcomes)),
+            'command_late_replies': self.late_replies,
+        }
+
+    def send(
+        self, name: str, content: str = '', device_name: str = '', timeout_s: float = 0.0
+    ) -> Future[Answer]:
+        """
+        Send a command to all peers, and return its outcome to come; on any thread.
+
+        :param content: its parameters; empty: it has none.
+        :param timeout_s: 0: the default.
+        """
+        question = Question(Command(None, name, content, device_name))
+        if not self._io_thread.call_soon(self._begin, question, timeout_s):
+            self._replies.finish(question, Answer('refused', 'the node is not active'))
+        return question.answer
+
+    def _begin(self, question: Question[Command], timeout_s: float) -> None:
+        """Send a command, or answer why not."""
+        outcomes = self._sent_tally.here
+        outcomes.received += 1
+        problem = self._problem(question.about, timeout_s)
+        if problem:
+            outcomes.rejected['command'] += 1
+            self._replies.finish(question, Answer('refused', problem))
+            return
+        peers, skip_reason, error = self._able_peers()
+        if not skip_reason:
+            content = naming.ros_text(question.about.text)
+            question.about = question.about._replace(id=next(self._ids), text=content)
+            try:
+                is_sent = self._ask(question, peers, timeout_s or DEFAULT_TIMEOUT_S)
+            except codec.EncodeError as encode_error:
+                outcomes.rejected['encode'] += 1
+                self._replies.finish(question, Answer('refused', str(encode_error)))
+                return
+            if is_sent:
+                outcomes.done += 1
+                return
+            skip_reason, error = 'no_peer', 'no peer is connected'  # they are being closed
+        outcomes.skipped[skip_reason] += 1
+        self._replies.finish(question, Answer(skip_reason, error))
+
+    def _able_peers(self) -> tuple[Sequence[Peer], str, str]:
+        """Return the peers that can read a command, or the cause and words if there are none."""
+        peers = self._peers.all
+        least_version = self._dialect.least_version
+        able = [peer for peer in peers if peer.session.header_version >= least_version]
+        if able:
+            return able, '', ''
+        if peers:
+            error = f'no peer has shown that it reads header version {least_version}, which a '
+            return (), 'peer_too_old', error + 'command needs'
+        return (), 'no_peer', 'no peer is connected'
+
+    def _ask(self, question: Question[Command], peers: Sequence[Peer], timeout_s: float) -> bool:
+        """
+        Queue a command for peers, and return whether any takes it.
+
+        A stop goes before all messages that wait. If a command that it overtakes were sent after
+        it, the robot would stop and then move: such commands are withdrawn.
+        """
+        message = self._dialect.command_message(question.about)
+        traffic: Traffic = 'event'
+        if is_stop(question.about.name):
+            traffic = 'stop'
+            self._replies.withdraw(peers, 'a stop was sent in its place')
+
+        def put(peer: Peer) -> bool:
+            sent = self._endpoint.send(message, traffic=traffic, to=peer.session, key=question)
+            return bool(sent)
+
+        return self._replies.ask(question, peers, put, timeout_s)
+
+    def _problem(self, command: Command, timeout_s: float) -> str:
+        """Return why a command cannot be sent to any peer, or nothing."""
+        if not 0.0 <= timeout_s <= MAX_TIMEOUT_S:  # nor if it is no number
+            return f'timeout is {timeout_s:g} s, 0 to {MAX_TIMEOUT_S:g} are allowed'
+        size = len(command.text.encode('utf-8', 'replace'))
+        if size > MAX_TEXT_SIZE:
+            return f'content has {size} bytes, {MAX_TEXT_SIZE} are allowed'
+        if not command.name:
+            return 'name is empty'
+        return self._dialect.problem(command)
+
+    def _take(
+        self, peer: Peer, dialect: Dialect, command_id: Hashable, message: codec.Message
+    ) -> str:
+        """Answer the user who waits for a reply; return why the reply is of no use, or nothing."""
+        waiting = self._replies.waiting_for(peer)
+        question = next((each for each in waiting if each.about.id == command_id), None)
+        if question is None:
+            self.late_replies += 1
+            return 'late_reply'
+        verdict, text = dialect.judge(question.about.name, message)
+        if verdict.succeeded:
+            self._replies.finish(question, Answer('succeeded', content=text))
+        else:
+            error = naming.ros_text(verdict.error)
+            self._replies.fail(question, peer, Answer('failed', error, text))
+        return ''

@@ -1,0 +1,62 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The service ~/send_command: sends a command of a user to the peers of a connection."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from typing import Any
+
+from rclpy.node import Node
+
+from ros2_igtl.nodes.connection import BridgeConnection
+from ros2_igtl.nodes.exchanges.pending import Answer
+from ros2_igtl.nodes.services.choice import choose_connection
+from ros2_igtl.nodes.services.deferred import DeferredService
+from ros2_igtl.srv import Command
+
+_OUTCOMES = {
+    'succeeded': Command.Response.SUCCEEDED,
+    'failed': Command.Response.FAILED,
+    'timed_out': Command.Response.TIMED_OUT,
+    'disconnected': Command.Response.DISCONNECTED,
+}
+
+
+class SendCommandService:
+    """
+    Offers ~/send_command of a node.
+
+    :param connections: of the node.
+    """
+
+    def __init__(self, node: Node, connections: Sequence[BridgeConnection]) -> None:
+        self._connections = connections
+        self._service = DeferredService(node, Command, '~/send_command', self._called)
+
+    def destroy(self) -> None:
+        """Withdraw the service; the connections have to be stopped before."""
+        self._service.destroy()
+
+    def _called(self, request: Any) -> Future[Any]:
+        response: Future[Any] = Future()
+        connection, error = choose_connection(self._connections, request.connection)
+        if connection is None:
+            refused = Command.Response(outcome=Command.Response.NOT_SENT, error=error)
+            response.set_result(refused)
+        else:
+            answer = connection.commands_out.send(
+                request.name, request.content, request.device_name, request.timeout
+            )
+            answer.add_done_callback(lambda done: response.set_result(_response(done.result())))
+        return response
+
+
+def _response(answer: Answer) -> Any:
+    """Return the response; that of a command that was not sent names the cause too."""
+    error = answer.error
+    if answer.outcome not in _OUTCOMES:
+        error = f'{answer.outcome}: {error}'
+    outcome = _OUTCOMES.get(answer.outcome, Command.Response.NOT_SENT)
+    return Command.Response(outcome=outcome, error=error, content=answer.content)
