@@ -35,17 +35,6 @@ class Outcomes:
     contained: int = 0
     tf_withheld: int = 0
 
-    def take(self, take: Callable[[], str]) -> bool:
-        """Count a message by what becomes of it; return whether it is done."""
-        self.received += 1
-        try:
-            cause = take()
-        except Exception:
-            self.rejected['internal_error'] += 1
-            raise
-        self.settle(cause)
-        return not cause
-
     def add(self, other: Outcomes) -> None:
         """Add the counts of another."""
         self.received += other.received
