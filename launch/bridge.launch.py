@@ -2,72 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Launch a bridge: all the connections of a mapping file in one node."""
 
-import os
-
 from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument
-from launch.substitutions import EnvironmentVariable, LaunchConfiguration, PathJoinSubstitution
-from launch_ros.actions import Node
-from launch_ros.parameter_descriptions import ParameterValue
-from launch_ros.substitutions import FindPackageShare
 
-# Name, type, default and description of each argument that is a parameter of the node; without a
-# default it has to be given.
-PARAMETERS = [
-    ('config_file', str, None, 'mapping file (YAML) with all connections'),
-    (
-        'default_frame_id',
-        str,
-        'igtl_ras',
-        'parent frame of devices whose name does not say theirs',
-    ),
-    ('header_version', int, '0', 'header version to send: 1, 2, or 0 for that of the peer'),
-    ('publish_tf', bool, 'true', 'publish poses on /tf too'),
-    ('autostart', bool, 'true', 'configure and activate at start; false to be managed'),
-]
-
-# Images of 2 megapixels through shared memory, and without page faults for each of them; what the
-# user has set stays as it is. Fast DDS 3 has renamed its variable, and warns of the old one.
-PROFILE_VARIABLES = ['FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE']
-if os.environ.get('ROS_DISTRO') in ('humble', 'iron', 'jazzy'):
-    PROFILE_VARIABLES.reverse()
-ENVIRONMENT = {
-    PROFILE_VARIABLES[0]: EnvironmentVariable(
-        PROFILE_VARIABLES[1],
-        default_value=PathJoinSubstitution(
-            [FindPackageShare('ros2_igtl'), 'config', 'fastdds.xml']
-        ),
-    ),
-    'MALLOC_MMAP_THRESHOLD_': '268435456',
-    'MALLOC_TRIM_THRESHOLD_': '1073741824',
-    'MALLOC_TOP_PAD_': '67108864',
-}
+from ros2_igtl.launching import describe
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Describe the arguments and the node."""
-    arguments = [
-        DeclareLaunchArgument(name, default_value=default, description=description)
-        for name, _, default, description in PARAMETERS
-    ]
-    arguments += [
-        DeclareLaunchArgument('name', default_value='igtl_bridge', description='name of the node'),
-        DeclareLaunchArgument('namespace', default_value='', description='its namespace'),
-    ]
-    parameters = {
-        name: ParameterValue(LaunchConfiguration(name), value_type=kind)
-        for name, kind, _, _ in PARAMETERS
-    }
-    node = Node(
-        package='ros2_igtl',
-        executable='igtl_bridge',
-        name=LaunchConfiguration('name'),
-        namespace=LaunchConfiguration('namespace'),
-        parameters=[parameters],
-        additional_env={
-            name: EnvironmentVariable(name, default_value=default)
-            for name, default in ENVIRONMENT.items()
-        },
-        output='screen',
-    )
-    return LaunchDescription([*arguments, node])
+    """Describe the arguments, and what is started."""
+    return describe('bridge')

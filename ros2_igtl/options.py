@@ -112,6 +112,7 @@ class Option:
     direction: Direction | None = None
     section: str = ''
     is_list: bool = False
+    is_required: bool = False
 
     @property
     def range_text(self) -> str:
@@ -182,10 +183,17 @@ def _rate(text: str) -> Any:
     return _option('number', text, None, allowed=(0.0, 10_000.0), above=True, unit='Hz')
 
 
+def _is_required(declared: dataclasses.Field[Any]) -> bool:
+    missing = dataclasses.MISSING
+    return declared.default is missing and declared.default_factory is missing
+
+
 def options_of(declared: type) -> dict[str, Option]:
     """Return the options that a class of this module declares, by name, in its order."""
     return {
-        each.name: dataclasses.replace(each.metadata['option'], name=each.name)
+        each.name: dataclasses.replace(
+            each.metadata['option'], name=each.name, is_required=_is_required(each)
+        )
         for each in dataclasses.fields(declared)
         if 'option' in each.metadata
     }

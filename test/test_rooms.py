@@ -24,7 +24,7 @@ ROOMS = {
     'config': {'options', 'codec', 'convert'},
     'sim': {'codec', 'transport'},
     'cli': {'options', 'codec', 'transport', 'convert', 'config', 'sim'},
-    'nodes': {'options', 'codec', 'transport', 'convert', 'config', 'msg', 'srv'},
+    'nodes': {'options', 'environment', 'codec', 'transport', 'convert', 'config', 'msg', 'srv'},
 }
 
 # what a room may import besides the standard library

@@ -22,11 +22,13 @@ from launch.utilities import perform_substitutions
 from launch_ros.actions import Node
 
 from helpers.certificates import Authority
+from ros2_igtl.options import PARAMETERS
 
 FOLDER = Path(get_package_share_directory('ros2_igtl')) / 'launch'
-SINGLE = ['bridge.launch.py', 'client.launch.py', 'client.launch.xml', 'server.launch.py']
-FILES = [*SINGLE, 'demo.launch.py']
-REQUIRED = {('bridge.launch.py', 'config_file')}
+PROGRAMS = ['bridge', 'client', 'server']
+SINGLE = [f'{program}.launch.{ending}' for program in PROGRAMS for ending in ('py', 'xml')]
+FILES = [*SINGLE, 'demo.launch.py', 'demo.launch.xml']
+REQUIRED = {('bridge.launch.py', 'config_file'), ('bridge.launch.xml', 'config_file')}
 FILES_OF_TLS = ('certfile', 'keyfile', 'cafile')
 DEADLINE_S = 45.0
 
@@ -81,15 +83,50 @@ def test_every_argument_has_a_description_and_a_default(name: str) -> None:
         assert 'no description' not in argument.description.lower(), argument.name
 
 
-def test_both_clients_take_the_same_arguments() -> None:
-    def arguments_of(name: str) -> list[tuple[str, str, str]]:
-        description = source(name).try_get_launch_description_without_context()
-        return [
-            (a.name, ''.join(part.text for part in a.default_value), a.description)
-            for a in description.get_launch_arguments()
-        ]
+def arguments_of(name: str) -> list[tuple[str, str | None, str]]:
+    description = source(name).try_get_launch_description_without_context()
+    context = LaunchContext()
+    return [
+        (
+            argument.name,
+            argument.default_value and perform_substitutions(context, argument.default_value),
+            argument.description,
+        )
+        for argument in description.get_launch_arguments()
+    ]
 
-    assert arguments_of('client.launch.py') == arguments_of('client.launch.xml')
+
+@pytest.mark.parametrize('program', [*PROGRAMS, 'demo'])
+def test_the_form_in_xml_takes_the_same_arguments(program: str) -> None:
+    expected = arguments_of(f'{program}.launch.py')
+    in_xml = list(dict.fromkeys(arguments_of(f'{program}.launch.xml')))
+    assert in_xml == expected
+
+
+@pytest.mark.parametrize('program', PROGRAMS)
+def test_every_parameter_of_a_node_is_an_argument(program: str) -> None:
+    names = {name for name, _, _ in arguments_of(f'{program}.launch.py')}
+    common = {'name', 'namespace', 'params_file', 'use_sim_time', 'log_level', 'respawn'}
+    assert names == {*PARAMETERS, *common}
+
+
+@pytest.mark.parametrize('ending', ['py', 'xml'])
+def test_an_argument_wins_over_the_file_of_parameters_and_a_default_does_not(
+    tmp_path: Path, ending: str
+) -> None:
+    path = tmp_path / 'params.yaml'
+    path.write_text('/**:\n  ros__parameters: {port: 1, address: 127.0.0.9}\n')
+    patterns = {r'\[igtl_client\].*connecting: 127\.0\.0\.9:2\b'}
+    exit_codes = run_until(
+        f'client.launch.{ending}', {'params_file': str(path), 'port': '2'}, patterns
+    )
+    assert list(exit_codes.values()) == [0]
+
+
+def test_a_level_of_logging_can_be_given() -> None:
+    arguments = {'port': '1', 'log_level': 'debug'}
+    exit_codes = run_until('client.launch.py', arguments, {r'\[DEBUG\]', 'connecting: '})
+    assert list(exit_codes.values()) == [0]
 
 
 @pytest.mark.parametrize('name', ['client.launch.py', 'client.launch.xml'])
@@ -132,10 +169,11 @@ def test_a_bridge_opens_all_connections_of_its_file(tmp_path: Path) -> None:
     assert list(exit_codes.values()) == [0]
 
 
-def test_the_demo_connects_its_clients_to_its_devices() -> None:
+@pytest.mark.parametrize('ending', ['py', 'xml'])
+def test_the_demo_connects_its_clients_to_its_devices(ending: str) -> None:
     arguments = {'tracker_port': '28954', 'imager_port': '28955'}
     patterns = {r'\[tracker\].*StylusToTracker', r'\[imager\].*sensor_msgs/msg/Image'}
-    exit_codes = run_until('demo.launch.py', arguments, patterns)
+    exit_codes = run_until(f'demo.launch.{ending}', arguments, patterns)
     assert list(exit_codes.values()) == [0, 0, 0, 0]
 
 
@@ -150,7 +188,7 @@ OWN_PROFILE = str(FOLDER.parent / 'config' / 'fastdds.xml')
 def environment_of_node(name: str) -> dict[str, str]:
     """Return what a launch file adds to the environment of its node, which is not started."""
     context = LaunchContext()
-    context.launch_configurations['config_file'] = '/or.yaml'  # which bridge.launch.py requires
+    context.launch_configurations['config_file'] = '/or.yaml'  # which a bridge requires
     pending: list[Any] = [source(name).get_launch_description(context)]
     nodes = []
     while pending:
@@ -193,7 +231,7 @@ def test_malloc_is_told_to_keep_its_memory_unless_the_user_has_told_it_else(
     monkeypatch.delenv('MALLOC_TRIM_THRESHOLD_', raising=False)
     monkeypatch.delenv('MALLOC_MMAP_THRESHOLD_', raising=False)
     monkeypatch.setenv('MALLOC_TOP_PAD_', '7')
-    environment = environment_of_node(name)
+    environment = {**os.environ, **environment_of_node(name)}
     assert environment['MALLOC_MMAP_THRESHOLD_'] == '268435456'
     assert environment['MALLOC_TRIM_THRESHOLD_'] == '1073741824'
     assert environment['MALLOC_TOP_PAD_'] == '7'

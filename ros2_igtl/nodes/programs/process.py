@@ -17,49 +17,41 @@ from rclpy.exceptions import ParameterException
 from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 
+from ros2_igtl import environment
 from ros2_igtl.nodes.node import BridgeNode
 
-# Fast DDS 3 has renamed its variable and warns of the old one, which is all that 2 reads.
-IS_FAST_DDS_2 = os.environ.get('ROS_DISTRO') in ('humble', 'iron', 'jazzy')
-PROFILE_VARIABLES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
-PROFILE_VARIABLE = PROFILE_VARIABLES[IS_FAST_DDS_2]
+# What mallopt(3) calls the settings that glibc reads from the environment at the start.
+MALLOPT = {
+    'MALLOC_MMAP_THRESHOLD_': -3,
+    'MALLOC_TRIM_THRESHOLD_': -1,
+    'MALLOC_TOP_PAD_': -2,
+}
 END_SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM})
 # Ctrl-C comes twice under ros2 launch: from the terminal, and from launch, which passes it on.
 SAME_SIGNAL_S = 1.0
 
 
-def _package_profile() -> str | None:
-    """Return the installed profile, None when run from a source tree without a build."""
-    try:
-        share = get_package_share_directory('ros2_igtl')
-    except PackageNotFoundError:
-        return None
-    return os.path.join(share, 'config', 'fastdds.xml')
-
-
-def use_large_message_profile() -> None:
+def use_large_message_profile() -> str | None:
     """
     Have Fast DDS use the package's profile, and glibc keep large buffers, unless the user chose.
 
     The default shared-memory segment of 512 KiB makes a 1080p image take 50 ms and loses it if
     best effort; buffers that are unmapped after each image cost page faults. Has to be called
     before the middleware is loaded.
+
+    :returns: the profile in use; None when run from a source tree without a build.
     """
-    if PROFILE_VARIABLE not in os.environ:
-        # A user who knows only the other version's name means it all the same.
-        chosen = next((os.environ[name] for name in PROFILE_VARIABLES if name in os.environ), None)
-        chosen = chosen or _package_profile()
-        if chosen is not None:
-            os.environ[PROFILE_VARIABLE] = chosen
-    # mallopt(3): M_MMAP_THRESHOLD -3, M_TRIM_THRESHOLD -1, M_TOP_PAD -2
+    try:
+        folder = os.path.join(get_package_share_directory('ros2_igtl'), 'config')
+    except PackageNotFoundError:
+        return None
     libc = ctypes.CDLL(None)
-    for option, variable, value in (
-        (-3, 'MALLOC_MMAP_THRESHOLD_', 1 << 28),
-        (-1, 'MALLOC_TRIM_THRESHOLD_', 1 << 30),
-        (-2, 'MALLOC_TOP_PAD_', 1 << 26),
-    ):
-        if variable not in os.environ and hasattr(libc, 'mallopt'):
-            libc.mallopt(option, value)
+    for name, value in environment.additions(folder, os.environ).items():
+        if name not in MALLOPT:
+            os.environ[name] = value
+        elif hasattr(libc, 'mallopt'):
+            libc.mallopt(MALLOPT[name], int(value))
+    return os.environ[environment.profile_variable(folder, os.environ)]
 
 
 def run(node_name: str, mode: str | None, args: list[str] | None = None) -> int:
@@ -70,7 +62,7 @@ def run(node_name: str, mode: str | None, args: list[str] | None = None) -> int:
     sockets first. A second signal does not wait for that, if it is not the first one again. A
     parameter that is refused is an exit code of 1.
     """
-    use_large_message_profile()
+    profile = use_large_message_profile()
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     try:
         node = BridgeNode(node_name, mode)
@@ -82,9 +74,7 @@ def run(node_name: str, mode: str | None, args: list[str] | None = None) -> int:
     ended = _watch_signals(executor)
     executor.add_node(node)
     try:
-        node.get_logger().info(
-            f'Fast DDS profile: {os.environ.get(PROFILE_VARIABLE) or "none, large images suffer"}'
-        )
+        node.get_logger().info(f'Fast DDS profile: {profile or "none, large images suffer"}')
         node.autostart()
         while not ended.is_set():
             executor.spin_once()

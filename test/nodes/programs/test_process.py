@@ -18,7 +18,7 @@ from ament_index_python.packages import PackageNotFoundError
 
 from helpers.scripted_peer import ScriptedPeer, ScriptedServer, unused_port
 from helpers.waiting import wait_until
-from ros2_igtl import codec
+from ros2_igtl import codec, environment
 from ros2_igtl.nodes.programs import process as process_module
 from ros2_igtl.nodes.programs.process import SAME_SIGNAL_S
 
@@ -143,21 +143,20 @@ def test_a_parameter_that_is_refused_ends_the_program_with_a_line() -> None:
 def no_profile(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give the test an environment that names no profile, and the old one back."""
     monkeypatch.setattr(os, 'environ', dict(os.environ))
-    for name in process_module.PROFILE_VARIABLES:
+    for name in environment.PROFILE_VARIABLES:
         os.environ.pop(name, None)
 
 
 @pytest.mark.usefixtures('no_profile')
 def test_the_profile_of_the_package_is_used_unless_the_user_has_one() -> None:
-    process_module.use_large_message_profile()
-    profile = os.environ[process_module.PROFILE_VARIABLE]
+    profile = process_module.use_large_message_profile()
+    assert profile is not None
     assert Path(profile).read_text().startswith('<?xml')
-    for name in process_module.PROFILE_VARIABLES:
-        os.environ.pop(process_module.PROFILE_VARIABLE, None)
+    for name in environment.PROFILE_VARIABLES:
+        for each in environment.PROFILE_VARIABLES:
+            os.environ.pop(each, None)
         os.environ[name] = f'/{name} of the user'
-        process_module.use_large_message_profile()
-        assert os.environ[process_module.PROFILE_VARIABLE] == f'/{name} of the user'
-        del os.environ[name]
+        assert process_module.use_large_message_profile() == f'/{name} of the user'
 
 
 @pytest.mark.usefixtures('no_profile')
@@ -168,5 +167,5 @@ def test_without_an_installed_package_there_is_no_profile(
         raise PackageNotFoundError(name)
 
     monkeypatch.setattr(process_module, 'get_package_share_directory', fail)
-    process_module.use_large_message_profile()
-    assert process_module.PROFILE_VARIABLE not in os.environ
+    assert process_module.use_large_message_profile() is None
+    assert not set(environment.PROFILE_VARIABLES) & set(os.environ)
