@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What setup.cfg cannot say of the codec, transport and igtl command for people without ROS."""
+"""The compiled CRC; pyproject.toml says all else of the package for people without ROS."""
 
 from setuptools import Extension, setup
 

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import configparser
 import os
 import re
 import shutil
@@ -19,7 +18,7 @@ import pytest
 from ros2_igtl.codec import crc
 
 ROOT = Path(__file__).parents[1]
-PARTS = ['package.xml', 'CMakeLists.txt', 'setup.py', 'setup.cfg', 'pyproject.toml', 'LICENSE']
+PARTS = ['package.xml', 'CMakeLists.txt', 'setup.py', 'pyproject.toml', 'LICENSE']
 FOLDERS = ['config', 'launch', 'msg', 'resource', 'ros2_igtl', 'src', 'srv']
 
 USE = """
@@ -59,12 +58,18 @@ def run(*command: str | Path, cwd: Path, env: dict[str, str]) -> str:
     return process.stdout
 
 
-def test_both_manifests_tell_the_same_version() -> None:
-    setup = configparser.ConfigParser()
-    setup.read(ROOT / 'setup.cfg')
+def test_both_manifests_say_the_same() -> None:
+    pyproject = (ROOT / 'pyproject.toml').read_text()
+    project = dict(re.findall(r"^(name|version|description) = '(.*)'$", pyproject, re.M))
+    [license_name] = re.findall(r"^license = \{ text = '(.*?)' \}", pyproject, re.M)
     manifest = ElementTree.parse(ROOT / 'package.xml').getroot()
-    assert manifest.findtext('version') == setup['metadata']['version']
-    assert manifest.findtext('name') == setup['metadata']['name']
+    assert project.keys() == {'name', 'version', 'description'}
+    for name, value in project.items():
+        assert (manifest.findtext(name) or '').strip() == value
+    assert manifest.findtext('license') == license_name
+    assert manifest.findtext('author') in re.findall(
+        r"^authors = \[\{ name = '(.*)' \}\]", pyproject, re.M
+    )
 
 
 def test_the_build_lists_every_interface() -> None:
