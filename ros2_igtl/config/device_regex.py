@@ -14,13 +14,13 @@ from __future__ import annotations
 import re
 import warnings
 
+from ros2_igtl.codec import DEVICE_NAME_SIZE
 from ros2_igtl.config.errors import Refused
+from ros2_igtl.convert.command_text import COMMAND_NAME_SIZE
 
 MAX_REGEX_LENGTH = 200
 # Four times `.*` in one expression; what is allowed takes some 30 ms at worst on 20 characters.
 MAX_WAYS = 300_000
-DEVICE_NAME_LENGTH = 20
-COMMAND_NAME_LENGTH = 127
 TOPIC_NAME_LENGTH = 247  # RMW_TOPIC_MAX_NAME_LENGTH
 
 _TOKEN = re.compile(
@@ -38,7 +38,7 @@ def compile_device_regex(pattern: str) -> re.Pattern[str]:
 
     :raises Refused: it is too long, does not compile, or can take too long on 20 characters.
     """
-    return _compile(pattern, DEVICE_NAME_LENGTH, 4)
+    return _compile(pattern, DEVICE_NAME_SIZE, 4)
 
 
 def compile_command_regex(pattern: str) -> re.Pattern[str]:
@@ -47,7 +47,7 @@ def compile_command_regex(pattern: str) -> re.Pattern[str]:
 
     :raises Refused: it is too long, does not compile, or can take too long on 127 characters.
     """
-    return _compile(pattern, COMMAND_NAME_LENGTH, 2)
+    return _compile(pattern, COMMAND_NAME_SIZE, 2)
 
 
 def compile_topic_regex(pattern: str) -> re.Pattern[str]:

@@ -7,9 +7,9 @@ from __future__ import annotations
 import re
 from zlib import crc32
 
+from ros2_igtl.codec.header import DEVICE_NAME_SIZE
 from ros2_igtl.convert.errors import ConvertError
 
-DEVICE_NAME_SIZE = 20  # bytes, header.md
 FULL_NAME_KEY = 'IGTL_DEVICE_NAME'
 """Of the metadata that have the whole of a device name which does not fit its field."""
 MAX_FULL_NAME_LENGTH = 255

@@ -86,7 +86,7 @@ class Sender(ABC):
         if self.device_name != name:
             self._full_name[naming.FULL_NAME_KEY] = name
             self._node.get_logger().warning(
-                f'{self._name}: the device name has more than {naming.DEVICE_NAME_SIZE} bytes and '
+                f'{self._name}: the device name has more than {codec.DEVICE_NAME_SIZE} bytes and '
                 f"is sent as '{self.device_name}', with the metadata {naming.FULL_NAME_KEY}"
             )
 

@@ -11,12 +11,11 @@ from typing import Any
 from rclpy.time import Time
 from tf2_ros import Buffer, TransformException
 
+from ros2_igtl.config.pairs import TF_TYPE
 from ros2_igtl.convert import conversions
 from ros2_igtl.convert.context import Outbound
 from ros2_igtl.convert.conversions import find_conversion
 from ros2_igtl.nodes.to_igtl.sender import Sender, Wiring
-
-TF_TYPE = 'geometry_msgs/msg/TransformStamped'
 
 
 class TfSender(Sender):
