@@ -62,8 +62,8 @@ class Peer:
     """
     One peer of a connection.
 
-    Each field names the thread that owns it; ``wanted`` and ``given`` are read and written by
-    several, under ``lock``.
+    Each field names the thread that owns it; ``wanted``, ``given`` and ``bulk_bytes`` are
+    read and written by several, under ``lock``.
 
     :ivar session: the transport's; any thread.
     :ivar clock: of the peer, in comparison with ours; I/O thread.
@@ -77,6 +77,7 @@ class Peer:
         given the last.
     :ivar recent_commands: identifiers of the last commands that it sent; I/O thread.
     :ivar running_commands: those without an outcome, in the order they came; I/O thread.
+    :ivar bulk_bytes: of its messages that wait for the worker; under ``lock``.
     :ivar is_gone: its session has ended; written on the I/O thread, once.
     """
 
@@ -90,6 +91,7 @@ class Peer:
     recent_commands: deque[object] = field(default_factory=lambda: deque(maxlen=RECENT_COMMANDS))
     running_commands: dict[Any, None] = field(default_factory=dict)
     is_gone: bool = False
+    bulk_bytes: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property

@@ -129,13 +129,6 @@ class Worker:
                 task.run()
             except Exception:
                 logger.exception('%s: a task failed', self._name)
-            with self._condition:
-                is_drained = self._was_full and (
-                    len(self._tasks) <= MAX_TASKS // 2 and self._bytes <= MAX_BYTES // 2
-                )
-                self._was_full &= not is_drained
-            if is_drained:
-                self._drained()
 
     def _next(self) -> Task | None:
         """Wait for a task and return it, None at the end."""
@@ -146,4 +139,10 @@ class Worker:
                 return None
             task = self._tasks.popleft()
             self._bytes -= task.size
-            return task
+            is_drained = self._was_full and (
+                len(self._tasks) <= MAX_TASKS // 2 and self._bytes <= MAX_BYTES // 2
+            )
+            self._was_full &= not is_drained
+        if is_drained:  # before the task: a single large one must not keep its peer waiting
+            self._drained()
+        return task

@@ -103,6 +103,18 @@ def test_while_it_is_full_the_newest_of_a_slot_replaces_the_oldest(
     assert (len(drained), worker.waiting_bytes) == (1, 0)
 
 
+def test_one_task_that_is_too_large_leaves_room_as_soon_as_it_runs(
+    worker: Worker, log: Log, drained: list[None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, 'MAX_BYTES', 10)
+    block(worker, log)
+    worker.put(log.task('large', 100))
+    assert worker.is_full
+    log.gate.set()
+    wait_until(lambda: log.entries == ['large'], 10.0, 'the task')
+    assert len(drained) == 1
+
+
 def test_only_the_newest_of_a_slot_waits_where_that_is_asked_for(worker: Worker, log: Log) -> None:
     block(worker, log)
     for name in ('a1', 'a2', 'a3'):

@@ -51,6 +51,7 @@ class Bulk:
         route.is_bulk = True  # from now on in any case: its messages stay in order
 
         def publish() -> None:
+            _account(peer, -message.body_size)
             try:
                 reason = self._publish(message, route, source, stamp_ns)
             except Exception as error:  # as the transport does: this session only
@@ -58,12 +59,23 @@ class Bulk:
                 peer.session.close(f'internal error: {error!r}')
             else:
                 self._published(peer, message, reason)
+            if route.is_in_parts:
+                peer.session.hold('volumes', peer.volumes.held_bytes)
+
+        def lose(loss: Loss) -> None:
+            _account(peer, -message.body_size)
+            if loss == 'replaced':
+                self._tally.here.replaced += 1
+            else:
+                self._tally.here.skipped['node_stopped'] += 1
+
+        _account(peer, message.body_size)
 
         # a part of a volume, or a frame of a video, that is lost would cost the others too
         is_state = route.outputs[0].conversion.traffic == 'state' and not route.is_decoded
         is_single = not route.is_in_parts or message.content.is_whole
         slot = route if is_state and is_single else None
-        self._worker.put(Task(publish, self._lose, message.body_size, slot))
+        self._worker.put(Task(publish, lose, message.body_size, slot))
         if self._worker.is_full and peer not in self._paused:
             self._paused.add(peer)
             peer.session.pause_reading()
@@ -78,9 +90,9 @@ class Bulk:
         """Forget a peer that is gone; on the I/O thread."""
         self._paused.discard(peer)
 
-    def _lose(self, loss: Loss) -> None:
-        """Count a message that is not published."""
-        if loss == 'replaced':
-            self._tally.here.replaced += 1
-        else:
-            self._tally.here.skipped['node_stopped'] += 1
+
+def _account(peer: Peer, change: int) -> None:
+    """Note how many bytes of a peer wait, which count towards ``memory_limit``; on any thread."""
+    with peer.lock:
+        peer.bulk_bytes += change
+        peer.session.hold('bulk', peer.bulk_bytes)
