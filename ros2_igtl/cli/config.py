@@ -94,9 +94,7 @@ def _add_rows(
 ) -> Iterator[str]:
     """Add the rows of a device; yield what cannot be said."""
     for default in defaults:
-        topic = naming.default_topic(
-            name, message.type_name, message.device_name, default.topic_suffix
-        )
+        topic = naming.default_topic(name, message.type_name, message.device_name, default.sibling)
         row = {
             'igtl_device_name': message.device_name,
             'igtl_type_name': message.type_name,

@@ -73,7 +73,7 @@ def _describe(row: Any) -> dict[str, Any]:
         'igtl_to_ros': row.to_ros is not None,
         'ros_to_igtl': row.from_ros is not None,
         'default': row.default,
-        'topic_suffix': row.topic_suffix,
+        'sibling': row.sibling,
         'latched': row.latched,
         'traffic': row.traffic,
         'lost_to_ros': _lost(row.to_ros),
@@ -94,7 +94,7 @@ def _arrow(pair: dict[str, Any]) -> str:
 
 def _notes(pair: dict[str, Any]) -> Iterator[str]:
     if pair['default']:
-        suffix = pair['topic_suffix']
+        suffix = pair['sibling']
         yield f'default on .../{suffix}' if suffix else 'default'
     if pair['latched']:
         yield 'latched'

@@ -1,7 +1,7 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-One row of the table of conversions, and rows of other packages; the table is in ``mappings.py``.
+One conversion of the table, and those of other packages; the table is in ``conversions.py``.
 
 The entry point group ``ros2_igtl.mappings`` names lists of such rows. A package that has one
 imports this module, never the table, which is made of what the package has.
@@ -25,13 +25,13 @@ ANY_OTHER_TYPE = '*'
 """The type name of rows for the types that have no row of their own."""
 
 ToRos: TypeAlias = Callable[..., Sequence[Any]]  # the content, its Context, and options by name
-FromRos: TypeAlias = Callable[..., Sequence[Outbound]]  # the message, and its companion if any
+FromTf: TypeAlias = Callable[[Iterable[tuple[str, Any]]], Outbound]  # tools' names and transforms
+FromRos: TypeAlias = Callable[
+    ..., Sequence[Outbound]
+]  # the message, and that of its sibling if any
 Traffic = Literal['state', 'event']
 OPTIONS = frozenset({'threshold'})
 """Keys of a row of the mapping file that a conversion to ROS may take by name."""
-
-BULK_TYPES = frozenset({'IMAGE', 'POLYDATA', 'VIDEO'})
-"""Types whose contents are large."""
 
 
 def always(content: codec.Content) -> bool:
@@ -52,20 +52,17 @@ class Conversion:
     to_ros: ToRos | None  # None: this row is one way only
     from_ros: FromRos | None
     default: bool = False  # published without being asked for
-    topic_suffix: str = ''  # 'geometry': topic <connection>/<type>/<device>/geometry
+    sibling: str = ''  # 'geometry': published beside, on <connection>/<type>/<device>/geometry
     latched: bool = False
     traffic: Traffic = 'state'  # newest wins, or nothing is lost
     accepts: Callable[[Any], bool] = always
     is_for: Callable[[Any], bool] = always  # of what it accepts: what others do not show better
-    companion: str = ''  # 'geometry': from_ros also takes the row's of that suffix, same stamp
+    reads_sibling: str = ''  # 'geometry': from_ros also takes that sibling's, of the same stamp
     options: tuple[str, ...] = ()  # those of OPTIONS that to_ros takes
     to_tf: ToRos | None = None  # gives the TransformStamped that go to tf, for all of the type
-    is_decoded: bool = False  # to_ros is given what video_decoder.VideoDecoder makes of a content
-
-    @property
-    def is_bulk(self) -> bool:
-        """Whether contents are so large that converting them would delay smaller messages."""
-        return self.type_name in BULK_TYPES
+    is_decoded: bool = False  # to_ros is given what a streams.VideoDecoder makes of a content
+    is_bulk: bool = False  # so large that converting one would delay smaller messages
+    from_tf: FromTf | None = None  # makes one message of several look-ups in tf
 
 
 def with_options(row: Conversion, values: dict[str, Any]) -> Conversion:
@@ -117,10 +114,10 @@ def _load(entry_point: EntryPoint, table: Sequence[Conversion]) -> list[Conversi
         if any(_pair(row) == _pair(other) for other in (*table, *taken)):
             raise _refusal(row, 'there is a row of this pair already, which cannot be replaced')
         taken.append(row)
-    suffixes = {(row.type_name, row.topic_suffix) for row in (*table, *taken)}
+    siblings = {(row.type_name, row.sibling) for row in (*table, *taken)}
     for row in taken:
-        if row.companion and (row.type_name, row.companion) not in suffixes:
-            raise _refusal(row, f'no row has the suffix of its companion, {row.companion!r}')
+        if row.reads_sibling and (row.type_name, row.reads_sibling) not in siblings:
+            raise _refusal(row, f'no conversion is published as its sibling {row.reads_sibling!r}')
     return [_checked(row) for row in taken]
 
 
@@ -139,9 +136,12 @@ def _check_functions(row: Conversion) -> None:
     :raises TypeError: something else is there.
     :raises ValueError: there is no conversion, no such traffic or no such option.
     """
-    for name in ('to_ros', 'from_ros', 'accepts', 'is_for', 'to_tf'):
+    for name in ('to_ros', 'from_ros', 'accepts', 'is_for', 'to_tf', 'from_tf'):
         value = getattr(row, name)
-        if not (callable(value) or (value is None and name in ('to_ros', 'from_ros', 'to_tf'))):
+        if not (
+            callable(value)
+            or (value is None and name in ('to_ros', 'from_ros', 'to_tf', 'from_tf'))
+        ):
             raise TypeError(f'{name} is {value!r}; allowed: a function')
     if row.to_ros is None and row.from_ros is None:
         raise _refusal(row, 'it converts neither way')
@@ -165,8 +165,12 @@ def _check_types(row: Conversion, table: Sequence[Conversion]) -> None:
     if content_class.type_name != row.type_name:
         raise _refusal(row, f'{content_class.type_name} is the name of this type')
     ros_type(row.ros_type_name)
-    if any(other.type_name == row.type_name for other in table) and (row.default or row.to_tf):
-        raise _refusal(row, 'default and to_tf are for types without rows of another package')
+    if any(other.type_name == row.type_name for other in table) and (
+        row.default or row.to_tf or row.from_tf
+    ):
+        raise _refusal(
+            row, 'default, to_tf and from_tf are for types without rows of another package'
+        )
 
 
 def _checked(row: Conversion) -> Conversion:

@@ -1,52 +1,60 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-The table: which OpenIGTLink type becomes which ROS type, by which functions, under which topic.
+The table: which OpenIGTLink type becomes which ROS type, and look-ups in it.
 
-A new pair of types is a new row here and two functions; nothing else knows message types. Other
-packages add rows through the entry point group ``ros2_igtl.mappings``, see ``mapping.py``.
+It is collected from the modules of ``pairs``, where the conversions are written and declared.
+Other packages add theirs through the entry point group ``ros2_igtl.mappings``, see
+``conversion.py``. Of one type, and of one ROS type, the first conversion is the usual choice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 from ros2_igtl import codec
-from ros2_igtl.convert import (
-    diagnostic_msgs,
-    geometry_msgs,
-    nav_msgs,
-    ros2_igtl_meta,
-    ros2_igtl_msgs,
-    ros2_igtl_poly_data,
-    sensor_clouds,
-    sensor_msgs,
-    sensor_video,
-    shape_msgs,
-    std_msgs,
-    visualization_msgs,
-)
-from ros2_igtl.convert.context import Outbound
 from ros2_igtl.convert.conversion import (
     ANY_OTHER_TYPE,
     Conversion,
+    FromTf,
     ToRos,
     always,
     with_options,
     with_rows_of_packages,
 )
-from ros2_igtl.convert.conversion import one as _one
 from ros2_igtl.convert.errors import ConvertError
 from ros2_igtl.convert.interfaces import ros_type
+from ros2_igtl.convert.pairs import (
+    array,
+    image,
+    lists,
+    mesh,
+    mesh_display,
+    points,
+    pose,
+    raw,
+    sensor,
+    status,
+    text,
+    tracking,
+    trajectory,
+    video,
+    volume,
+)
+from ros2_igtl.convert.pairs.bind import CONTAINERS
+from ros2_igtl.convert.pairs.image import TYPES_IN_PARTS
+from ros2_igtl.convert.pairs.metadata import METADATA
+from ros2_igtl.convert.pairs.raw import RAW_TYPE
+from ros2_igtl.convert.pairs.status import DEVICE_STATUS
 
 __all__ = [
     'ANY_OTHER_TYPE',
     'CONTAINERS',
     'CONVERSIONS',
+    'DEVICE_STATUS',
     'JOINT_STATES',
     'METADATA',
+    'RAW_TYPE',
     'TF_SOURCES',
     'TF_TOOLS',
     'TYPES_IN_PARTS',
@@ -62,385 +70,28 @@ __all__ = [
 ]
 
 
-def is_slice(content: Any) -> bool:
-    """Accept an image of one slice."""
-    return bool(content.size[2] == 1)
-
-
-def is_volume(content: Any) -> bool:
-    """Accept an image of several slices."""
-    return not is_slice(content)
-
-
-def is_unknown(content: Any) -> bool:
-    """Accept what nobody can read."""
-    return isinstance(content, codec.Unknown)
-
-
-def is_array_of(name: str) -> Callable[[Any], bool]:
-    """Return a function that accepts the arrays which become one class of std_msgs."""
-
-    def accepts(content: Any) -> bool:
-        return bool(std_msgs.nd_array_class(content).__name__ == name)
-
-    return accepts
-
-
-RAW_TYPE = 'ros2_igtl/msg/RawMessage'
-"""What a message of any type can become, and be made of."""
-
-# What goes to tf and to a topic is one object, so that it is made once.
-_TRANSFORM_TO_TF = _one(geometry_msgs.transform_to_transform_stamped)
-_POSITION_TO_TF = _one(geometry_msgs.position_to_transform_stamped)
-
-_OWN_CONVERSIONS = (
-    Conversion(
-        'TRANSFORM',
-        'geometry_msgs/msg/TransformStamped',
-        _TRANSFORM_TO_TF,
-        _one(geometry_msgs.transform_from_transform_stamped),
-        default=True,
-        to_tf=_TRANSFORM_TO_TF,
-    ),
-    Conversion(
-        'TRANSFORM',
-        'geometry_msgs/msg/PoseStamped',
-        _one(geometry_msgs.transform_to_pose_stamped),
-        _one(geometry_msgs.transform_from_pose_stamped),
-    ),
-    Conversion(
-        'POSITION',
-        'geometry_msgs/msg/PoseStamped',
-        _one(geometry_msgs.position_to_pose_stamped),
-        _one(geometry_msgs.position_from_pose_stamped),
-        default=True,
-        to_tf=_POSITION_TO_TF,
-    ),
-    Conversion(
-        'POSITION',
-        'geometry_msgs/msg/PointStamped',
-        _one(geometry_msgs.position_to_point_stamped),
-        _one(geometry_msgs.position_from_point_stamped),
-    ),
-    Conversion(
-        'POSITION',
-        'geometry_msgs/msg/TransformStamped',
-        _POSITION_TO_TF,
-        _one(geometry_msgs.position_from_transform_stamped),
-    ),
-    Conversion(
-        'TDATA',
-        'ros2_igtl/msg/TrackingData',
-        _one(ros2_igtl_msgs.tracking_data_to_tracking_data),
-        _one(ros2_igtl_msgs.tracking_data_from_tracking_data),
-        default=True,
-        to_tf=geometry_msgs.tracking_data_to_transform_stamped,
-    ),
-    Conversion(
-        'TDATA',
-        'geometry_msgs/msg/PoseArray',
-        _one(geometry_msgs.tracking_data_to_pose_array),
-        _one(geometry_msgs.tracking_data_from_pose_array),
-    ),
-    Conversion(
-        'QTDATA',
-        'ros2_igtl/msg/TrackingData',
-        _one(ros2_igtl_msgs.tracking_data_to_tracking_data),
-        _one(ros2_igtl_msgs.quaternion_tracking_data_from_tracking_data),
-        default=True,
-        to_tf=geometry_msgs.tracking_data_to_transform_stamped,
-    ),
-    Conversion(
-        'QTDATA',
-        'geometry_msgs/msg/PoseArray',
-        _one(geometry_msgs.tracking_data_to_pose_array),
-        _one(geometry_msgs.quaternion_tracking_data_from_pose_array),
-    ),
-    Conversion(
-        'IMAGE',
-        'sensor_msgs/msg/Image',
-        sensor_msgs.image_to_slices,
-        _one(sensor_msgs.image_from_ros),
-        default=True,
-        is_for=is_slice,
-        companion='geometry',
-        to_tf=geometry_msgs.image_to_transform_stamped,
-    ),
-    Conversion(
-        'IMAGE',
-        'ros2_igtl/msg/ImageGeometry',
-        ros2_igtl_msgs.image_to_slice_geometries,
-        None,  # it says where an image lies: sensor_msgs.image_from_ros takes it beside one
-        default=True,
-        topic_suffix='geometry',
-        is_for=is_slice,
-    ),
-    Conversion(
-        'IMAGE',
-        'ros2_igtl/msg/Volume',
-        _one(ros2_igtl_msgs.image_to_volume),
-        _one(ros2_igtl_msgs.image_from_volume),
-        default=True,
-        latched=True,
-        traffic='event',
-        is_for=is_volume,
-    ),
-    Conversion(
-        'IMAGE',
-        'sensor_msgs/msg/PointCloud2',
-        _one(sensor_clouds.image_to_point_cloud),
-        None,  # a cloud has no grid, and not all voxels
-        traffic='event',
-        options=('threshold',),
-    ),
-    Conversion(
-        'POINT',
-        'geometry_msgs/msg/PoseArray',
-        _one(geometry_msgs.point_to_pose_array),
-        _one(geometry_msgs.point_from_pose_array),
-        default=True,
-        traffic='event',
-    ),
-    Conversion(
-        'POINT',
-        'ros2_igtl/msg/PointArray',
-        _one(ros2_igtl_msgs.point_to_point_array),
-        _one(ros2_igtl_msgs.point_from_point_array),
-        default=True,
-        topic_suffix='points',
-        traffic='event',
-    ),
-    Conversion(
-        'POINT',
-        'geometry_msgs/msg/PointStamped',
-        geometry_msgs.point_to_point_stamped,
-        _one(geometry_msgs.point_from_point_stamped),
-        traffic='event',
-    ),
-    Conversion(
-        'POINT',
-        'visualization_msgs/msg/MarkerArray',
-        _one(visualization_msgs.point_to_marker_array),
-        _one(visualization_msgs.point_from_marker_array),
-        traffic='event',
-    ),
-    Conversion(
-        'POINT',
-        'sensor_msgs/msg/PointCloud2',
-        _one(sensor_clouds.point_to_point_cloud),
-        _one(sensor_clouds.point_from_point_cloud),
-        traffic='event',
-    ),
-    Conversion(
-        'POLYDATA',
-        'ros2_igtl/msg/PolyData',
-        _one(ros2_igtl_poly_data.poly_data_to_poly_data),
-        _one(ros2_igtl_poly_data.poly_data_from_poly_data),
-        default=True,
-        traffic='event',
-    ),
-    Conversion(
-        'POLYDATA',
-        'shape_msgs/msg/Mesh',
-        _one(shape_msgs.poly_data_to_mesh),
-        _one(shape_msgs.poly_data_from_mesh),
-        traffic='event',
-    ),
-    Conversion(
-        'POLYDATA',
-        'visualization_msgs/msg/Marker',
-        _one(visualization_msgs.poly_data_to_marker),
-        _one(visualization_msgs.poly_data_from_marker),
-        traffic='event',
-    ),
-    Conversion(
-        'POLYDATA',
-        'sensor_msgs/msg/PointCloud2',
-        _one(sensor_clouds.poly_data_to_point_cloud),
-        _one(sensor_clouds.poly_data_from_point_cloud),
-        traffic='event',
-    ),
-    Conversion(
-        'VIDEO',
-        'sensor_msgs/msg/CompressedImage',
-        _one(sensor_video.video_to_compressed_image),
-        _one(sensor_video.video_from_compressed_image),
-        default=True,
-        traffic='event',  # without one frame those after it mean nothing
-        companion='geometry',
-        to_tf=geometry_msgs.image_to_transform_stamped,
-    ),
-    Conversion(
-        'VIDEO',
-        'ros2_igtl/msg/ImageGeometry',
-        _one(ros2_igtl_msgs.image_to_image_geometry),
-        None,  # the other rows of VIDEO take it beside a message
-        default=True,
-        topic_suffix='geometry',
-        traffic='event',
-    ),
-    Conversion(
-        'VIDEO',
-        'sensor_msgs/msg/Image',
-        _one(sensor_video.video_to_ros),
-        _one(sensor_video.video_from_ros),
-        is_decoded=True,
-        companion='geometry',
-    ),
-    Conversion(
-        'STRING',
-        'std_msgs/msg/String',
-        _one(std_msgs.string_to_ros),
-        _one(std_msgs.string_from_ros),
-        default=True,
-        traffic='event',
-    ),
-    Conversion(
-        'STATUS',
-        'diagnostic_msgs/msg/DiagnosticStatus',
-        _one(diagnostic_msgs.status_to_ros),
-        _one(diagnostic_msgs.status_from_ros),
-        default=True,
-        traffic='event',
-    ),
-    Conversion(
-        'CAPABILITY',
-        'ros2_igtl/msg/Capability',
-        _one(ros2_igtl_msgs.capability_to_ros),
-        _one(ros2_igtl_msgs.capability_from_ros),
-        default=True,
-        latched=True,
-        traffic='event',
-    ),
-    Conversion(
-        'SENSOR',
-        'ros2_igtl/msg/Sensor',
-        _one(ros2_igtl_msgs.sensor_to_sensor),
-        _one(ros2_igtl_msgs.sensor_from_sensor),
-        default=True,
-    ),
-    Conversion(
-        'SENSOR',
-        'geometry_msgs/msg/WrenchStamped',
-        _one(geometry_msgs.sensor_to_wrench_stamped),
-        _one(geometry_msgs.sensor_from_wrench_stamped),
-    ),
-    Conversion(
-        'SENSOR',
-        'sensor_msgs/msg/JointState',
-        _one(sensor_msgs.sensor_to_joint_state),
-        _one(sensor_msgs.sensor_from_joint_state),
-    ),
-    Conversion(
-        'SENSOR',
-        'sensor_msgs/msg/Temperature',
-        _one(sensor_msgs.sensor_to_temperature),
-        _one(sensor_msgs.sensor_from_temperature),
-    ),
-    Conversion(
-        'SENSOR',
-        'sensor_msgs/msg/FluidPressure',
-        _one(sensor_msgs.sensor_to_fluid_pressure),
-        _one(sensor_msgs.sensor_from_fluid_pressure),
-    ),
-    Conversion(
-        'SENSOR',
-        'sensor_msgs/msg/MagneticField',
-        _one(sensor_msgs.sensor_to_magnetic_field),
-        _one(sensor_msgs.sensor_from_magnetic_field),
-    ),
-    *(
-        Conversion(
-            'NDARRAY',
-            f'std_msgs/msg/{name}',
-            _one(std_msgs.nd_array_to_multi_array),
-            _one(std_msgs.nd_array_from_multi_array),
-            default=True,
-            accepts=is_array_of(name),
-        )
-        for name in std_msgs.ARRAY_NAMES
-    ),
-    Conversion(
-        'TRAJ',
-        'ros2_igtl/msg/TrajectoryArray',
-        _one(ros2_igtl_msgs.trajectory_to_trajectory_array),
-        _one(ros2_igtl_msgs.trajectory_from_trajectory_array),
-        default=True,
-        traffic='event',
-    ),
-    Conversion(
-        'TRAJ',
-        'nav_msgs/msg/Path',
-        nav_msgs.trajectory_to_path,
-        _one(nav_msgs.trajectory_from_path),
-        traffic='event',
-    ),
-    Conversion(
-        'TRAJ',
-        'visualization_msgs/msg/MarkerArray',
-        _one(visualization_msgs.trajectory_to_marker_array),
-        _one(visualization_msgs.trajectory_from_marker_array),
-        traffic='event',
-    ),
-    Conversion(
-        'IMGMETA',
-        'ros2_igtl/msg/ImageMetaArray',
-        _one(ros2_igtl_meta.image_meta_to_ros),
-        _one(ros2_igtl_meta.image_meta_from_ros),
-        default=True,
-        latched=True,
-        traffic='event',
-    ),
-    Conversion(
-        'LBMETA',
-        'ros2_igtl/msg/LabelMetaArray',
-        _one(ros2_igtl_meta.label_meta_to_ros),
-        _one(ros2_igtl_meta.label_meta_from_ros),
-        default=True,
-        latched=True,
-        traffic='event',
-    ),
-    Conversion(
-        'VIDEOMETA',
-        'ros2_igtl/msg/VideoMetaArray',
-        _one(ros2_igtl_meta.video_meta_to_ros),
-        _one(ros2_igtl_meta.video_meta_from_ros),
-        default=True,
-        latched=True,
-        traffic='event',
-    ),
-    Conversion(
-        'COLORT',
-        'ros2_igtl/msg/ColorTable',
-        _one(ros2_igtl_meta.color_table_to_ros),
-        _one(ros2_igtl_meta.color_table_from_ros),
-        default=True,
-        latched=True,
-        traffic='event',
-    ),
-    Conversion(
-        ANY_OTHER_TYPE,
-        RAW_TYPE,
-        _one(ros2_igtl_msgs.content_to_raw_message),
-        _one(ros2_igtl_msgs.content_from_raw_message),
-        default=True,
-        traffic='event',
-        accepts=is_unknown,
-    ),
+_FAMILIES = (
+    pose,
+    tracking,
+    image,
+    volume,
+    points,
+    mesh,
+    mesh_display,
+    video,
+    text,
+    status,
+    sensor,
+    array,
+    trajectory,
+    lists,
+    raw,
 )
 
-CONVERSIONS = with_rows_of_packages(_OWN_CONVERSIONS)
+CONVERSIONS = with_rows_of_packages(
+    [conversion for family in _FAMILIES for conversion in family.CONVERSIONS]
+)
 """Every pair of types; of one type the first row is the one a user would expect."""
-
-METADATA = Conversion(
-    ANY_OTHER_TYPE, 'ros2_igtl/msg/Metadata', None, None, topic_suffix='metadata'
-)
-"""What is published beside a message of any type that has metadata, on ``<topic>/metadata``."""
-
-DEVICE_STATUS = Conversion(
-    ANY_OTHER_TYPE, 'diagnostic_msgs/msg/DiagnosticStatus', None, None, topic_suffix='status'
-)
-"""What is published beside what is watched, on ``<topic>/status``."""
 
 JOINT_STATES = Conversion(
     ANY_OTHER_TYPE, 'sensor_msgs/msg/JointState', None, None, traffic='event'
@@ -456,33 +107,12 @@ TF_SOURCES: dict[str, ToRos] = {
 """What of each type goes to tf: type name (aliases too) to what gives TransformStamped."""
 
 
-def children_of(message: codec.Message) -> tuple[codec.Message, ...]:
-    """Return the children of a BIND as messages of their own; stamp and metadata are its."""
-    return tuple(
-        codec.Message(
-            child.content,
-            child.device_name,
-            message.timestamp,
-            message.header_version,
-            message.message_id,
-            message.metadata,
-            type_name=child.type_name,
-        )
-        for child in message.content.children
-    )
-
-
-CONTAINERS: dict[str, Callable[[codec.Message], Sequence[codec.Message]]] = {'BIND': children_of}
-"""What is taken apart: type name to a function that gives the messages in it."""
-
-TF_TOOLS: dict[str, Callable[[Any], Outbound]] = {
-    'TDATA': geometry_msgs.tracking_data_from_transform_stamped,
-    'QTDATA': geometry_msgs.quaternion_tracking_data_from_transform_stamped,
+TF_TOOLS: dict[str, FromTf] = {
+    conversion.type_name: conversion.from_tf
+    for conversion in CONVERSIONS
+    if conversion.from_tf is not None
 }
 """What becomes one message of several look-ups in tf, each a tool's name and TransformStamped."""
-
-TYPES_IN_PARTS = frozenset({'IMAGE'})
-"""Whose messages may be parts, which a ``streams.VolumeAssembler`` pastes into whole ones."""
 
 _ROWS = {
     type_name: tuple(row for row in CONVERSIONS if row.type_name == type_name)
@@ -560,12 +190,12 @@ def find_conversion(type_name: str, ros_type_name: str) -> Conversion:
         if row.ros_type_name == ros_type_name and row_type != ANY_OTHER_TYPE:
             return row
     if ros_type_name == RAW_TYPE:
-        return replace(_RAW, type_name=row_type, traffic=rows[0].traffic)
+        return replace(_RAW, type_name=row_type, traffic=rows[0].traffic, is_bulk=rows[0].is_bulk)
     allowed = ', '.join(row.ros_type_name for row in rows)
-    text = f'{type_name} <-> {ros_type_name}: {allowed} are allowed'
+    problem = f'{type_name} <-> {ros_type_name}: {allowed} are allowed'
     if row_type == ANY_OTHER_TYPE:
-        text += f'; types with others are {", ".join(_ROWS)}'
-    raise ConvertError('unknown_conversion', text)
+        problem += f'; types with others are {", ".join(_ROWS)}'
+    raise ConvertError('unknown_conversion', problem)
 
 
 def find_outbound(ros_type_name: str) -> Conversion | None:

@@ -40,7 +40,7 @@ def test_json_has_directions_defaults_and_losses(capsys: pytest.CaptureFixture[s
     assert len(pairs) == len(CONVERSIONS)
     geometry = pairs['IMAGE', 'ros2_igtl/msg/ImageGeometry']
     assert (geometry['igtl_to_ros'], geometry['ros_to_igtl']) == (True, False)
-    assert (geometry['default'], geometry['topic_suffix']) == (True, 'geometry')
+    assert (geometry['default'], geometry['sibling']) == (True, 'geometry')
     volume = pairs['IMAGE', 'ros2_igtl/msg/Volume']
     assert (volume['latched'], volume['traffic']) == (True, 'event')
     lost = pairs['POINT', 'geometry_msgs/msg/PoseArray']

@@ -96,9 +96,9 @@ REFUSED = {
     'no_accepts': ("[row('STRING', accepts=None)]", 'TypeError: accepts is None'),
     'options': ("[row('STRING', options=('limit',))]", "options are .'limit',.; allowed: .'thr"),
     'traffic': ("[row('STRING', traffic='bulk')]", "traffic is 'bulk'; allowed: .'state', 'eve"),
-    'no_companion': (
-        "[row('STRING', from_ros=none, companion='geometry')]",
-        "no row has the suffix of its companion, 'geometry'",
+    'no_sibling': (
+        "[row('STRING', from_ros=none, reads_sibling='geometry')]",
+        "no conversion is published as its sibling 'geometry'",
     ),
     'a_fault': ('1 / 0', 'ZeroDivisionError'),
 }
@@ -121,10 +121,10 @@ def test_a_package_with_a_wrong_row_is_named_and_none_of_its_rows_is_taken(
     assert [row.type_name for row in rows_of_others] == ['POINT']
 
 
-def test_a_row_may_take_the_companion_of_another_row(packages: Path) -> None:
-    add_rows(packages, "[row('IMAGE', from_ros=none, companion='geometry')]")
+def test_a_conversion_may_read_the_sibling_of_another(packages: Path) -> None:
+    add_rows(packages, "[row('IMAGE', from_ros=none, reads_sibling='geometry')]")
     (row,) = added()
-    assert row.companion == 'geometry'
+    assert row.reads_sibling == 'geometry'
 
 
 def test_a_conversion_is_given_the_options_it_takes_and_no_others() -> None:

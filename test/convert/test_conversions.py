@@ -1117,9 +1117,7 @@ def test_the_first_row_of_each_type_is_a_default_and_topics_do_not_meet() -> Non
         assert of_type[0].default
         assert type_name in (*codec.MESSAGE_TYPES, conversions.ANY_OTHER_TYPE)
         for content in (CASES[key(row)].content for row in of_type):
-            suffixes = [
-                row.topic_suffix for row in conversions.conversions_for(type_name, content)
-            ]
+            suffixes = [row.sibling for row in conversions.conversions_for(type_name, content)]
             assert len(set(suffixes)) == len(suffixes) > 0
 
 
@@ -1166,7 +1164,7 @@ def test_images_are_told_apart_by_their_slices() -> None:
 
 
 @pytest.mark.parametrize(
-    'row', [row for row in CONVERSIONS if row.companion], ids=lambda row: '-'.join(key(row))
+    'row', [row for row in CONVERSIONS if row.reads_sibling], ids=lambda row: '-'.join(key(row))
 )
 def test_a_companion_is_a_row_of_the_same_type_and_is_taken_beside_the_message(
     row: Conversion,
@@ -1174,7 +1172,7 @@ def test_a_companion_is_a_row_of_the_same_type_and_is_taken_beside_the_message(
     (companion,) = (
         other
         for other in CONVERSIONS
-        if other.type_name == row.type_name and other.topic_suffix == row.companion
+        if other.type_name == row.type_name and other.sibling == row.reads_sibling
     )
     assert row.from_ros is not None
     (result,) = row.from_ros(CASES[key(row)].messages[0], CASES[key(companion)].messages[0])

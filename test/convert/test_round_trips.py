@@ -392,9 +392,9 @@ def through_dds(message: Any) -> Any:
 
 def companion_of(row: Conversion) -> Conversion | None:
     for other in CONVERSIONS:
-        if row.companion and (other.type_name, other.topic_suffix) == (
+        if row.reads_sibling and (other.type_name, other.sibling) == (
             row.type_name,
-            row.companion,
+            row.reads_sibling,
         ):
             return other
     return None

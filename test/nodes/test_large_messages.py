@@ -23,8 +23,8 @@ from helpers.scripted_peer import ScriptedPeer
 from helpers.waiting import wait_until
 from ros2_igtl import codec
 from ros2_igtl.convert.context import Context
-from ros2_igtl.convert.ros2_igtl_msgs import image_to_volume
-from ros2_igtl.convert.sensor_msgs import image_to_ros
+from ros2_igtl.convert.pairs.image import image_to_ros
+from ros2_igtl.convert.pairs.volume import image_to_volume
 
 STAMP = Time(sec=1_700_000_000)
 HD = (1, 1080, 1920, 3)

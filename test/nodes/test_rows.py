@@ -43,7 +43,7 @@ def case_of(row: Conversion) -> Any:
 def companion_of(row: Conversion) -> Conversion:
     """Return the row of what a row takes beside its messages."""
     of_type = (other for other in CONVERSIONS if other.type_name == row.type_name)
-    return next(other for other in of_type if other.topic_suffix == row.companion)
+    return next(other for other in of_type if other.sibling == row.reads_sibling)
 
 
 def type_name(row: Conversion) -> str:
@@ -94,7 +94,7 @@ def test_every_row_is_sent_as_it_is_converted(graph: Graph, tmp_path: Path) -> N
         (converted,) = row.from_ros(ros_message, *case.beside)
         for companion in case.beside:
             ros_type_name = companion_of(row).ros_type_name
-            graph.publisher(ros_type_name, f'/t{index}/{row.companion}').publish(companion)
+            graph.publisher(ros_type_name, f'/t{index}/{row.reads_sibling}').publish(companion)
         graph.publisher(row.ros_type_name, f'/t{index}').publish(ros_message)
         expected = codec.Message(
             converted.content,

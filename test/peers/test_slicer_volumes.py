@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from helpers.slicer_volumes import ask_slicer
 from ros2_igtl import codec
 from ros2_igtl.convert.context import Context
-from ros2_igtl.convert.ros2_igtl_msgs import image_from_volume, image_to_volume
+from ros2_igtl.convert.pairs.volume import image_from_volume, image_to_volume
 
 pytestmark = pytest.mark.timeout(400)  # the first run installs VTK
 

@@ -38,13 +38,15 @@ class TopicSender(Sender):
         self._sibling_topic = ''
         self._sibling: Any = None  # newest message of that topic
         self._waiting: Any = None  # newest message without that of its sibling
-        if self._conversion.companion:
-            self._sibling_topic = node.resolve_topic_name(f'{topic}/{self._conversion.companion}')
+        if self._conversion.reads_sibling:
+            self._sibling_topic = node.resolve_topic_name(
+                f'{topic}/{self._conversion.reads_sibling}'
+            )
             sibling = next(
                 other
                 for other in conversions.CONVERSIONS
                 if other.type_name == self._conversion.type_name
-                and other.topic_suffix == self._conversion.companion
+                and other.sibling == self._conversion.reads_sibling
             )
             self._subscriptions.append(
                 FollowingSubscription(

@@ -12,9 +12,9 @@ from diagnostic_msgs.msg import DiagnosticStatus
 
 from ros2_igtl import codec
 from ros2_igtl.convert import conversions, naming
-from ros2_igtl.convert.diagnostic_msgs import device_status
 from ros2_igtl.convert.errors import ConvertError
-from ros2_igtl.convert.metadata import faults_of
+from ros2_igtl.convert.pairs.metadata import faults_of
+from ros2_igtl.convert.pairs.status import device_status
 from ros2_igtl.nodes.peer import Peer
 from ros2_igtl.nodes.qos import DEVICE_STATUS_QOS
 from ros2_igtl.nodes.reporting.log import DeviceLog

@@ -15,7 +15,7 @@ from ros2_igtl import codec
 from ros2_igtl.convert import conversions
 from ros2_igtl.convert.context import Context
 from ros2_igtl.convert.math.stamps import split_stamp
-from ros2_igtl.convert.ros2_igtl_msgs import metadata_to_ros
+from ros2_igtl.convert.pairs.metadata import metadata_to_ros
 from ros2_igtl.nodes.qos import publisher_qos
 from ros2_igtl.nodes.reporting.counters import Tally
 from ros2_igtl.nodes.reporting.log import DeviceLog

@@ -14,7 +14,7 @@ from tf2_msgs.msg import TFMessage
 from ros2_igtl.config import RegistrationConfig
 from ros2_igtl.convert import naming
 from ros2_igtl.convert.errors import ConvertError
-from ros2_igtl.convert.geometry_msgs import static_transform
+from ros2_igtl.convert.pairs.pose import static_transform
 from ros2_igtl.nodes.qos import latched
 from ros2_igtl.nodes.to_ros.frame_tree import FrameTree
 from ros2_igtl.srv import SetRegistration

@@ -71,7 +71,7 @@ class Router:
 
     def sibling(self, route: Route, conversion: Conversion, qos: QoSProfile) -> Publisher | None:
         """Return the publisher of a topic beside a device's; None if the topic is refused."""
-        name = conversion.topic_suffix
+        name = conversion.sibling
         if name not in route.siblings:
             route.siblings[name] = None
             topic = f'{route.topic}/{name}'
@@ -135,7 +135,7 @@ class Router:
             text = f'ROS refuses {", ".join(topics)}: {error}'
             self._log.once(message, 'topic_refused', text)
             return Route(*names, skip='topic_refused')
-        route.topic = topics[0].removesuffix(f'/{choices[0].conversion.topic_suffix}')
+        route.topic = topics[0].removesuffix(f'/{choices[0].conversion.sibling}')
         route.topics = tuple(output.publisher.topic_name for output in route.outputs)
         route.hold = Hold(min(held_limit(output.conversion) for output in route.outputs))
         publishers = [output.publisher for output in route.outputs]

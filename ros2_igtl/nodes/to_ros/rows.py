@@ -98,7 +98,7 @@ class Rows:
     def topic(self, message: codec.Message, choice: Choice) -> str:
         """Return the topic of a conversion, before namespace and remapping."""
         conversion, row = choice
-        suffix = '' if row and row.ros_type_name else conversion.topic_suffix
+        suffix = '' if row and row.ros_type_name else conversion.sibling
         if row and row.ros_topic_name:
             return '/'.join(filter(None, (row.ros_topic_name, suffix)))
         return naming.default_topic(

@@ -165,7 +165,7 @@ def test_a_volume_goes_out_and_comes_back_byte_by_byte(graph: Graph, tmp_path: P
     pixels = np.arange(24, dtype='>f4').reshape(2, 3, 4)
     content = codec.Image.from_pixels(pixels, position=(1.0, 2.0, 3.0))
     from ros2_igtl.convert.context import Context
-    from ros2_igtl.convert.ros2_igtl_msgs import image_to_volume
+    from ros2_igtl.convert.pairs.volume import image_to_volume
 
     volume = image_to_volume(content, Context('CT', STAMP, 'base', 'CT'))
     graph.publisher('ros2_igtl/msg/Volume', '/volume').publish(volume)

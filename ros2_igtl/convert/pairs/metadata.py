@@ -1,0 +1,115 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Metadata of a message <-> ros2_igtl/Metadata; the message itself is converted elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from std_msgs.msg import Header
+
+from ros2_igtl import codec
+from ros2_igtl.codec.metadata import encode_text
+from ros2_igtl.convert import naming
+from ros2_igtl.convert.context import Context
+from ros2_igtl.convert.conversion import ANY_OTHER_TYPE, Conversion
+from ros2_igtl.convert.errors import ConvertError
+from ros2_igtl.convert.interfaces import byte_array, message_with_arrays
+from ros2_igtl.msg import Metadata, MetadataEntry
+
+
+def metadata_to_ros(type_name: str, context: Context) -> Metadata:
+    """
+    Return the metadata of a message, for beside what the message becomes.
+
+    Lost: what is no UTF-8 in the name of the device and in keys.
+
+    :param type_name: of the message.
+    """
+    return Metadata(
+        header=Header(stamp=context.stamp, frame_id=context.frame_id),
+        type_name=type_name,
+        device_name=naming.ros_text(context.device_name),
+        header_version=context.header_version,
+        message_id=context.message_id,
+        entries=entries_from_metadata(context.metadata),
+    )
+
+
+def entries_from_metadata(metadata: Mapping[str, str]) -> list[MetadataEntry]:
+    """
+    Return the entries of metadata, with their bytes where the text does not give them back.
+
+    Lost: what is no UTF-8 in a key, and the encoding 0 of an empty value.
+    """
+    return [_entry(key, value) for key, value in metadata.items()]
+
+
+def metadata_from_entries(entries: Iterable[MetadataEntry]) -> dict[str, str]:
+    """
+    Return the metadata of entries.
+
+    :raises ConvertError: ``metadata``: a key is there twice, or a value cannot be written in its
+        encoding.
+    """
+    metadata: dict[str, str] = {}
+    for entry in entries:
+        if entry.key in metadata:
+            raise ConvertError('metadata', f"key '{naming.escape(entry.key)}' is there twice")
+        metadata[entry.key] = _value(entry)
+    return metadata
+
+
+def faults_of(metadata: Mapping[str, str]) -> dict[str, str]:
+    """
+    Return whose pose the sender does not vouch for, and what it says of it: not ``OK``.
+
+    ``TransformStatus`` is about the message's own device; ``ProbeStatus`` and, as PLUS has it,
+    ``ProbeTransformStatus`` are about the device or tool ``Probe``.
+
+    :returns: by name, which is empty for the message's own device.
+    """
+    return {
+        key.removesuffix('Status').removesuffix('Transform'): naming.ros_text(value)
+        for key, value in metadata.items()
+        if key.endswith('Status') and key != 'Status' and value != 'OK'
+    }
+
+
+def _entry(key: str, value: str) -> MetadataEntry:
+    text = naming.ros_text(value)
+    encoding, raw = 0, b''
+    if isinstance(value, codec.EncodedText):
+        encoding = value.encoding
+        if _bytes_of(text, encoding) != value.raw:
+            raw = value.raw
+    return message_with_arrays(
+        MetadataEntry,
+        {'raw': byte_array(raw)},
+        key=naming.ros_text(key),
+        value=text,
+        encoding=encoding,
+    )
+
+
+def _bytes_of(text: str, encoding: int) -> bytes | None:
+    try:
+        return encode_text(text, encoding)[0]
+    except codec.ValueRangeError:
+        return None
+
+
+def _value(entry: MetadataEntry) -> str:
+    if not entry.encoding and not entry.raw:
+        return str(entry.value)
+    raw = bytes(entry.raw)
+    if entry.value and not raw:
+        try:
+            raw, _ = encode_text(entry.value, entry.encoding)
+        except codec.ValueRangeError as error:
+            raise ConvertError('metadata', f"key '{naming.escape(entry.key)}': {error}") from None
+    return codec.EncodedText(raw, entry.encoding)
+
+
+METADATA = Conversion(ANY_OTHER_TYPE, 'ros2_igtl/msg/Metadata', None, None, sibling='metadata')
+"""What is published beside a message of any type that has metadata, on ``<topic>/metadata``."""
