@@ -136,12 +136,9 @@ def _check_functions(row: Conversion) -> None:
     :raises TypeError: something else is there.
     :raises ValueError: there is no conversion, no such traffic or no such option.
     """
-    for name in ('to_ros', 'from_ros', 'accepts', 'is_for', 'to_tf', 'from_tf'):
+    for name in ('to_ros', 'from_ros', 'accepts', 'is_for', 'to_tf'):
         value = getattr(row, name)
-        if not (
-            callable(value)
-            or (value is None and name in ('to_ros', 'from_ros', 'to_tf', 'from_tf'))
-        ):
+        if not (callable(value) or (value is None and name in ('to_ros', 'from_ros', 'to_tf'))):
             raise TypeError(f'{name} is {value!r}; allowed: a function')
     if row.to_ros is None and row.from_ros is None:
         raise _refusal(row, 'it converts neither way')
@@ -165,12 +162,10 @@ def _check_types(row: Conversion, table: Sequence[Conversion]) -> None:
     if content_class.type_name != row.type_name:
         raise _refusal(row, f'{content_class.type_name} is the name of this type')
     ros_type(row.ros_type_name)
-    if any(other.type_name == row.type_name for other in table) and (
-        row.default or row.to_tf or row.from_tf
-    ):
-        raise _refusal(
-            row, 'default, to_tf and from_tf are for types without rows of another package'
-        )
+    if any(other.type_name == row.type_name for other in table) and (row.default or row.to_tf):
+        raise _refusal(row, 'default and to_tf are for types without rows of another package')
+    if row.from_tf is not None:
+        raise _refusal(row, 'from_tf is for the types of this package')
 
 
 def _checked(row: Conversion) -> Conversion:

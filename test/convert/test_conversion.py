@@ -83,6 +83,7 @@ REFUSED = {
     'a_pair_twice': (f'[row({OWN}), row({OWN})]', 'there is a row of this pair already'),
     'a_default_of_others': ("[row('STRING', default=True)]", 'types without rows of another'),
     'tf_of_others': ("[row('STRING', to_tf=none)]", 'types without rows of another'),
+    'tools': ("[row('STRING', from_tf=none)]", 'from_tf is for the types of this package'),
     'an_unknown_type': ("[row('NEEDLE')]", 'ValueError: NEEDLE <-> .*does not know this type'),
     'the_type_of_raw_messages': ("[row('*')]", 'does not know this type'),
     'an_alias': ("[row('QTRANS')]", 'POSITION is the name of this type'),
