@@ -43,7 +43,9 @@ def metres(x: float, y: float, z: float) -> Vector:
 
     :raises ConvertError: ``not_finite``; ``out_of_range``.
     """
-    check_distance(x, y, z)
+    # false for NaN too; without a call, since each transform passes here
+    if not (abs(x) <= MAX_DISTANCE_MM and abs(y) <= MAX_DISTANCE_MM and abs(z) <= MAX_DISTANCE_MM):
+        check_distance(x, y, z)
     return x / MM_PER_M, y / MM_PER_M, z / MM_PER_M
 
 
@@ -54,7 +56,8 @@ def millimetres(x: float, y: float, z: float) -> Vector:
     :raises ConvertError: ``not_finite``; ``out_of_range``.
     """
     x, y, z = x * MM_PER_M, y * MM_PER_M, z * MM_PER_M
-    check_distance(x, y, z)
+    if not (abs(x) <= MAX_DISTANCE_MM and abs(y) <= MAX_DISTANCE_MM and abs(z) <= MAX_DISTANCE_MM):
+        check_distance(x, y, z)
     return x, y, z
 
 

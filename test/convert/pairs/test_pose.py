@@ -59,8 +59,9 @@ def test_a_transform_passes_through_ros_with_its_translation_bit_by_bit(
     matrix = np.column_stack([rotation, translation])
     packed = codec.pack(codec.Message(codec.Transform.from_matrix(matrix), 'Probe'))
     received: Any = codec.unpack(packed).content
-    message = transform_to_transform_stamped(received, CONTEXT)
-    back = transform_from_transform_stamped(message).content
+    (message,) = transform_to_transform_stamped(received, CONTEXT)
+    (sent,) = transform_from_transform_stamped(message)
+    back = sent.content
     packed_back = codec.pack(codec.Message(back, 'Probe'))
     assert packed_back[-12:] == packed[-12:]
     received_back: Any = codec.unpack(packed_back).content
@@ -104,7 +105,8 @@ def test_b14_a_matrix_that_is_not_rigid_is_refused(rotation: Any) -> None:
 def test_b15_float_noise_is_taken_and_projected_away() -> None:
     numbers = list(IDENTITY)
     numbers[0], numbers[1] = 1.0001, 0.0001
-    q = transform_to_transform_stamped(codec.Transform(*numbers), CONTEXT).transform.rotation
+    (message,) = transform_to_transform_stamped(codec.Transform(*numbers), CONTEXT)
+    q = message.transform.rotation
     assert abs(math.hypot(q.x, q.y, q.z, q.w) - 1.0) < 1e-12
 
 
