@@ -1,5 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
+# Over 250 lines because the class has all methods of an asyncio transport and both ends of TLS.
 """
 TLS between a session and its socket; whom to trust is not decided here.
 
