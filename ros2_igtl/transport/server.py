@@ -12,6 +12,7 @@ import socket
 
 from ros2_igtl import codec
 from ros2_igtl.transport.exposure import check_exposure
+from ros2_igtl.transport.session import Session
 from ros2_igtl.transport.tcp import name_of
 from ros2_igtl.transport.tcp_endpoint import TcpEndpoint
 from ros2_igtl.transport.tls import TlsError
@@ -182,7 +183,13 @@ class Server(TcpEndpoint):
         """Make a session of an accepted connection."""
         loop = asyncio.get_running_loop()
         if self._tls is None:
-            await loop.connect_accepted_socket(self._make_session, sock)
+            task = asyncio.current_task()
+
+            def opened(session: Session) -> None:
+                self._add_session(session)
+                self._forget(task)  # now, or it would take two places until the task is done
+
+            await loop.connect_accepted_socket(lambda: self._make_session(opened), sock)
             return
         _, tls = await loop.connect_accepted_socket(
             functools.partial(TlsTransport, self._tls.context()), sock
@@ -211,9 +218,13 @@ class Server(TcpEndpoint):
 
     def _opened(self, sock: socket.socket, task: asyncio.Task[None]) -> None:
         """Forget a task that is done."""
-        self._opening = tuple(other for other in self._opening if other is not task)
+        self._forget(task)
         if task.cancelled():  # perhaps before its first turn
             sock.close()
         elif (error := task.exception()) is not None:
             sock.close()
             self._throttle.log(logging.ERROR, 'open', f'cannot serve a client: {error!r}')
+
+    def _forget(self, task: asyncio.Task[None] | None) -> None:
+        """Let a connection no longer be one that is being opened."""
+        self._opening = tuple(other for other in self._opening if other is not task)

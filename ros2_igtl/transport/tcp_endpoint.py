@@ -4,10 +4,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ros2_igtl.options import TransportOptions as Options
 from ros2_igtl.transport.endpoint import Endpoint
 from ros2_igtl.transport.handler import Handler
 from ros2_igtl.transport.io_thread import IoThread
+from ros2_igtl.transport.session import Session
 from ros2_igtl.transport.tcp_session import TcpSession
 from ros2_igtl.transport.tls import Role, Tls, TlsError
 
@@ -50,14 +53,18 @@ class TcpEndpoint(Endpoint):
         """
         self._tls = Tls(self._options, self.role) if self._options.tls else None
 
-    def _make_session(self) -> TcpSession:
-        """Return a session for a connection that is being made."""
+    def _make_session(self, opened: Callable[[Session], None] | None = None) -> TcpSession:
+        """
+        Return a session for a connection that is being made.
+
+        :param opened: adds it to the sessions when it opens; None: nothing else is to be done.
+        """
         return TcpSession(
             self._io_thread,
             self._options,
             self._handler,
             self._throttle,
-            self._add_session,
+            opened or self._add_session,
             self._remove_session,
         )
 

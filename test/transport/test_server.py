@@ -246,13 +246,12 @@ def test_f16_a_flood_of_connections_is_bounded_and_harms_nobody(
                 peer.close()
         assert sorted(delays)[len(delays) // 2] < 0.05
         wait_until(lambda: len(server.sessions) == 1)
-        statistics = server.statistics
         wait_until(
             lambda: (
                 sum(server.statistics.refused_peers.values()) + server.statistics.connects == 1001
             )
         )
-        assert statistics.refused_peers['max_clients'] > 500
+        assert server.statistics.refused_peers['max_clients'] > 500
         assert len(os.listdir('/proc/self/fd')) < before + 10
 
 
@@ -443,3 +442,17 @@ def test_strangers_that_each_speak_another_nonsense_do_not_fill_the_log(
     wait_for_count(handler.closed, 20)
     assert server.statistics.rejected == {'header_version': 20}
     assert caplog.text.count('closed: header_version') == 1
+
+
+def test_a_client_takes_one_place_from_the_moment_its_session_opens(
+    listen: Listen, handler: RecordingHandler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the task that opened it is still ending, the last place is free for another."""
+    server = listen(max_clients=2)
+    reasons: list[str] = []
+    monkeypatch.setattr(
+        handler, 'session_opened', lambda session: reasons.append(server._refusal('127.0.0.1'))
+    )
+    with ScriptedPeer.dial(server.actual_port), ScriptedPeer.dial(server.actual_port):
+        wait_until(lambda: len(reasons) == 2, 10.0, 'both sessions')
+    assert reasons == ['', 'max_clients']
