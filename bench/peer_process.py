@@ -13,9 +13,10 @@ from types import TracebackType
 
 import pyigtl_environment
 import reference_programs
+from places import BUILD_FOLDER
 
 FOLDER = Path(__file__).resolve().parent
-CXX_PROGRAM = FOLDER.parent / '.build' / 'bench' / 'bench'
+CXX_PROGRAM = BUILD_FOLDER / 'bench' / 'bench'
 
 
 class PeerError(RuntimeError):

@@ -12,11 +12,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from own_environment import EnvironmentUnavailableError, environment, find_python
+from places import BUILD_FOLDER
 
 __all__ = ['FOLDER', 'VERSION', 'PyigtlUnavailableError', 'environment', 'find_pyigtl_python']
 
 VERSION = '0.3.4'
-FOLDER = Path(__file__).resolve().parents[1] / '.build' / 'pyigtl-venv'
+FOLDER = BUILD_FOLDER / 'pyigtl-venv'
 
 PyigtlUnavailableError = EnvironmentUnavailableError
 

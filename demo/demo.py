@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from igtl_side import Peers, ReferencePeers, SimulatedPeers
 from numpy.typing import NDArray
+from places import installed_program
 from reference_programs import Program, ProgramError, ReferenceProgramsUnavailableError
 from streams import LiveTable, Stream
 
@@ -86,7 +87,8 @@ def bridge_node(name: str, port: int) -> Program:
     if config_file.exists():
         parameters['config_file'] = str(config_file)
     arguments = [word for key, value in parameters.items() for word in ('-p', f'{key}:={value}')]
-    return Program('igtl_client', '--ros-args', '-r', f'__node:={name}', *arguments, life_s=120.0)
+    program = installed_program('igtl_client')
+    return Program(program, '--ros-args', '-r', f'__node:={name}', *arguments, life_s=120.0)
 
 
 def watch(
@@ -125,7 +127,7 @@ def find_faults(peers: Peers, ros: RosSide, streams: list[Stream], slices: Slice
     return faults
 
 
-def show(peers: Peers, ros: RosSide, slices: Slices) -> None:
+def show(peers: Peers, ros: RosSide, slices: Slices, picture: Path) -> None:
     """Show what the receiver printed, and draw what ROS got."""
     from picture import draw
 
@@ -133,12 +135,12 @@ def show(peers: Peers, ros: RosSide, slices: Slices) -> None:
     for said in peers.last_received():
         print('    ' + said.strip().replace('\n', '\n    '))
     if slices.pairs and ros.poses:
-        draw(PICTURE, slices.some(), ros.poses, peers.description)
-        print(f'\nThe images and the path of the tool as ROS got them: {PICTURE}')
+        draw(picture, slices.some(), ros.poses, peers.description)
+        print(f'\nThe images and the path of the tool as ROS got them: {picture}')
 
 
-def run(peers: Peers, seconds: float) -> int:
-    """Run the demo with these peers; return the exit code."""
+def run(peers: Peers, seconds: float, picture: Path) -> int:
+    """Run the demo with these peers and draw what arrived; return the exit code."""
     from ros_side import RosSide
 
     slices = Slices(peers)
@@ -162,7 +164,7 @@ def run(peers: Peers, seconds: float) -> int:
         print()
         watch(streams, LiveTable(title, streams), update, seconds)
         faults = find_faults(peers, ros, streams, slices) + end_nodes(nodes)
-        show(peers, ros, slices)
+        show(peers, ros, slices, picture)
         if faults:
             logs = [f'--- {" ".join(node.command)}\n{node.output[-1500:]}' for node in nodes]
             print('', *logs, *faults, sep='\n', file=sys.stderr)
@@ -196,6 +198,9 @@ def main() -> int:
     parser.add_argument(
         '--seconds', type=float, default=15.0, help='how long to watch (%(default)s)'
     )
+    parser.add_argument(
+        '--picture', type=Path, default=PICTURE, help='the file to draw into (%(default)s)'
+    )
     arguments = parser.parse_args()
     for module, package in (
         ('rclpy', 'ros-$ROS_DISTRO-rclpy'),
@@ -205,7 +210,8 @@ def main() -> int:
             print(f'the demo needs {module}: sudo apt-get install {package}', file=sys.stderr)
             return 1
     try:
-        return run(SimulatedPeers() if arguments.simulators else find_peers(), arguments.seconds)
+        peers = SimulatedPeers() if arguments.simulators else find_peers()
+        return run(peers, arguments.seconds, arguments.picture)
     except KeyboardInterrupt:
         return 130
 

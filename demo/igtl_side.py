@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from places import installed_program
 from reference_programs import (
     Program,
     ReferenceProgram,
@@ -155,7 +156,8 @@ class SimulatedPeers(Peers):
 
     def _programs(self) -> tuple[Program, Program, Program]:
         ports = self.ports
-        simulate = ('igtl', 'simulate')
+        igtl = installed_program('igtl')
+        simulate = (igtl, 'simulate')
         return (
             Program(
                 *(*simulate, 'tracker', '--tools', 'Tracker', '--rate', 20),
@@ -167,7 +169,7 @@ class SimulatedPeers(Peers):
                 *('--port', ports['imager']),
                 life_s=LIFE_S,
             ),
-            Program('igtl', 'listen', '127.0.0.1', ports['receiver'], '--server', life_s=LIFE_S),
+            Program(igtl, 'listen', '127.0.0.1', ports['receiver'], '--server', life_s=LIFE_S),
         )
 
     def expected_slice(

@@ -26,10 +26,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
+from places import BUILD_FOLDER
+
 PACKAGES = ('libopenigtlink-dev', 'openigtlink-examples', 'cmake', 'g++', 'make')
 INCLUDE_FOLDER = Path('/usr/include/openigtlink')
 EXAMPLES = Path('usr/share/doc/openigtlink-examples/examples')
-BUILD_FOLDER = Path(__file__).resolve().parents[1] / '.build' / 'reference-programs'
+REFERENCE_FOLDER = BUILD_FOLDER / 'reference-programs'
 
 # Outside the range the kernel hands out by itself (32768 to 60999), so that no outgoing
 # connection of this machine takes the port between choosing it and listening on it.
@@ -61,7 +63,7 @@ def free_port() -> int:
     raise OSError(f'no free TCP port between {PORTS.start} and {PORTS.stop}')
 
 
-def build_reference_programs(*names: str, folder: Path = BUILD_FOLDER) -> Path:
+def build_reference_programs(*names: str, folder: Path = REFERENCE_FOLDER) -> Path:
     """
     Compile the named programs unless that is done, and return the folder they are in.
 
@@ -110,7 +112,7 @@ def build_program(source: Path, program: Path) -> None:
             stamp.write_text(text)
 
 
-def find_test_images(folder: Path = BUILD_FOLDER) -> Path:
+def find_test_images(folder: Path = REFERENCE_FOLDER) -> Path:
     """
     Return the folder with the pictures of a head that ImagerServer sends.
 
@@ -258,7 +260,7 @@ class ReferenceProgram(Program):
     """
 
     def __init__(self, name: str, *arguments: object, life_s: float = 60.0) -> None:
-        super().__init__(BUILD_FOLDER / 'bin' / name, *arguments, life_s=life_s)
+        super().__init__(REFERENCE_FOLDER / 'bin' / name, *arguments, life_s=life_s)
 
     def __enter__(self: _P) -> _P:
         """

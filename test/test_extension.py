@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from places import BUILD_FOLDER
 
 from ros2_igtl import codec
 from ros2_igtl.codec import wire
@@ -178,7 +179,7 @@ def ros(folder: Path) -> dict[str, str]:
     if not os.environ.get('CMAKE_PREFIX_PATH') or shutil.which('cmake') is None:
         pytest.skip('a ROS type is built by cmake, which CMAKE_PREFIX_PATH tells where ROS is')
     version = f'{sys.version_info[0]}.{sys.version_info[1]}'
-    place = ROOT / '.build' / f'example-{os.environ.get("ROS_DISTRO", "ros")}-{version}'
+    place = BUILD_FOLDER / f'example-{os.environ.get("ROS_DISTRO", "ros")}-{version}'
     build, install = place / 'build', place / 'install'
     options = (f'-DCMAKE_INSTALL_PREFIX={install}', f'-DPython3_EXECUTABLE={sys.executable}')
     for arguments in (

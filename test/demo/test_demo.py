@@ -18,10 +18,13 @@ pytest.importorskip('matplotlib', reason='the demo draws with matplotlib')
 DEMO = Path(__file__).resolve().parents[2] / 'demo'
 
 
-def run_demo(*arguments: str) -> str:
+def run_demo(picture: Path, *arguments: str) -> str:
     """Run the demo and return what it printed; it may not fail."""
     run = subprocess.run(
-        [sys.executable, str(DEMO / 'demo.py'), '--seconds', '6', *arguments],
+        [
+            *(sys.executable, str(DEMO / 'demo.py'), '--seconds', '6'),
+            *('--picture', str(picture), *arguments),
+        ],
         capture_output=True,
         text=True,
         timeout=100.0,
@@ -33,14 +36,13 @@ def run_demo(*arguments: str) -> str:
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize('peers', ['reference', 'simulators'])
-def test_everything_arrives_as_it_was_sent_and_is_drawn(peers: str) -> None:
-    picture = DEMO / 'received.png'
-    picture.unlink(missing_ok=True)
+def test_everything_arrives_as_it_was_sent_and_is_drawn(peers: str, tmp_path: Path) -> None:
+    picture = tmp_path / 'received.png'
     if peers == 'simulators':
-        output = run_demo('--simulators')
+        output = run_demo(picture, '--simulators')
     else:
         find_test_images()  # or skip
-        output = run_demo()
+        output = run_demo(picture)
         assert 'String: greetings from ROS' in output
         assert '0, 0, 1, 250\n' in output  # 0.25 m
     assert output.endswith('Everything arrived, as it was sent.\n')

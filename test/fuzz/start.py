@@ -21,11 +21,12 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / folder) for folder in ('test', 'demo', 'bench')]
 
 from own_environment import EnvironmentUnavailableError, environment, find_python
+from places import BUILD_FOLDER
 
 from helpers.mutation import seeds
 from ros2_igtl import codec
 
-FOLDER = ROOT / '.build' / 'fuzz'
+FOLDER = BUILD_FOLDER / 'fuzz'
 HARNESS = Path(__file__).with_name('fuzz_codec.py')
 
 # atheris has wheels for one or two versions of CPython in each of its own versions.

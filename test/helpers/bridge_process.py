@@ -12,6 +12,8 @@ import threading
 from types import TracebackType
 from typing import Any
 
+from places import installed_program
+
 from helpers.usage import Usage, usage_of
 from helpers.waiting import wait_until
 
@@ -26,7 +28,7 @@ class BridgeProcess:
     """
 
     def __init__(self, program: str, parameters: dict[str, Any], name: str = 'bridge') -> None:
-        self._command = [program, '--ros-args', '-r', f'__node:={name}']
+        self._command = [installed_program(program), '--ros-args', '-r', f'__node:={name}']
         for key, value in parameters.items():
             text = str(value).lower() if isinstance(value, bool) else str(value)
             self._command += ['-p', f'{key}:={text}']

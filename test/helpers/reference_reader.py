@@ -15,7 +15,7 @@ import reference_programs
 from helpers.reference_programs import build_program
 
 SOURCE = Path(__file__).with_suffix('.cxx')
-PROGRAM = reference_programs.BUILD_FOLDER / 'reference-reader'
+PROGRAM = reference_programs.REFERENCE_FOLDER / 'reference-reader'
 
 
 class ReferenceReader:

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 from own_environment import EnvironmentUnavailableError, environment, find_python
+from places import BUILD_FOLDER
 
 VERSION = '5.13.31053.0'
-FOLDER = Path(__file__).resolve().parents[2] / '.build' / 'slicer-venv'
+FOLDER = BUILD_FOLDER / 'slicer-venv'
 
 
 def ask_slicer(volumes: Sequence[dict[str, Any]], folder: Path = FOLDER) -> list[Any]:

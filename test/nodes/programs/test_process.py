@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from ament_index_python.packages import PackageNotFoundError
+from places import installed_program
 
 from helpers.scripted_peer import ScriptedPeer, ScriptedServer, unused_port
 from helpers.waiting import wait_until
@@ -33,7 +34,7 @@ def test_f29_a_signal_ends_the_program_under_load(program: str, number: signal.S
     with ScriptedServer() as server:
         port = server.port if program == 'igtl_client' else unused_port()
         process = subprocess.Popen(
-            [program, '--ros-args', '-p', f'port:={port}'],
+            [installed_program(program), '--ros-args', '-p', f'port:={port}'],
             stderr=subprocess.PIPE,
             text=True,
         )
@@ -59,7 +60,7 @@ def test_f29_a_signal_ends_the_program_under_load(program: str, number: signal.S
 def test_a_signal_that_comes_twice_at_once_is_one() -> None:
     """Ctrl-C under ros2 launch: the terminal tells the node, and so does launch."""
     port = unused_port()
-    command = ['igtl_server', '--ros-args', '-p', f'port:={port}']
+    command = [installed_program('igtl_server'), '--ros-args', '-p', f'port:={port}']
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     try:
         dial_when_ready(port).close()
@@ -128,7 +129,7 @@ def send_until(peer: ScriptedPeer, stop: threading.Event) -> None:
 def test_a_parameter_that_is_refused_ends_the_program_with_a_line() -> None:
     for program in ('igtl_client', 'igtl_server'):
         process = subprocess.run(
-            [program, '--ros-args', '-p', 'port:=70000'],
+            [installed_program(program), '--ros-args', '-p', 'port:=70000'],
             capture_output=True,
             text=True,
             timeout=30.0,

@@ -26,7 +26,7 @@ sys.path.insert(0, str(FOLDER.parents[2] / 'demo'))
 import reference_programs
 
 SOURCE = FOLDER / 'generate.cxx'
-PROGRAM = reference_programs.BUILD_FOLDER / 'vectors'
+PROGRAM = reference_programs.REFERENCE_FOLDER / 'vectors'
 CONFIGURATION = Path('/usr/lib/openigtlink/OpenIGTLinkConfig.cmake')
 HEADER_SIZE = 58
 CRC = range(50, 58)  # changes with the body
