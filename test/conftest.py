@@ -28,6 +28,15 @@ settings.register_profile('unhurried', deadline=None, suppress_health_check=[Hea
 settings.load_profile('unhurried')
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of these tests."""
+    parser.addoption(
+        '--own-coverage',
+        action='store_true',
+        help='fail where the tests of a file of codec do not reach all of its module; whole files',
+    )
+
+
 @pytest.fixture(scope='session', autouse=True)
 def ros_domain() -> Iterator[None]:
     """Claim a ROS domain that no other test process on this machine has, and keep to localhost."""
