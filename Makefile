@@ -7,6 +7,7 @@ export ROS_LOG_DIR ?= $(CURDIR)/.build/log
 export MPLCONFIGDIR ?= $(CURDIR)/.build/matplotlib
 
 python := ./with-ros python
+test_environment := ROS_PYTHON_CHECK_FIELDS=1 ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST
 
 .PHONY: help
 help: ## print this list
@@ -21,12 +22,12 @@ demo: setup ## see real OpenIGTLink programs and a ROS program talk to each othe
 	@ROS_AUTOMATIC_DISCOVERY_RANGE=$${ROS_AUTOMATIC_DISCOVERY_RANGE:-LOCALHOST} $(python) demo/demo.py
 
 .PHONY: test
-test: setup ## run all tests; TESTS=test/codec runs some
-	@ROS_PYTHON_CHECK_FIELDS=1 ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST $(python) -m pytest $(TESTS)
+test: setup ## run the tests, two at a time; TESTS=test/codec runs some
+	@$(test_environment) $(python) test/run.py $(TESTS)
 
-.PHONY: coverage
-coverage: setup ## hold every module of the codec to its own tests, all lines and branches
-	@$(python) test/coverage_by_file.py
+.PHONY: test-long
+test-long: setup ## run what takes its time: soak, fuzz, churn, fairness, all ways to build
+	@$(test_environment) $(python) -m pytest -m long $(TESTS)
 
 .PHONY: fuzz
 fuzz: SECONDS ?= 300

@@ -110,7 +110,13 @@ def test_a_message_has_a_header_unless_it_is_a_part_of_another(path: Path) -> No
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize('options', [[], ['--symlink-install']], ids=['copied', 'linked'])
+@pytest.mark.parametrize(
+    'options',
+    [
+        pytest.param([], id='copied'),  # the other is how `make setup` builds
+        pytest.param(['--symlink-install'], id='linked', marks=pytest.mark.long),
+    ],
+)
 def test_colcon_builds_it(tmp_path: Path, options: list[str]) -> None:
     if shutil.which('colcon') is None or 'AMENT_PREFIX_PATH' not in os.environ:
         pytest.skip('needs colcon and a sourced ROS 2')
@@ -142,8 +148,12 @@ def test_colcon_builds_it(tmp_path: Path, options: list[str]) -> None:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     ('compiler', 'implementations'),
-    [(None, {'compiled'}), ('false', {'liblzma', 'numpy'})],
-    ids=['with a compiler', 'without a compiler'],
+    [
+        pytest.param(None, {'compiled'}, id='with a compiler'),
+        pytest.param(
+            'false', {'liblzma', 'numpy'}, id='without a compiler', marks=pytest.mark.long
+        ),
+    ],
 )
 def test_pip_installs_it_without_ros(
     tmp_path: Path, compiler: str | None, implementations: set[str]

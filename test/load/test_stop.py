@@ -106,6 +106,7 @@ class Console:
             self._peer.send(data)
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(180)
 def test_a_stop_reaches_its_service_among_tracking_and_images(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]

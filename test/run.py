@@ -1,0 +1,38 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Run the tests in two passes: ``python test/run.py``, or ``python test/run.py test/codec`` for some.
+
+First those that may run beside others, one process for each CPU; then those marked ``alone``,
+which measure times or memory, one after the other. Tests marked ``long`` run in neither.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+NO_TESTS = 5  # pytest's exit code where the expressions select nothing
+
+
+def main(arguments: list[str]) -> int:
+    """Return 0 if all tests pass; arguments go to pytest."""
+    workers = min(os.cpu_count() or 1, 4)  # each has a ROS domain, and 64 MB of shared memory
+    # modules are held to their own tests where all of these run
+    together = [] if arguments else ['--own-coverage']
+    passes = (
+        ['-m', 'not alone and not long', f'-n{workers}', '--dist=loadfile', *together],
+        ['-m', 'alone and not long'],
+    )
+    command = [sys.executable, '-m', 'pytest', *arguments]
+    codes = [subprocess.run([*command, *options], cwd=ROOT).returncode for options in passes]
+    if set(codes) == {NO_TESTS}:
+        return NO_TESTS
+    return next((code for code in codes if code not in (0, NO_TESTS)), 0)
+
+
+if __name__ == '__main__':
+    sys.exit(main(sys.argv[1:]))
