@@ -162,7 +162,8 @@ def test_mutated_messages_give_messages_or_decode_errors(
     assert tally.given == count, f'after {DEADLINE_S} s: {tally}'
     assert tally.outcomes.keys() == {'message', *CAUSES}
     assert set(codec.MESSAGE_TYPES) - tally.accepted == set()
-    assert set(codec.MESSAGE_TYPES) - tally.refused == set()
+    if count == MESSAGES:  # fewer do not reach a refusal of each type
+        assert set(codec.MESSAGE_TYPES) - tally.refused == set()
     assert tally.outcomes['message'] > count // 10  # most are not refused for one fault alone
 
 

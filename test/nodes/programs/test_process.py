@@ -28,6 +28,7 @@ POSE = codec.pack(
 )
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize('program', ['igtl_client', 'igtl_server'])
 def test_f29_a_signal_ends_the_program_under_load(program: str, number: signal.Signals) -> None:
