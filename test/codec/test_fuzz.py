@@ -161,8 +161,8 @@ def test_mutated_messages_give_messages_or_decode_errors(
         print(f'\n{tally}')
     assert tally.given == count, f'after {DEADLINE_S} s: {tally}'
     assert tally.outcomes.keys() == {'message', *CAUSES}
-    assert set(codec.MESSAGE_TYPES) - tally.accepted == set()
-    if count == MESSAGES:  # fewer do not reach a refusal of each type
+    if count == MESSAGES:  # fewer do not have each type whole and refused
+        assert set(codec.MESSAGE_TYPES) - tally.accepted == set()
         assert set(codec.MESSAGE_TYPES) - tally.refused == set()
     assert tally.outcomes['message'] > count // 10  # most are not refused for one fault alone
 

@@ -35,7 +35,7 @@ HALF = 0.5**0.5
 
 @pytest.mark.alone
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize('seconds', [10.0, pytest.param(60.0, marks=pytest.mark.long)])
+@pytest.mark.parametrize('seconds', [20.0, pytest.param(60.0, marks=pytest.mark.long)])
 def test_a_node_stands_a_peer_that_sends_anything(
     seconds: float, capsys: pytest.CaptureFixture[str]
 ) -> None:
