@@ -1,10 +1,15 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Imports between the rooms go one way, and each room imports no more than it may."""
+"""
+Imports between the rooms go one way, and each room imports no more than it may.
+
+The same of the rooms inside nodes; no imports go round, and files and classes stay small.
+"""
 
 from __future__ import annotations
 
 import ast
+import re
 import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -105,6 +110,91 @@ def test_a_room_imports_what_it_may(room: str) -> None:
 )
 def test_what_a_room_may_not_import_is_seen(room: str, module: str) -> None:
     assert not is_allowed(room, module)
+
+
+# the rooms inside nodes, and those of them that each may import besides itself
+INNER_ROOMS = {
+    'reporting': set(),
+    'to_ros': {'reporting'},
+    'to_igtl': {'reporting'},
+    'exchanges': {'reporting', 'to_igtl'},  # queries are answered from the senders
+    'services': {'reporting', 'to_igtl', 'to_ros', 'exchanges'},
+    'programs': set(),
+}
+# modules of nodes that the rooms inside are built on, and those that are built on the rooms
+BASE = {
+    'claims', 'feature', 'parameters', 'peer', 'qos', 'settings', 'worker',
+}  # fmt: skip
+TOP = {'connection', 'node'}
+MAY_IMPORT_TOP = {'services': {'connection'}, 'programs': {'node'}}
+
+MAX_LINES = 400
+MAX_CLASS_LINES = 250
+LARGE = re.compile(r'(?m)^# Over \d+ lines because ')
+"""A comment that says why a file or a class is as large as it is."""
+
+MODULES = {
+    '.'.join(path.relative_to(ROOT).with_suffix('').parts).removesuffix('.__init__'): path
+    for path in sorted(PACKAGE.rglob('*.py'))
+}
+
+
+def module_of(name: str) -> str | None:
+    """Return the module of the package that an import is from, None if it is of another."""
+    while name not in MODULES and '.' in name:
+        name = name.rpartition('.')[0]
+    return name if name in MODULES else None
+
+
+IMPORTS = {
+    module: {found for _, name in imports_of(path) if (found := module_of(name)) is not None}
+    - {module}
+    for module, path in MODULES.items()
+}
+
+
+def test_no_imports_go_round() -> None:
+    """No circle, not even of two modules, and none that only type checkers see."""
+    rest = {module: set(imports) for module, imports in IMPORTS.items()}
+    while free := {module for module, imports in rest.items() if not imports & rest.keys()}:
+        for module in free:
+            del rest[module]
+    assert rest == {}
+
+
+@pytest.mark.parametrize('room', INNER_ROOMS)
+def test_a_room_inside_nodes_imports_what_it_may(room: str) -> None:
+    allowed = {room, *INNER_ROOMS[room], *BASE, *MAY_IMPORT_TOP.get(room, ())}
+    start = f'ros2_igtl.nodes.{room}'
+    wrong = [
+        f'{module}: {imported}'
+        for module, imports in IMPORTS.items()
+        if module.startswith(start)
+        for imported in imports
+        if imported.startswith('ros2_igtl.nodes.') and imported.split('.')[2] not in allowed
+    ]
+    assert wrong == []
+
+
+def test_every_module_of_nodes_has_its_place() -> None:
+    places = {path.stem for path in (PACKAGE / 'nodes').iterdir() if path.stem[0] != '_'}
+    assert places == {*INNER_ROOMS, *BASE, *TOP}
+    for module in BASE:
+        beyond = {name.split('.')[2] for name in IMPORTS[f'ros2_igtl.nodes.{module}']
+                  if name.startswith('ros2_igtl.nodes.')}  # fmt: skip
+        assert beyond <= {*BASE, 'reporting'}, module
+
+
+@pytest.mark.parametrize('path', MODULES.values(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_files_and_classes_are_small(path: Path) -> None:
+    text = path.read_text(encoding='utf-8')
+    if LARGE.search(text):
+        return
+    assert len(text.splitlines()) <= MAX_LINES
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ClassDef):
+            assert node.end_lineno is not None
+            assert node.end_lineno - node.lineno < MAX_CLASS_LINES, node.name
 
 
 def test_every_ros_package_imported_is_declared() -> None:
