@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import os
 from fractions import Fraction
 from typing import Any
 
@@ -67,6 +69,7 @@ def encode(
         frame.pts = number
         packets += context.encode(frame)
     packets += context.encode(None)
+    _leave_real_time()
     return tuple((bytes(packet), bool(packet.is_keyframe)) for packet in packets)
 
 
@@ -85,3 +88,15 @@ def difference(pixels: Any, number: int) -> float:
     """Return how far pixels lie from a picture, the mean of all their numbers."""
     expected = picture(number).astype(int)
     return float(np.abs(np.reshape(pixels, expected.shape).astype(int) - expected).mean())
+
+
+def _leave_real_time() -> None:
+    """
+    Give this process its ordinary priority again.
+
+    As root, SVT-AV1 gives the whole process the highest one of real time: all threads and programs
+    that it started from then on would keep everything else on the machine from running.
+    """
+    for thread in os.listdir('/proc/self/task'):
+        with contextlib.suppress(ProcessLookupError):  # it has ended meanwhile
+            os.sched_setscheduler(int(thread), os.SCHED_OTHER, os.sched_param(0))

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,16 @@ import pytest
 pytest.importorskip('av', reason='PyAV is an extra: pip install av')
 
 from helpers.bridge_peer import await_accounted, dial, pack, serve
-from helpers.encoded_video import ENCODERS, FRAMES, HEIGHT, KEY_EVERY, WIDTH, difference, frames
+from helpers.encoded_video import (
+    ENCODERS,
+    FRAMES,
+    HEIGHT,
+    KEY_EVERY,
+    WIDTH,
+    difference,
+    encode,
+    frames,
+)
 from helpers.outcomes import received_by
 from helpers.ros_graph import Graph
 from helpers.scripted_peer import ScriptedPeer
@@ -219,3 +229,10 @@ def test_without_pyav_frames_are_rejected_with_the_line_that_installs_it(
     outcomes = received_by(bridge.connections[0])
     assert (outcomes.done, outcomes.rejected) == (1, {'needs_decoder': 3})
     assert capfd.readouterr().err.count('pip install av') == 1
+
+
+@pytest.mark.parametrize('fourcc', ENCODERS)
+def test_making_a_video_leaves_the_priority_of_the_process_alone(fourcc: str) -> None:
+    encode(fourcc)
+    for thread in os.listdir('/proc/self/task'):
+        assert os.sched_getscheduler(int(thread)) == os.SCHED_OTHER
