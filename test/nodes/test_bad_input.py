@@ -624,7 +624,7 @@ def test_b38_a_parameter_out_of_range_or_of_another_type_is_refused_with_a_reaso
         ('port', 65536, '65535'),
         ('send_timeout', 0.0, '0.01'),
         ('port', 'http', 'Wrong parameter type'),
-        ('crc_policy', 'maybe', 'reject, warn, ignore'),
+        ('crc_policy', 'maybe', 'reject or warn or ignore'),
     ):
         (result,) = bridge.set_parameters([Parameter(name, value=value)])
         assert not result.successful
