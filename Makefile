@@ -22,7 +22,7 @@ demo: setup ## see real OpenIGTLink programs and a ROS program talk to each othe
 	@ROS_AUTOMATIC_DISCOVERY_RANGE=$${ROS_AUTOMATIC_DISCOVERY_RANGE:-LOCALHOST} $(python) demo/demo.py
 
 .PHONY: test
-test: setup ## run the tests, two at a time; TESTS=test/codec runs some
+test: setup ## run the tests; TESTS=test/codec runs some
 	@$(test_environment) $(python) test/run.py $(TESTS)
 
 .PHONY: test-long

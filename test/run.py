@@ -3,7 +3,7 @@
 """
 Run the tests in two passes: ``python test/run.py``, or ``python test/run.py test/codec`` for some.
 
-First those that may run beside others, one process for each CPU; then those marked ``alone``,
+First those that may run beside others, in TEST_WORKERS processes; then those marked ``alone``,
 which measure times or memory, one after the other. Tests marked ``long`` run in neither.
 """
 
@@ -20,7 +20,8 @@ NO_TESTS = 5  # pytest's exit code where the expressions select nothing
 
 def main(arguments: list[str]) -> int:
     """Return 0 if all tests pass; arguments go to pytest."""
-    workers = min(os.cpu_count() or 1, 4)  # each has a ROS domain, and 64 MB of shared memory
+    # each worker has a ROS domain, and 64 MB of shared memory; 0: all in one process
+    workers = int(os.environ.get('TEST_WORKERS', '0'))
     # modules are held to their own tests where all of these run
     together = [] if arguments else ['--own-coverage']
     passes = (

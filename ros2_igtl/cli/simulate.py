@@ -133,7 +133,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
         return _run_until_told(simulation)
     except ValueError as error:  # of the options and of where it listens
-        raise UsageError(str(error)) from None
+        raise UsageError(' '.join(str(error).split())) from None
 
 
 def _run_until_told(simulation: Simulation) -> int:

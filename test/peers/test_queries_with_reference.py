@@ -305,6 +305,6 @@ def test_a_client_that_asks_gets_what_ros_published_last(
     wait_until(lambda: sent_by(connection).received == 1, 10.0, 'the message of ROS')
     with ReferenceProgram(program, '127.0.0.1', port) as client:
         client.wait_for_output(printed)
-        wait_until(lambda: query_counts(connection)['answered'] >= 3, 10.0, 'three answers')
+        wait_until(lambda: query_counts(connection).get('answered', 0) >= 3, 10.0, 'three answers')
         assert 'Invalid response' not in client.output
-    assert query_counts(connection)['refused'] == 0
+    assert 'refused' not in query_counts(connection)

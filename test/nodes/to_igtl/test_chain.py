@@ -163,8 +163,8 @@ def test_links_that_do_not_move_go_once_to_each_peer(graph: Graph, tmp_path: Pat
 
 def test_without_the_chain_on_tf_nothing_is_sent(graph: Graph, tmp_path: Path) -> None:
     bridge, _ = sending(graph, tmp_path, AT_RATE)
-    rejected = sent_by(bridge.connections[0]).rejected
-    wait_until(lambda: rejected['tf_lookup'] > 2, 10.0, 'failed look-ups')
+    outcomes = sent_by(bridge.connections[0])
+    wait_until(lambda: outcomes.rejected['tf_lookup'] > 2, 10.0, 'failed look-ups')
 
 
 def test_a_peer_that_asks_gets_the_links_of_now(graph: Graph, tmp_path: Path) -> None:
@@ -189,8 +189,8 @@ def test_a_link_with_a_name_too_long_for_a_tool_is_told(
     StaticTransformBroadcaster(graph.user).sendTransform(
         [transform('base', long_name, 0.25), transform(long_name, 'tool0', 0.5)]
     )
-    rejected = sent_by(bridge.connections[0]).rejected
-    wait_until(lambda: rejected['name_too_long'], 10.0, 'the refusal')
+    outcomes = sent_by(bridge.connections[0])
+    wait_until(lambda: outcomes.rejected['name_too_long'], 10.0, 'the refusal')
     text = f"tool '{long_name}' has 24 bytes, 19 are allowed"
     wait_until(lambda: text in capfd.readouterr().err, 10.0, 'the log')
 

@@ -231,8 +231,8 @@ def test_a_static_transform_waits_for_the_first_peer(graph: Graph, tmp_path: Pat
     path.write_text(f'version: 1\nconnections:\n  - mappings:\n{rows}')
     bridge = graph.add_bridge('server', {'port': 0, 'config_file': str(path)})
     StaticTransformBroadcaster(graph.user).sendTransform(transform('base', 'tip', 0.1))
-    skipped = sent_by(bridge.connections[0]).skipped
-    wait_until(lambda: skipped['no_peer'] > 2, what='a look-up that finds it')
+    outcomes = sent_by(bridge.connections[0])
+    wait_until(lambda: outcomes.skipped['no_peer'] > 2, what='a look-up that finds it')
     assert codec.unpack(dial(graph, bridge).receive_message()).content.tx == 100.0
 
 
@@ -284,8 +284,8 @@ def test_a_peer_that_starts_a_stream_gets_a_static_transform_once_for_each_start
     rows = tf_row('Robot', 'TDATA', tools) + '        on_request: true\n'
     bridge, peer = sending(graph, tmp_path, rows)
     StaticTransformBroadcaster(graph.user).sendTransform(transform('base', 'a', 0.1))
-    skipped = sent_by(bridge.connections[0]).skipped
-    wait_until(lambda: skipped['not_asked_for'] > 2, what='look-ups for nobody')
+    outcomes = sent_by(bridge.connections[0])
+    wait_until(lambda: outcomes.skipped['not_asked_for'] > 2, what='look-ups for nobody')
     for _ in range(2):
         for query in (codec.StartTrackingData(), codec.StopTrackingData()):
             peer.send(codec.pack(codec.Message(query, 'Robot')))
@@ -293,8 +293,8 @@ def test_a_peer_that_starts_a_stream_gets_a_static_transform_once_for_each_start
             assert reply.content == codec.TrackingDataReply(0)
             if isinstance(query, codec.StartTrackingData):
                 assert len(codec.unpack(peer.receive_message()).content.tools) == 1
-                before = skipped['not_newer']
-                wait_until(lambda: skipped['not_newer'] > before + 5, what='look-ups')  # noqa: B023
+                before = outcomes.skipped['not_newer']
+                wait_until(lambda: outcomes.skipped['not_newer'] > before + 5, what='look-ups')  # noqa: B023
 
 
 def test_in_a_bind_a_static_transform_goes_with_each_of_the_others(
@@ -316,8 +316,8 @@ def test_in_a_bind_a_static_transform_goes_with_each_of_the_others(
 def test_frames_that_tf_does_not_know_are_counted(graph: Graph, tmp_path: Path) -> None:
     rows = tf_row('Tip', 'TRANSFORM', '{parent_frame_id: b, child_frame_id: c, rate: 100}')
     bridge, _ = sending(graph, tmp_path, rows)
-    rejected = sent_by(bridge.connections[0]).rejected
-    wait_until(lambda: rejected['tf_lookup'] > 2, what='failed look-ups')
+    outcomes = sent_by(bridge.connections[0])
+    wait_until(lambda: outcomes.rejected['tf_lookup'] > 2, what='failed look-ups')
 
 
 def test_several_pairs_become_one_tracking_data(graph: Graph, tmp_path: Path) -> None:
@@ -662,9 +662,9 @@ def test_f02_a_tool_that_ages_is_left_out_and_then_none_is_left(
     broadcaster.sendTransform(transform('base', 'a', 0.1, now))
     counts = [len(codec.unpack(peer.receive_message()).content.tools) for _ in range(2)]
     assert counts == [1, 0]
-    skipped = sent_by(bridge.connections[0]).skipped
-    before = skipped['not_newer']
-    wait_until(lambda: skipped['not_newer'] > before + 5, what='nothing more to say')
+    outcomes = sent_by(bridge.connections[0])
+    before = outcomes.skipped['not_newer']
+    wait_until(lambda: outcomes.skipped['not_newer'] > before + 5, what='nothing more to say')
     assert sent_by(bridge.connections[0]).done == 2
 
 
@@ -676,5 +676,5 @@ def test_a_bad_pose_on_tf_refuses_the_message_and_says_so(
     (sender,) = bridge.connections[0].senders.all
     bad = transform('base', 'a', float('nan'), Time())
     monkeypatch.setattr(sender, '_look_up', lambda parent, child: bad)
-    rejected = sent_by(bridge.connections[0]).rejected
-    wait_until(lambda: rejected['not_finite'] == 1, what='the refusal')
+    outcomes = sent_by(bridge.connections[0])
+    wait_until(lambda: outcomes.rejected['not_finite'] == 1, what='the refusal')

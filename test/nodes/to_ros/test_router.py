@@ -568,8 +568,8 @@ connections:
     wait_until(lambda: needles, what='the needle')
     peer.send(pack(codec.String('x'), 'Noise') + pack(codec.String('x'), 'Unasked'))
     await_accounted(bridge, 4)
-    skipped = received_by(bridge.connections[0]).skipped
-    assert skipped == {'mapping_skip': 1, 'not_mapped': 1}
+    outcomes = received_by(bridge.connections[0])
+    assert outcomes.skipped == {'mapping_skip': 1, 'not_mapped': 1}
 
 
 def test_the_rate_of_a_device_can_be_limited(graph: Graph, tmp_path: Any) -> None:
