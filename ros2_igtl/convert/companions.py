@@ -1,10 +1,10 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Which message asks for messages of a type, and what it can ask: nothing is sent here.
+The companions of a type: which message queries, starts or stops it. Nothing is sent here.
 
-All is found in the content classes of the codec: what they are about is their ``subject``, and
-what one asks for besides are its fields.
+All of it comes from the content classes of the codec: ``subject`` is the type that a companion is
+about, and its fields are the options of a query.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ros2_igtl.convert.conversions import RAW_TYPE, canonical, pairs
 _INTERVALS = {'resolution': 1e3, 'resolution_ns': 1e9, 'interval': 1e3}
 _COORDINATE_NAME = 'coordinate_name'
 
-# Nobody wants a message less than once a day: igtlBindMessage sends memory that it has not set.
+# Longer intervals are garbage: igtlBindMessage sends uninitialised memory.
 _MAX_INTERVAL_S = 86_400.0
 
 
@@ -34,7 +34,7 @@ class Found(NamedTuple):
 
 def find_companion(kind: type[Companion], type_name: str, suffix: str = '') -> Found | None:
     """
-    Return the GET_, STT_, STP_ or RTS_ of a type, None where there is none.
+    Return the GET_, STT_, STP_ or RTS_ of a type, or None.
 
     :param kind: of the codec: Get, Start, Stop or Reply.
     :param type_name: of the messages it is about; may be an alias, such as QTRANS.
@@ -67,7 +67,7 @@ def names_of(kinds: Sequence[type[Companion]], subjects: set[str]) -> set[str]:
 
 
 def interval_of(start: codec.Start) -> float:
-    """Return how many seconds apart a peer wants messages to be; 0: all there are, or nonsense."""
+    """Return the seconds between messages that a peer asks for; 0: every message, or garbage."""
     for name, units in _INTERVALS.items():
         value: int | None = getattr(start, name, None)
         if value is not None and 0 < value <= _MAX_INTERVAL_S * units:
@@ -79,9 +79,9 @@ def start_content(
     content_class: type[Any], resolution_s: float, coordinate_name: str
 ) -> codec.Start:
     """
-    Return a STT_ that asks for messages so far apart, as far as it can say so.
+    Return a STT_ with an interval and a coordinate name, if it has fields for them.
 
-    :param resolution_s: 0: all there are; what is shorter than the field's unit is one of it.
+    :param resolution_s: 0: every message; a shorter one than the unit of the field is rounded up.
     """
     values: dict[str, Any] = {}
     for field in fields(content_class):

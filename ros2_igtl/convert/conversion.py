@@ -3,8 +3,8 @@
 """
 One conversion of the table, and those of other packages; the table is in ``conversions.py``.
 
-The entry point group ``ros2_igtl.mappings`` names lists of such rows. A package that has one
-imports this module, never the table, which is made of what the package has.
+The entry point group ``ros2_igtl.mappings`` names lists of conversions. A package with such a list
+imports this module and never the table, which loads the list.
 """
 
 from __future__ import annotations
@@ -22,59 +22,57 @@ from ros2_igtl.convert.interfaces import ros_type
 
 ENTRY_POINT_GROUP = 'ros2_igtl.mappings'
 ANY_OTHER_TYPE = '*'
-"""The type name of rows for the types that have no row of their own."""
+"""The type name of conversions for all types without a conversion of their own."""
 
 ToRos: TypeAlias = Callable[..., Sequence[Any]]  # the content, its Context, and options by name
-FromTf: TypeAlias = Callable[[Iterable[tuple[str, Any]]], Outbound]  # tools' names and transforms
-FromRos: TypeAlias = Callable[
-    ..., Sequence[Outbound]
-]  # the message, and that of its sibling if any
+FromRos: TypeAlias = Callable[..., Sequence[Outbound]]  # the message, and its sibling's if any
+FromTf: TypeAlias = Callable[[Iterable[tuple[str, Any]]], Outbound]  # name and pose of each tool
 Traffic = Literal['state', 'event']
 OPTIONS = frozenset({'threshold'})
-"""Keys of a row of the mapping file that a conversion to ROS may take by name."""
+"""Keys of the mapping file that a conversion to ROS may take by name."""
 
 
 def always(content: codec.Content) -> bool:
-    """Accept any content of the row's type."""
+    """Accept any content of the type."""
     return True
 
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
     """
-    One row: a pair of types and how to get from one to the other.
+    A pair of types, and the functions that convert one to the other.
 
-    The functions are pure, and refuse what they are given by a ``ConvertError``.
+    The functions are pure, and raise ``ConvertError`` for values that they refuse.
     """
 
     type_name: str  # 'TRANSFORM', or ANY_OTHER_TYPE
     ros_type_name: str  # 'geometry_msgs/msg/TransformStamped'
-    to_ros: ToRos | None  # None: this row is one way only
+    to_ros: ToRos | None  # None: it converts to OpenIGTLink only
     from_ros: FromRos | None
     default: bool = False  # published without being asked for
     sibling: str = ''  # 'geometry': published beside, on <connection>/<type>/<device>/geometry
     latched: bool = False
     traffic: Traffic = 'state'  # newest wins, or nothing is lost
     accepts: Callable[[Any], bool] = always
-    is_for: Callable[[Any], bool] = always  # of what it accepts: what others do not show better
+    is_for: Callable[[Any], bool] = always  # false where another conversion shows it better
     reads_sibling: str = ''  # 'geometry': from_ros also takes that sibling's, of the same stamp
     options: tuple[str, ...] = ()  # those of OPTIONS that to_ros takes
-    to_tf: ToRos | None = None  # gives the TransformStamped that go to tf, for all of the type
+    to_tf: ToRos | None = None  # returns the TransformStamped for tf; for the whole type
     is_decoded: bool = False  # to_ros is given what a streams.VideoDecoder makes of a content
     is_bulk: bool = False  # so large that converting one would delay smaller messages
     from_tf: FromTf | None = None  # makes one message of several look-ups in tf
 
 
-def with_options(row: Conversion, values: dict[str, Any]) -> Conversion:
-    """Return a row whose conversion to ROS is given the options it takes, as far as they are."""
-    given = {name: values[name] for name in row.options if values.get(name) is not None}
-    if not given or row.to_ros is None:
-        return row
-    return replace(row, to_ros=functools.partial(row.to_ros, **given))
+def with_options(conversion: Conversion, values: dict[str, Any]) -> Conversion:
+    """Return a conversion whose ``to_ros`` is given the options that it takes and that are set."""
+    given = {name: values[name] for name in conversion.options if values.get(name) is not None}
+    if not given or conversion.to_ros is None:
+        return conversion
+    return replace(conversion, to_ros=functools.partial(conversion.to_ros, **given))
 
 
 def one(convert: Callable[..., Any]) -> Callable[..., tuple[Any]]:
-    """Return a function that gives the one result of another in a sequence."""
+    """Return a function that returns the single result of another as a sequence."""
 
     @functools.wraps(convert)
     def convert_one(*arguments: Any, **options: Any) -> tuple[Any]:
@@ -83,106 +81,126 @@ def one(convert: Callable[..., Any]) -> Callable[..., tuple[Any]]:
     return convert_one
 
 
-def with_rows_of_packages(table: Sequence[Conversion]) -> tuple[Conversion, ...]:
+def with_conversions_of_packages(table: Sequence[Conversion]) -> tuple[Conversion, ...]:
     """
-    Return a table with the rows that other packages name in ``ros2_igtl.mappings`` behind it.
+    Return a table followed by the conversions of other packages, from ``ros2_igtl.mappings``.
 
-    The rows of an entry point are all taken, or none: then an ``EntryPointWarning`` says why.
+    Either all conversions of an entry point are taken or none: an ``EntryPointWarning`` says why.
     """
-    rows = list(table)
-    load_group(ENTRY_POINT_GROUP, 'mapping rows', lambda point: rows.extend(_load(point, rows)))
-    return tuple(rows)
+    conversions = list(table)
+    load_group(
+        ENTRY_POINT_GROUP,
+        'conversions',
+        lambda point: conversions.extend(_load(point, conversions)),
+    )
+    return tuple(conversions)
 
 
 def _load(entry_point: EntryPoint, table: Sequence[Conversion]) -> list[Conversion]:
     """
-    Return the rows that an entry point names.
+    Return the conversions that an entry point names.
 
-    :param table: the rows that there are already.
-    :raises TypeError: they are none.
+    :param table: the conversions before them.
+    :raises TypeError: it names something else.
     :raises ValueError: one of them cannot stand beside the others.
     """
-    rows = entry_point.load()
-    if not isinstance(rows, Iterable):
-        raise TypeError(f'{rows!r} is no list of rows')
+    conversions = entry_point.load()
+    if not isinstance(conversions, Iterable):
+        raise TypeError(f'{conversions!r} is not a list of conversions')
     taken: list[Conversion] = []
-    for row in rows:
-        if not isinstance(row, Conversion):
-            raise TypeError(f'{row!r} is no row: {Conversion.__qualname__} is')
-        _check_functions(row)
-        _check_types(row, table)
-        if any(_pair(row) == _pair(other) for other in (*table, *taken)):
-            raise _refusal(row, 'there is a row of this pair already, which cannot be replaced')
-        taken.append(row)
-    siblings = {(row.type_name, row.sibling) for row in (*table, *taken)}
-    for row in taken:
-        if row.reads_sibling and (row.type_name, row.reads_sibling) not in siblings:
-            raise _refusal(row, f'no conversion is published as its sibling {row.reads_sibling!r}')
-    return [_checked(row) for row in taken]
+    for conversion in conversions:
+        if not isinstance(conversion, Conversion):
+            raise TypeError(f'{conversion!r} is not a {Conversion.__qualname__}')
+        _check_functions(conversion)
+        _check_types(conversion, table)
+        if any(_pair(conversion) == _pair(other) for other in (*table, *taken)):
+            raise _refusal(
+                conversion, 'a conversion of this pair exists already and cannot be replaced'
+            )
+        taken.append(conversion)
+    siblings = {(conversion.type_name, conversion.sibling) for conversion in (*table, *taken)}
+    for conversion in taken:
+        if (
+            conversion.reads_sibling
+            and (conversion.type_name, conversion.reads_sibling) not in siblings
+        ):
+            raise _refusal(
+                conversion,
+                f'no conversion is published as its sibling {conversion.reads_sibling!r}',
+            )
+    return [_checked(conversion) for conversion in taken]
 
 
-def _pair(row: Conversion) -> tuple[str, str]:
-    return row.type_name, row.ros_type_name
+def _pair(conversion: Conversion) -> tuple[str, str]:
+    return conversion.type_name, conversion.ros_type_name
 
 
-def _refusal(row: Conversion, text: str) -> ValueError:
-    return ValueError(f'{row.type_name} <-> {row.ros_type_name}: {text}')
+def _refusal(conversion: Conversion, text: str) -> ValueError:
+    return ValueError(f'{conversion.type_name} <-> {conversion.ros_type_name}: {text}')
 
 
-def _check_functions(row: Conversion) -> None:
+def _check_functions(conversion: Conversion) -> None:
     """
-    Hold a row to functions where there have to be some.
+    Check that a conversion has functions where it needs them.
 
-    :raises TypeError: something else is there.
-    :raises ValueError: there is no conversion, no such traffic or no such option.
+    :raises TypeError: a value is not a function.
+    :raises ValueError: it converts neither way, or has an unknown traffic or option.
     """
     for name in ('to_ros', 'from_ros', 'accepts', 'is_for', 'to_tf'):
-        value = getattr(row, name)
+        value = getattr(conversion, name)
         if not (callable(value) or (value is None and name in ('to_ros', 'from_ros', 'to_tf'))):
             raise TypeError(f'{name} is {value!r}; allowed: a function')
-    if row.to_ros is None and row.from_ros is None:
-        raise _refusal(row, 'it converts neither way')
-    if row.traffic not in get_args(Traffic):
-        raise _refusal(row, f'traffic is {row.traffic!r}; allowed: {get_args(Traffic)}')
-    if not OPTIONS.issuperset(row.options):
-        raise _refusal(row, f'options are {row.options!r}; allowed: {sorted(OPTIONS)}')
+    if conversion.to_ros is None and conversion.from_ros is None:
+        raise _refusal(conversion, 'it converts neither way')
+    if conversion.traffic not in get_args(Traffic):
+        raise _refusal(
+            conversion, f'traffic is {conversion.traffic!r}; allowed: {get_args(Traffic)}'
+        )
+    if not OPTIONS.issuperset(conversion.options):
+        raise _refusal(
+            conversion, f'options are {conversion.options!r}; allowed: {sorted(OPTIONS)}'
+        )
 
 
-def _check_types(row: Conversion, table: Sequence[Conversion]) -> None:
+def _check_types(conversion: Conversion, table: Sequence[Conversion]) -> None:
     """
-    Hold a row to the types that there are.
+    Check that both types of a conversion exist.
 
-    :param table: the rows of others.
+    :param table: the conversions of others.
     :raises ValueError: the codec does not know the type, or its defaults are of others.
     :raises ImportError: the package of the ROS type is not there.
     """
-    content_class = codec.MESSAGE_TYPES.get(row.type_name)
+    content_class = codec.MESSAGE_TYPES.get(conversion.type_name)
     if content_class is None:
-        raise _refusal(row, 'the codec does not know this type; it has to be registered')
-    if content_class.type_name != row.type_name:
-        raise _refusal(row, f'{content_class.type_name} is the name of this type')
-    ros_type(row.ros_type_name)
-    if any(other.type_name == row.type_name for other in table) and (row.default or row.to_tf):
-        raise _refusal(row, 'default and to_tf are for types without rows of another package')
-    if row.from_tf is not None:
-        raise _refusal(row, 'from_tf is for the types of this package')
+        raise _refusal(conversion, 'the codec does not know this type; it has to be registered')
+    if content_class.type_name != conversion.type_name:
+        raise _refusal(conversion, f'{content_class.type_name} is the name of this type')
+    ros_type(conversion.ros_type_name)
+    if any(other.type_name == conversion.type_name for other in table) and (
+        conversion.default or conversion.to_tf
+    ):
+        raise _refusal(
+            conversion, 'default and to_tf are only for types without conversions of others'
+        )
+    if conversion.from_tf is not None:
+        raise _refusal(conversion, 'from_tf is for the types of this package')
 
 
-def _checked(row: Conversion) -> Conversion:
-    """Return a row that gives ROS messages of its type, or raises TypeError."""
-    to_ros, to_tf = row.to_ros, row.to_tf
+def _checked(conversion: Conversion) -> Conversion:
+    """Return a conversion that raises TypeError if it returns messages of another type."""
+    to_ros, to_tf = conversion.to_ros, conversion.to_tf
     if to_ros is not None:
-        to_ros = _giving(ros_type(row.ros_type_name), to_ros)
+        to_ros = _giving(ros_type(conversion.ros_type_name), to_ros)
     if to_tf is not None:
         to_tf = _giving(ros_type('geometry_msgs/msg/TransformStamped'), to_tf)
-    return replace(row, to_ros=to_ros, to_tf=to_tf)
+    return replace(conversion, to_ros=to_ros, to_tf=to_tf)
 
 
 def _giving(message_class: type[Any], convert: ToRos) -> ToRos:
     """
-    Return a conversion that is held to what it gives.
+    Return a function that raises TypeError for messages of another class.
 
-    What a publisher refuses would be counted as published.
+    Without it the message would be counted as published before the publisher refuses it.
     """
 
     @functools.wraps(convert)

@@ -19,8 +19,8 @@ from ros2_igtl.convert.conversion import (
     FromTf,
     ToRos,
     always,
+    with_conversions_of_packages,
     with_options,
-    with_rows_of_packages,
 )
 from ros2_igtl.convert.errors import ConvertError
 from ros2_igtl.convert.interfaces import ros_type
@@ -88,54 +88,54 @@ _FAMILIES = (
     raw,
 )
 
-CONVERSIONS = with_rows_of_packages(
+CONVERSIONS = with_conversions_of_packages(
     [conversion for family in _FAMILIES for conversion in family.CONVERSIONS]
 )
-"""Every pair of types; of one type the first row is the one a user would expect."""
+"""Every pair of types; the first conversion of a type is the one that a user expects."""
 
 JOINT_STATES = Conversion(
     ANY_OTHER_TYPE, 'sensor_msgs/msg/JointState', None, None, traffic='event'
 )
-"""What a row can have a chain of frames sent with; every one of them counts."""
+"""How to subscribe to the joint states that trigger sending a chain of frames; none is skipped."""
 
 TF_SOURCES: dict[str, ToRos] = {
-    type_name: row.to_tf
+    type_name: conversion.to_tf
     for type_name, kind in codec.MESSAGE_TYPES.items()
-    for row in CONVERSIONS
-    if row.type_name == kind.type_name and row.to_tf is not None
+    for conversion in CONVERSIONS
+    if conversion.type_name == kind.type_name and conversion.to_tf is not None
 }
-"""What of each type goes to tf: type name (aliases too) to what gives TransformStamped."""
-
+"""By type name (aliases too): the function that returns the TransformStamped for tf."""
 
 TF_TOOLS: dict[str, FromTf] = {
     conversion.type_name: conversion.from_tf
     for conversion in CONVERSIONS
     if conversion.from_tf is not None
 }
-"""What becomes one message of several look-ups in tf, each a tool's name and TransformStamped."""
+"""By type name: the function that makes one message of several look-ups in tf."""
 
-_ROWS = {
-    type_name: tuple(row for row in CONVERSIONS if row.type_name == type_name)
-    for type_name in dict.fromkeys(row.type_name for row in CONVERSIONS)
+_BY_TYPE = {
+    type_name: tuple(conversion for conversion in CONVERSIONS if conversion.type_name == type_name)
+    for type_name in dict.fromkeys(conversion.type_name for conversion in CONVERSIONS)
 }
-# of any content, where somebody asks for it; the row in the table is for what nobody knows
-_RAW = replace(_ROWS[ANY_OTHER_TYPE][0], default=False, accepts=always)
+# for any content if asked for; the conversion in the table is for unknown types only
+_RAW = replace(_BY_TYPE[ANY_OTHER_TYPE][0], default=False, accepts=always)
 _DEFAULTS = {
-    type_name: tuple(row for row in rows if row.default) for type_name, rows in _ROWS.items()
+    type_name: tuple(conversion for conversion in conversions if conversion.default)
+    for type_name, conversions in _BY_TYPE.items()
 }
 
 
-# What is never published itself: it is taken apart, run or answered.
+# These are never published themselves, but taken apart, run or answered.
 _TAKEN = (codec.Bind, codec.Command, codec.Companion)
 
 
 def pairs() -> dict[tuple[str, str], frozenset[str]]:
     """
-    Return which pairs of types there are rows for, in which directions and with which options.
+    Return the pairs of types that can be converted, with their directions and options.
 
     :returns: ``IGTL_TO_ROS``, ``ROS_TO_IGTL`` or both, and the keys of the mapping file that are
-        for this pair alone, by type name (aliases too) and ROS type. What is said of any type
-        holds for those of which nothing else is.
+        for this pair alone, by type name (aliases too) and ROS type. ``*`` stands for all
+        types without an entry of their own.
     """
     type_names = [(name, kind.type_name) for name, kind in codec.MESSAGE_TYPES.items()]
     type_names.append((ANY_OTHER_TYPE, ANY_OTHER_TYPE))
@@ -145,79 +145,96 @@ def pairs() -> dict[tuple[str, str], frozenset[str]]:
         if issubclass(kind, _TAKEN)
     }
     return only_sent | {
-        (type_name, row.ros_type_name): frozenset(
+        (type_name, conversion.ros_type_name): frozenset(
             direction
-            for direction, convert in (('IGTL_TO_ROS', row.to_ros), ('ROS_TO_IGTL', row.from_ros))
+            for direction, convert in (
+                ('IGTL_TO_ROS', conversion.to_ros),
+                ('ROS_TO_IGTL', conversion.from_ros),
+            )
             if convert is not None
-        ).union(row.options)
-        for type_name, row_type in type_names
-        for row in _ROWS.get(row_type, ())
+        ).union(conversion.options)
+        for type_name, key in type_names
+        for conversion in _BY_TYPE.get(key, ())
     }
 
 
 def conversions_for(type_name: str, content: codec.Content) -> tuple[Conversion, ...]:
     """
-    Return the rows to publish a content by when nobody asked for anything else.
+    Return the conversions that publish a content unless a mapping file selects others.
 
     :param type_name: may be an alias, such as QTRANS.
-    :returns: empty if no row takes it.
+    :returns: empty if no conversion is available.
     """
-    rows = _DEFAULTS[_row_type(type_name)]
-    # faster than of a generator
-    return tuple([row for row in rows if row.accepts(content) and row.is_for(content)])
+    conversions = _DEFAULTS[_key_of(type_name)]
+    # faster than a generator
+    return tuple(
+        [
+            conversion
+            for conversion in conversions
+            if conversion.accepts(content) and conversion.is_for(content)
+        ]
+    )
 
 
 def depends_on_content(type_name: str) -> bool:
     """
-    Tell whether it depends on the content what :func:`conversions_for` returns.
+    Return whether the result of :func:`conversions_for` depends on the content.
 
     :param type_name: may be an alias, such as QTRANS.
     """
-    rows = _DEFAULTS[_row_type(type_name)]
-    return any(row.accepts is not always or row.is_for is not always for row in rows)
+    conversions = _DEFAULTS[_key_of(type_name)]
+    return any(
+        conversion.accepts is not always or conversion.is_for is not always
+        for conversion in conversions
+    )
 
 
 def find_conversion(type_name: str, ros_type_name: str) -> Conversion:
     """
-    Return the row of a pair of types; RawMessage makes one with any type.
+    Return the conversion of a pair of types; any type can become a RawMessage.
 
     :param type_name: may be an alias, such as QTRANS.
     :raises ConvertError: ``unknown_conversion``; its text lists what the type can become.
     """
-    row_type = _row_type(type_name)
-    rows = _ROWS[row_type]
-    for row in rows:
-        if row.ros_type_name == ros_type_name and row_type != ANY_OTHER_TYPE:
-            return row
+    key = _key_of(type_name)
+    conversions = _BY_TYPE[key]
+    for conversion in conversions:
+        if conversion.ros_type_name == ros_type_name and key != ANY_OTHER_TYPE:
+            return conversion
     if ros_type_name == RAW_TYPE:
-        return replace(_RAW, type_name=row_type, traffic=rows[0].traffic, is_bulk=rows[0].is_bulk)
-    allowed = ', '.join(row.ros_type_name for row in rows)
+        return replace(
+            _RAW, type_name=key, traffic=conversions[0].traffic, is_bulk=conversions[0].is_bulk
+        )
+    allowed = ', '.join(conversion.ros_type_name for conversion in conversions)
     problem = f'{type_name} <-> {ros_type_name}: {allowed} are allowed'
-    if row_type == ANY_OTHER_TYPE:
-        problem += f'; types with others are {", ".join(_ROWS)}'
+    if key == ANY_OTHER_TYPE:
+        problem += f'; types with others are {", ".join(_BY_TYPE)}'
     raise ConvertError('unknown_conversion', problem)
 
 
 def find_outbound(ros_type_name: str) -> Conversion | None:
     """
-    Return the row by which a ROS type is sent where nobody says as what, None if there is none.
+    Return the conversion that sends a ROS type unless a mapping file selects one, else None.
 
-    It is the first row of this ROS type that is a default, else the first one; of RawMessage,
-    which may be of any type, there is none.
+    It is the first default of this ROS type, else the first one. RawMessage, which can be of any
+    type, has none.
     """
-    rows = [
-        row
-        for row in CONVERSIONS
-        if row.ros_type_name == ros_type_name
-        and row.from_ros is not None
-        and row.type_name != ANY_OTHER_TYPE
+    conversions = [
+        conversion
+        for conversion in CONVERSIONS
+        if conversion.ros_type_name == ros_type_name
+        and conversion.from_ros is not None
+        and conversion.type_name != ANY_OTHER_TYPE
     ]
-    return next((row for row in rows if row.default), rows[0] if rows else None)
+    return next(
+        (conversion for conversion in conversions if conversion.default),
+        conversions[0] if conversions else None,
+    )
 
 
 def check_type(type_name: str, content: codec.Content) -> None:
     """
-    Hold a content to the type that a mapping says; only a RawMessage can be of another.
+    Check that a content is of the type that a mapping row states; a RawMessage may not be.
 
     :param type_name: may be an alias, such as QTRANS.
     :raises ConvertError: ``type_name``.
@@ -226,10 +243,10 @@ def check_type(type_name: str, content: codec.Content) -> None:
         raise ConvertError('type_name', f'a message of type {content.type_name} to {type_name}')
 
 
-def _row_type(type_name: str) -> str:
-    """Return the type name under which the rows of a type stand."""
+def _key_of(type_name: str) -> str:
+    """Return the type name under which the conversions of a type are found."""
     name = canonical(type_name)
-    return name if name in _ROWS else ANY_OTHER_TYPE
+    return name if name in _BY_TYPE else ANY_OTHER_TYPE
 
 
 def canonical(type_name: str) -> str:

@@ -15,7 +15,7 @@ from builtin_interfaces.msg import Time
 from helpers.packages import add_package, forgotten_modules
 from ros2_igtl import codec
 from ros2_igtl.convert.context import Context
-from ros2_igtl.convert.conversion import Conversion, with_options, with_rows_of_packages
+from ros2_igtl.convert.conversion import Conversion, with_conversions_of_packages, with_options
 from ros2_igtl.convert.conversions import CONVERSIONS
 
 GROUP = 'ros2_igtl.mappings'
@@ -51,7 +51,7 @@ def add_rows(folder: Path, rows: str, name: str = 'robot') -> None:
 
 def added() -> list[Conversion]:
     """Return the rows that a new table has behind those of this package."""
-    table = with_rows_of_packages(CONVERSIONS)
+    table = with_conversions_of_packages(CONVERSIONS)
     assert table[: len(CONVERSIONS)] == CONVERSIONS
     return list(table[len(CONVERSIONS) :])
 
@@ -74,15 +74,18 @@ def test_the_rows_of_a_package_stand_behind_those_of_this_one(packages: Path) ->
 
 
 REFUSED = {
-    'no_list': ('5', 'TypeError: 5 is no list of rows'),
-    'no_row': ("[('STRING', 'std_msgs/msg/Empty')]", 'TypeError: .*is no row: Conversion is'),
+    'no_list': ('5', 'TypeError: 5 is not a list of conversions'),
+    'no_row': ("[('STRING', 'std_msgs/msg/Empty')]", 'TypeError: .*is not a Conversion'),
     'a_pair_of_the_table': (
         "[row('STRING', 'std_msgs/msg/String')]",
         'ValueError: STRING <-> std_msgs/msg/String: there is a row of this pair already',
     ),
     'a_pair_twice': (f'[row({OWN}), row({OWN})]', 'there is a row of this pair already'),
-    'a_default_of_others': ("[row('STRING', default=True)]", 'types without rows of another'),
-    'tf_of_others': ("[row('STRING', to_tf=none)]", 'types without rows of another'),
+    'a_default_of_others': (
+        "[row('STRING', default=True)]",
+        'types without conversions of others',
+    ),
+    'tf_of_others': ("[row('STRING', to_tf=none)]", 'types without conversions of others'),
     'tools': ("[row('STRING', from_tf=none)]", 'from_tf is for the types of this package'),
     'an_unknown_type': ("[row('NEEDLE')]", 'ValueError: NEEDLE <-> .*does not know this type'),
     'the_type_of_raw_messages': ("[row('*')]", 'does not know this type'),
@@ -113,7 +116,7 @@ def test_a_package_with_a_wrong_row_is_named_and_none_of_its_rows_is_taken(
     add_rows(packages, f"[row('STATUS')] and {rows}", 'broken')
     add_rows(packages, "[row('POINT')]", 'other')
     said = (
-        f'^mapping rows of the package broken 1.0 .* entry point .broken_point. '
+        f'^conversions of the package broken 1.0 .* entry point .broken_point. '
         f'.broken:CONVERSIONS. in ros2_igtl.mappings cannot be loaded: .*{cause}'
     )
     with pytest.warns(codec.EntryPointWarning, match=said) as warned:
