@@ -78,9 +78,9 @@ REFUSED = {
     'no_row': ("[('STRING', 'std_msgs/msg/Empty')]", 'TypeError: .*is not a Conversion'),
     'a_pair_of_the_table': (
         "[row('STRING', 'std_msgs/msg/String')]",
-        'ValueError: STRING <-> std_msgs/msg/String: there is a row of this pair already',
+        'ValueError: STRING <-> std_msgs/msg/String: a conversion of this pair exists already',
     ),
-    'a_pair_twice': (f'[row({OWN}), row({OWN})]', 'there is a row of this pair already'),
+    'a_pair_twice': (f'[row({OWN}), row({OWN})]', 'a conversion of this pair exists already'),
     'a_default_of_others': (
         "[row('STRING', default=True)]",
         'types without conversions of others',
