@@ -35,18 +35,14 @@ HALF = 0.5**0.5
 
 @pytest.mark.alone
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize('seconds', [20.0, pytest.param(60.0, marks=pytest.mark.long)])
-def test_a_node_stands_a_peer_that_sends_anything(
-    seconds: float, capsys: pytest.CaptureFixture[str]
-) -> None:
-    report = fuzz(seconds, 1)
+def test_a_node_stands_a_peer_that_sends_anything(capsys: pytest.CaptureFixture[str]) -> None:
+    report = fuzz(60.0, 1)
     with capsys.disabled():
         print(f'\n{report}')
     # what is below says nothing unless all of this was there
     assert report.type_names >= set(codec.MESSAGE_TYPES)
     assert set(report.outcomes) == {'message', *CAUSES}
-    rare = {'volume_too_large'} if seconds < 60.0 else set()
-    assert report.causes >= (CAUSES | NODE_CAUSES) - rare
+    assert report.causes >= CAUSES | NODE_CAUSES
     assert report.poses > 100
     assert report.strangers == []
     assert report.growth < MEMORY_BOUND

@@ -440,20 +440,23 @@ def test_f16_a_flood_of_a_thousand_connections_is_bounded_and_harms_nobody(graph
     poses = graph.subscribe(TRANSFORM_STAMPED, TOPIC)
     before = len(os.listdir('/proc/self/fd'))
     transport = bridge.connections[0].transport
+
+    def counted() -> int:
+        statistics = transport.statistics
+        return statistics.connects + sum(statistics.refused_peers.values())
+
     for number in range(50):
         flood = [ScriptedPeer.dial(port_of(bridge)) for _ in range(20)]
         healthy.send(pose(float(number)))
         wait_for_count(poses, number + 1)
+        if number % 5:  # else some are gone before they are accepted
+            wait_until(lambda: counted() == 1 + 20 * (number + 1), 10.0, 'each')  # noqa: B023
         for peer in flood:
             peer.close()
     wait_until(lambda: len(transport.sessions) == 1, 10.0, 'the end of the others')
-
-    def all_are_counted() -> bool:
-        statistics = transport.statistics
-        return statistics.connects + sum(statistics.refused_peers.values()) == 1001
-
-    wait_until(all_are_counted, 10.0, 'a count of each')
-    assert transport.statistics.refused_peers['max_clients'] > 100
+    wait_until(lambda: counted() == 1001, 10.0, 'a count of each')
+    # of 20 that stay, three at most find a place beside the healthy one, in 40 rounds
+    assert transport.statistics.refused_peers['max_clients'] >= 40 * 17
     assert len(os.listdir('/proc/self/fd')) < before + 10
     assert len(bridge.connections[0].peers.all) == 1
 
