@@ -491,8 +491,8 @@ class MappingRow:
     )
     stale_timeout: float | None = _seconds(
         None,
-        'Time after which a device, a tool or what is sent is stale; 0: never. Default: as the '
-        'connection.',
+        'Time after which a device, a tool or a ROS publisher without new data is stale; 0: '
+        'never. Default: as the connection.',
     )
     rate_limit: float | None = _rate('Messages per second at most; the others are skipped.')
     qos: dict[str, Any] = field(

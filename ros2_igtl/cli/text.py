@@ -60,7 +60,7 @@ def _header_of(error: codec.DecodeError) -> tuple[str, str, int]:
 
 
 def _stamp(timestamp: int) -> str:
-    """Return a raw time stamp as seconds since 1970; the value 0 means there is none."""
+    """Return a raw time stamp as seconds since 1970; the value 0 means that it is unset."""
     if timestamp == 0:
         return '-'
     seconds, nanoseconds = divmod(codec.timestamp.to_nanoseconds(timestamp), 1_000_000_000)

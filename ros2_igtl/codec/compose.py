@@ -43,7 +43,7 @@ def compose(description: Mapping[str, Any]) -> Message:
     CRC. These may be others than it arrived in: names are padded with NULs, the extended header
     has 12 bytes, and metadata stand in the order of their keys.
 
-    :raises EncodeError: the description is none, or a value does not fit its field.
+    :raises EncodeError: this is no description, or a value does not fit its field.
     """
     type_name = description.get('type_name')
     if not isinstance(type_name, str):
@@ -100,7 +100,7 @@ def _content_of_bytes(content_class: Any, type_name: str, message: Mapping[str, 
     """
     Return the content of bytes that are said; what else is said of it has to agree.
 
-    :raises ValueRangeError: it does not, or the bytes are none of this type.
+    :raises ValueRangeError: it does not, or the bytes are not of this type.
     """
     data = _base64(message['content_base64'])
     if content_class is Unknown:

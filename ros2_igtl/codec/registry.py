@@ -53,7 +53,7 @@ class Content:
     sizes: ClassVar[str] = '?'
     """The bytes that it takes: '48', '28, 24 or 12', '136 n' of a list, '72 + pixels'."""
     protocol_version: ClassVar[int | None] = None
-    """The version of the protocol that the type came with; None if it is none of the protocol."""
+    """The version of the protocol that brought the type; None for a type of somebody else."""
     default_header_version: ClassVar[int] = 1
     bulk_offset: ClassVar[int | None] = None
     """
@@ -201,7 +201,7 @@ def size_error(type_name: str, content: Buffer, allowed: str) -> MessageError:
 
 def check_size(type_name: str, content: Buffer, size: int) -> None:
     """
-    Hold a content to its size.
+    Check that a content has its size.
 
     :raises NoDataError: it is empty.
     :raises ContentSizeError: it has any other size.
@@ -212,7 +212,7 @@ def check_size(type_name: str, content: Buffer, size: int) -> None:
 
 def check_minimum_size(type_name: str, content: Buffer, size: int) -> None:
     """
-    Hold a content to the size of its fixed part.
+    Check that a content has at least its fixed part.
 
     :raises NoDataError: it is empty.
     :raises ContentSizeError: it is shorter.
@@ -223,7 +223,7 @@ def check_minimum_size(type_name: str, content: Buffer, size: int) -> None:
 
 def check_multiple(type_name: str, content: Buffer, size: int) -> None:
     """
-    Hold a list to whole elements.
+    Check that a list has whole elements.
 
     :raises ContentSizeError: the content is not a multiple of the element size.
     """

@@ -367,7 +367,7 @@ class Stream:
             raise
 
     def _refuse(self, error: DecodeError, header: Header) -> Literal[NeedData.NEED_DATA]:
-        """Skip a body, then raise why; give up the stream where the header is none."""
+        """Skip a body, then raise why; give up the stream if it is no header."""
         error.header = header
         if not isinstance(error, MessageError):
             self._fatal = error

@@ -194,7 +194,7 @@ def text_of(form: options.Form) -> Check:
 
 
 def _near(form: options.Form, value: str) -> str | None:
-    """Return what somebody may have meant who left `msg` out of the name of a ROS type."""
+    """Return a hint for a ROS type whose name lacks `msg`."""
     package, slash, name = value.partition('/')
     full = f'{package}/msg/{name}'
     return full if form is options.ROS_TYPE_NAME and slash and form.fits(full) else None

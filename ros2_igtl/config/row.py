@@ -98,7 +98,7 @@ def _check_outbound(section: Section) -> None:
 
 
 def _limit_device_name(section: Section, where: str = '') -> None:
-    """Hold a device name to the field of the message header."""
+    """Refuse a device name that does not fit the message header."""
     try:
         checks.limit_device_name(section.values.get('igtl_device_name', ''))
     except Refused as refused:

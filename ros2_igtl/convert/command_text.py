@@ -56,7 +56,7 @@ def first_tag(text: str) -> tuple[str, dict[str, str]]:
 
 
 def command_name(text: str) -> str:
-    """Return the name of a command in STRING: the attribute Name; empty if there is none."""
+    """Return the name of a command in STRING: the attribute Name; empty without it."""
     return first_tag(text)[1].get('Name', '')
 
 

@@ -187,7 +187,7 @@ def _read_config(path: str, mode: str | None) -> Config:
     Return what a mapping file says to a node.
 
     :param mode: client or server, which have one connection; None: any number of either.
-    :raises SettingsError: the file has a problem, or is none for this node.
+    :raises SettingsError: the file has a problem, or is not for this node.
     """
     try:
         config = load_config(path, conversions.pairs(), companions.requests())

@@ -157,7 +157,7 @@ async def _resolve(address: str, port: int) -> list[str]:
     """
     Return the numeric addresses of a host name.
 
-    :raises socket.gaierror: there are none.
+    :raises socket.gaierror: the name has no address.
     """
     try:
         return [str(ipaddress.ip_address(address))]

@@ -59,7 +59,7 @@ class ColorTable(Content):
 
     @staticmethod
     def _types(table: NDArray[Any]) -> tuple[int, int] | None:
-        """Return index type and map type of a table, None if there are none."""
+        """Return index type and map type of a table, None if they are not defined."""
         for index_type, count in _COUNTS.items():
             for map_type, (dtype, shape) in _ENTRIES.items():
                 if (table.shape, table.dtype.newbyteorder('>')) == ((count, *shape), dtype):

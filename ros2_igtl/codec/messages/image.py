@@ -148,7 +148,7 @@ class Picture(Content):
 
     def check_part(self, error: type[CodecError]) -> None:
         """
-        Hold the part to the whole, and the whole to its fields.
+        Check that the part lies in the whole, and that the whole fits its fields.
 
         :raises error: the part does not lie within the whole.
         """
@@ -378,7 +378,7 @@ def _find_format(
     """
     Return what three numbers mean, and the bytes of a component.
 
-    :raises error: a number is none that the specification knows.
+    :raises error: the specification does not define a number.
     """
     try:
         return _FORMATS[scalar_type, endian, coordinate]

@@ -216,7 +216,7 @@ class PolyData(Content):
 
         :raises ContentSizeError: the sections are not as long as announced.
         :raises ContentValueError: cells are not as many as announced or have points that are not
-            there, or an attribute is none of the specification.
+            there, or the specification does not define an attribute.
         """
         check_minimum_size('POLYDATA', content, _LAYOUT.size)
         header = _LAYOUT.unpack_from(content)
@@ -304,7 +304,7 @@ def _unpack_attributes(section: memoryview, count: int) -> list[Attribute]:
     """
     Return the attributes.
 
-    :raises ContentValueError: a type, a number of components or a name is none there is.
+    :raises ContentValueError: a type, a number of components or a name is not defined.
     :raises ContentSizeError: there are more or fewer numbers than announced.
     """
     if count > MAX_ITEMS:

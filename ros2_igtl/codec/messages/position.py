@@ -71,7 +71,7 @@ class Position(Content):
         if size == 24:
             square = 1.0 - position.ox**2 - position.oy**2 - position.oz**2
             # The reference takes identity where no root exists; the vector part is kept here,
-            # so that the conversions see a quaternion that is none and refuse it.
+            # so that the conversions see a quaternion of length 0 and refuse it.
             position.w = sqrt(square) if square > 0.0 else 0.0
         return position
 

@@ -38,7 +38,7 @@ class Sensor(Content):
     :param values: shape (n,); received ones view their bytes.
     :param unit: a :class:`Unit`, its word, or its text ('N*m', 'mm/s^2').
     :param status: reserved, 0.
-    :raises ValueRangeError: the unit's text is none, or the values are no list of numbers.
+    :raises ValueRangeError: the text is no unit, or the values are no list of numbers.
     """
 
     __slots__ = ('status', 'unit', 'values')

@@ -95,7 +95,7 @@ class Unit(int):
         unit and are put together as the one prefix that there is.
 
         :raises ValueRangeError: it is no such text, has more than six factors or an exponent
-            beyond 7, or the prefixes together are none.
+            beyond 7, or the prefixes have no common one.
         """
         if _HEX.fullmatch(text):
             return cls(text, 16)

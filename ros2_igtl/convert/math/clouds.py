@@ -24,7 +24,7 @@ def pack_colors(rgba: NDArray[np.uint8]) -> NDArray[Any]:
 
 
 def color_field(columns: dict[str, NDArray[Any]]) -> str | None:
-    """Return the name of the field that has the colours, None if there is none."""
+    """Return the name of the field with the colours, None without colours."""
     return next((name for name in ('rgba', 'rgb') if name in columns), None)
 
 
@@ -34,7 +34,7 @@ def unpack_colors(name: str, column: NDArray[Any]) -> NDArray[np.uint8]:
 
     Those of ``rgb`` are opaque.
 
-    :raises ConvertError: ``point_fields``: it is none that PCL and RViz read.
+    :raises ConvertError: ``point_fields``: PCL and RViz do not read it.
     """
     if column.ndim != 1 or column.itemsize != 4:
         raise ConvertError(

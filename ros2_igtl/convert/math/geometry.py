@@ -63,7 +63,7 @@ def millimetres(x: float, y: float, z: float) -> Vector:
 
 def check_distance(*values: float) -> None:
     """
-    Hold lengths in millimetres to what a room can contain.
+    Refuse lengths, in millimetres, that no room can contain.
 
     :raises ConvertError: ``not_finite``; ``out_of_range``.
     """

@@ -49,7 +49,7 @@ def check_size(size: Sequence[int]) -> None:
 
 def check_whole(sub_size: Sequence[int], size: Sequence[int]) -> None:
     """
-    Hold an image to one that is no part of another.
+    Refuse an image that is part of another.
 
     :raises ConvertError: ``sub_volume``.
     """

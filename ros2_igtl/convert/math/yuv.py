@@ -43,7 +43,7 @@ _GREEN_FROM_U, _GREEN_FROM_V = _fixed(-_BLUE / _GREEN / _U_STEP, -_RED / _GREEN 
 
 def check_size(width: int, height: int) -> None:
     """
-    Hold the size of a frame to what planes of half the size can have.
+    Refuse a frame whose size planes of half the size cannot have.
 
     :raises ConvertError: ``image_size``.
     """

@@ -39,7 +39,7 @@ million of them in one message.
 
 def check_count(count: int) -> None:
     """
-    Hold a list to what takes no long time.
+    Refuse a list that would take too long.
 
     :raises ConvertError: ``too_many_elements``.
     """

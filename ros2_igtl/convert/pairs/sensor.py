@@ -111,7 +111,7 @@ def sensor_to_joint_state(content: codec.Sensor, context: Context) -> JointState
 
     Lost: the prefix of the unit and the status.
 
-    :raises ConvertError: ``unit``: it is none of the three; ``not_finite``.
+    :raises ConvertError: ``unit``: it is not one of the three; ``not_finite``.
     """
     for field, unit in _UNITS_OF_JOINTS.items():
         factor = factor_to(content.unit, unit)
@@ -129,7 +129,7 @@ def sensor_to_joint_state(content: codec.Sensor, context: Context) -> JointState
 
 def sensor_from_joint_state(message: JointState) -> Outbound:
     """
-    Return the positions in rad; if there are none, the velocities in rad/s; else the efforts.
+    Return the positions in rad; without them, the velocities in rad/s; else the efforts.
 
     Joints that slide, whose positions are metres, are not told from those that turn.
 

@@ -52,7 +52,7 @@ def triangles_of(content: codec.PolyData) -> Triangles:
 
 def check_cells(content: codec.PolyData) -> None:
     """
-    Hold the cells of a mesh to its points.
+    Refuse cells with points that a mesh does not have.
 
     :raises ConvertError: ``cell_index``.
     """
@@ -66,7 +66,7 @@ def check_cells(content: codec.PolyData) -> None:
 
 def check_count(points: int, triangles: int) -> None:
     """
-    Hold a mesh to what takes no long time.
+    Refuse a mesh that would take too long.
 
     :raises ConvertError: ``too_many_elements``.
     """

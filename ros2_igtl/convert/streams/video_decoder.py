@@ -131,7 +131,7 @@ class _Stream:
         return _format(frame) == self._format
 
     def decode(self, frame: codec.Video) -> codec.Image | None:
-        """Return the picture, the newest if the decoder had kept some; None if there is none."""
+        """Return the picture, the newest if the decoder had kept some; None before the first."""
         if not len(frame.data):  # it would mean the end to the decoder
             raise ConvertError('video_stream', 'a frame of no bytes')
         try:

@@ -105,7 +105,7 @@ class CommandsIn(Feature):
             self.outcomes['peer_gone'] += 1
 
     def receive(self, peer: Peer, message: codec.Message, receive_time_ns: int) -> bool:
-        """Run a command; return False if the message is none."""
+        """Run a command; return False for any other message."""
         for dialect in self._dialects:
             command = dialect.read_command(message)
             if command is not None:

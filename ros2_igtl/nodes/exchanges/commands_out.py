@@ -71,7 +71,7 @@ class CommandsOut(Feature):
         self._replies.peer_closed(peer)
 
     def receive(self, peer: Peer, message: codec.Message, receive_time_ns: int) -> bool:
-        """Give a reply to the user who waits for it; return False if the message is none."""
+        """Give a reply to the user who waits for it; return False for any other message."""
         for dialect in self._dialects:
             command_id = dialect.reply_id(message)
             if command_id is not None:

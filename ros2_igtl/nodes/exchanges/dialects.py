@@ -45,7 +45,7 @@ class Dialect(ABC):
 
     @abstractmethod
     def read_command(self, message: codec.Message) -> Command | None:
-        """Return the command in a message, None if there is none."""
+        """Return the command in a message, None for any other message."""
 
     @abstractmethod
     def reply_id(self, message: codec.Message) -> Hashable | None:

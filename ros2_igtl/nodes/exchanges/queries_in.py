@@ -152,7 +152,7 @@ class QueriesIn(Feature):
     def _answer(
         self, peer: Peer, query: codec.Message, answer: codec.Message, traffic: Traffic
     ) -> bool:
-        """Send an answer; return False if it is none, as an empty body would mean "no data"."""
+        """Send an answer; return False if its body is empty, which would mean "no data"."""
         answer = copy(answer)  # a BIND may be sent again
         answer.message_id = answer.message_id or query.message_id
         try:

@@ -36,7 +36,7 @@ class FrameBuffer(Buffer):
         """
         Return the frames on the way from one frame to another, without the first; on any thread.
 
-        :raises ConnectivityException: there is none.
+        :raises ConnectivityException: no way connects them.
         """
         up, down = self._ancestors(first), self._ancestors(last)
         for index, frame in enumerate(down):
