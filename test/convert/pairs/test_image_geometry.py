@@ -10,18 +10,12 @@ from typing import Any
 import pytest
 from builtin_interfaces.msg import Time
 
+from helpers.conversions import cause
 from ros2_igtl import codec
 from ros2_igtl.convert.context import Context
-from ros2_igtl.convert.errors import ConvertError
 from ros2_igtl.convert.pairs.image import image_to_transform_stamped
 
 CONTEXT = Context('Probe', Time(sec=5), 'Tracker', 'Probe')
-
-
-def cause(convert: Any, *arguments: Any) -> str:
-    with pytest.raises(ConvertError) as refusal:
-        convert(*arguments)
-    return refusal.value.cause
 
 
 def image(size: tuple[int, int, int], **fields: Any) -> codec.Image:

@@ -14,6 +14,7 @@ from builtin_interfaces.msg import Time
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
+from helpers.conversions import cause
 from ros2_igtl import codec
 from ros2_igtl.codec import CoordinateSystem, Endian, ScalarType
 from ros2_igtl.convert.context import Context, Outbound
@@ -59,12 +60,6 @@ def image_message(width: int, height: int, encoding: str, pixel_size: int, **fie
         'data': array('B', (np.arange(size) % 256).astype(np.uint8).tobytes()),
     }
     return Image(**{**values, **fields})
-
-
-def cause(convert: Any, *arguments: Any) -> str:
-    with pytest.raises(ConvertError) as refusal:
-        convert(*arguments)
-    return refusal.value.cause
 
 
 @encodings

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from rclpy.serialization import deserialize_message, serialize_message
 from std_msgs.msg import ColorRGBA
 
+from helpers.conversions import cause
 from helpers.strategies import color_tables
 from ros2_igtl import codec
 from ros2_igtl.convert.context import Context
-from ros2_igtl.convert.errors import ConvertError
 from ros2_igtl.convert.pairs import parts
 from ros2_igtl.convert.pairs.lists import (
     color_table_from_ros,
@@ -50,12 +50,6 @@ millimetres32 = st.floats(-1e9, 1e9, width=32)
 def names(size: int) -> st.SearchStrategy[str]:
     """Names of at most ``size`` bytes, the length that fits and is not lost."""
     return st.text(st.characters(codec='utf-8', exclude_characters='\0'), max_size=size // 4)
-
-
-def cause(convert: Any, *arguments: Any) -> str:
-    with pytest.raises(ConvertError) as refusal:
-        convert(*arguments)
-    return refusal.value.cause
 
 
 def assert_passes(content: Any, to_ros: Any, from_ros: Any) -> None:

@@ -4,24 +4,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import pytest
 from builtin_interfaces.msg import Time
 
+from helpers.conversions import cause
 from ros2_igtl import codec
 from ros2_igtl.convert.context import Context
-from ros2_igtl.convert.errors import ConvertError
 from ros2_igtl.convert.pairs.lists import capability_from_ros, capability_to_ros
 from ros2_igtl.msg import Capability
 
 CONTEXT = Context('CT', Time(sec=5), 'igtl_ras', 'CT')
-
-
-def cause(convert: Any, *arguments: Any) -> str:
-    with pytest.raises(ConvertError) as refusal:
-        convert(*arguments)
-    return refusal.value.cause
 
 
 def test_type_names_of_a_capability_fill_their_field_or_are_refused() -> None:

@@ -18,19 +18,13 @@ from rclpy.serialization import deserialize_message, serialize_message
 from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import Marker
 
+from helpers.conversions import cause
 from ros2_igtl import codec
 from ros2_igtl.codec import AttributeType
 from ros2_igtl.convert.context import Context
-from ros2_igtl.convert.errors import ConvertError
 from ros2_igtl.convert.pairs.mesh_display import poly_data_from_marker, poly_data_to_marker
 
 CONTEXT = Context('Plan', Time(sec=5), 'igtl_ras', 'Plan')
-
-
-def cause(convert: Any, *arguments: Any) -> str:
-    with pytest.raises(ConvertError) as refusal:
-        convert(*arguments)
-    return refusal.value.cause
 
 
 WHITE = ColorRGBA(r=1.0, g=1.0, b=1.0, a=1.0)

@@ -16,6 +16,7 @@ from hypothesis.extra.numpy import arrays
 from sensor_msgs.msg import PointCloud2, PointField
 from std_msgs.msg import Header
 
+from helpers.conversions import assert_within_a_step, cause, make_cloud, positions_m
 from helpers.strategies import poly_data
 from ros2_igtl import codec
 from ros2_igtl.codec import AttributeType
@@ -30,28 +31,10 @@ from ros2_igtl.convert.pairs.points import point_from_point_cloud
 
 CONTEXT = Context('Scan', Time(sec=5, nanosec=6), 'igtl_ras', 'Scan')
 HEADER = Header(stamp=CONTEXT.stamp, frame_id='igtl_ras')
-positions_m = arrays(
-    np.float32,
-    st.tuples(st.integers(0, 5), st.just(3)),
-    elements=st.floats(-1e5, 1e5, width=32, allow_subnormal=False),
-)
-
-
-def cause(convert: Any, *arguments: Any, **keywords: Any) -> str:
-    with pytest.raises(ConvertError) as refusal:
-        convert(*arguments, **keywords)
-    return refusal.value.cause
 
 
 def cloud(positions: Any, **columns: Any) -> PointCloud2:
-    return point_cloud.make_cloud(HEADER, np.asarray(positions, float), columns)
-
-
-def assert_within_a_step(actual: Any, expected: Any) -> None:
-    """Compare numbers of float32 that metres of float32 lay between."""
-    step = np.spacing(np.abs(expected).astype(np.float32)).astype(float)
-    step = np.maximum(step, 2e-42)  # the least number of float32 that is not 0, in millimetres
-    assert (np.abs(actual.astype(float) - expected.astype(float)) <= step).all()
+    return make_cloud(HEADER, positions, **columns)
 
 
 def test_b35_a_dense_cloud_with_a_point_that_is_nowhere_is_refused() -> None:

@@ -17,21 +17,15 @@ from hypothesis.extra.numpy import arrays
 from rclpy.serialization import deserialize_message, serialize_message
 from shape_msgs.msg import Mesh, MeshTriangle
 
+from helpers.conversions import cause
 from ros2_igtl import codec
 from ros2_igtl.convert.context import Context, Outbound
-from ros2_igtl.convert.errors import ConvertError
 from ros2_igtl.convert.pairs.mesh import poly_data_from_mesh, poly_data_to_mesh
 
 CONTEXT = Context('Liver', Time(sec=5), 'igtl_ras', 'Liver')
 TO_ROS = poly_data_to_mesh
 FROM_ROS = poly_data_from_mesh
 triangles = arrays(np.uint32, st.tuples(st.integers(0, 5), st.just(3)), elements=st.integers(0, 3))
-
-
-def cause(convert: Any, *arguments: Any) -> str:
-    with pytest.raises(ConvertError) as refusal:
-        convert(*arguments)
-    return refusal.value.cause
 
 
 def mesh(*corners: tuple[int, int, int]) -> Mesh:

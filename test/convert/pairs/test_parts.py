@@ -12,6 +12,7 @@ from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Point, Pose, Quaternion
 from visualization_msgs.msg import Marker, MarkerArray
 
+from helpers.conversions import cause
 from ros2_igtl import codec
 from ros2_igtl.convert.context import Context
 from ros2_igtl.convert.errors import ConvertError
@@ -55,12 +56,6 @@ def test_positions_become_messages() -> None:
 CONTEXT = Context('Plan', Time(sec=5), 'igtl_ras', 'Plan')
 TO_ROS = trajectory_to_marker_array
 FROM_ROS = trajectory_from_marker_array
-
-
-def cause(convert: Any, *arguments: Any) -> str:
-    with pytest.raises(ConvertError) as refusal:
-        convert(*arguments)
-    return refusal.value.cause
 
 
 def arrow(**fields: Any) -> Marker:

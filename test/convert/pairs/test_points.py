@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from rclpy.serialization import deserialize_message, serialize_message
 from visualization_msgs.msg import Marker, MarkerArray
 
+from helpers.conversions import cause
 from ros2_igtl import codec
 from ros2_igtl.convert.context import Context
 from ros2_igtl.convert.errors import ConvertError
@@ -44,12 +45,6 @@ def test_positions_of_points_are_in_metres() -> None:
 
 
 CONTEXT = Context('Plan', Time(sec=5), 'igtl_ras', 'Plan')
-
-
-def cause(convert: Any, *arguments: Any) -> str:
-    with pytest.raises(ConvertError) as refusal:
-        convert(*arguments)
-    return refusal.value.cause
 
 
 def points_of(*markers: Marker) -> Any:

@@ -8,7 +8,6 @@ import math
 from typing import Any
 
 import numpy as np
-import pytest
 from builtin_interfaces.msg import Time
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,9 +15,9 @@ from hypothesis.extra.numpy import arrays
 from sensor_msgs.msg import PointCloud2
 from std_msgs.msg import Header
 
+from helpers.conversions import assert_within_a_step, cause, make_cloud, positions_m
 from ros2_igtl import codec
 from ros2_igtl.convert.context import Context
-from ros2_igtl.convert.errors import ConvertError
 from ros2_igtl.convert.pairs import point_cloud
 from ros2_igtl.convert.pairs.points import point_from_point_cloud, point_to_point_cloud
 
@@ -29,28 +28,10 @@ positions_mm = arrays(
     st.tuples(st.integers(0, 5), st.just(3)),
     elements=st.floats(-1e6, 1e6, width=32, allow_subnormal=False),
 )
-positions_m = arrays(
-    np.float32,
-    st.tuples(st.integers(0, 5), st.just(3)),
-    elements=st.floats(-1e5, 1e5, width=32, allow_subnormal=False),
-)
-
-
-def cause(convert: Any, *arguments: Any, **keywords: Any) -> str:
-    with pytest.raises(ConvertError) as refusal:
-        convert(*arguments, **keywords)
-    return refusal.value.cause
 
 
 def cloud(positions: Any, **columns: Any) -> PointCloud2:
-    return point_cloud.make_cloud(HEADER, np.asarray(positions, float), columns)
-
-
-def assert_within_a_step(actual: Any, expected: Any) -> None:
-    """Compare numbers of float32 that metres of float32 lay between."""
-    step = np.spacing(np.abs(expected).astype(np.float32)).astype(float)
-    step = np.maximum(step, 2e-42)  # the least number of float32 that is not 0, in millimetres
-    assert (np.abs(actual.astype(float) - expected.astype(float)) <= step).all()
+    return make_cloud(HEADER, positions, **columns)
 
 
 @given(positions_mm, st.data())

@@ -14,9 +14,9 @@ from geometry_msgs.msg import PoseStamped, TransformStamped
 from hypothesis import given
 from hypothesis import strategies as st
 
+from helpers.conversions import cause
 from ros2_igtl import codec
 from ros2_igtl.convert.context import Context
-from ros2_igtl.convert.errors import ConvertError
 from ros2_igtl.convert.pairs.pose import (
     position_from_pose_stamped,
     position_from_transform_stamped,
@@ -41,12 +41,6 @@ def transform_stamped() -> TransformStamped:
     message = TransformStamped()
     message.header.frame_id, message.child_frame_id = 'Tracker', 'Probe'
     return message
-
-
-def cause(convert: Any, *arguments: Any) -> str:
-    with pytest.raises(ConvertError) as refusal:
-        convert(*arguments)
-    return refusal.value.cause
 
 
 @given(st.tuples(*[millimetres32] * 3), quaternions)

@@ -13,19 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rclpy.serialization import deserialize_message, serialize_message
 
+from helpers.conversions import cause
 from ros2_igtl import codec
 from ros2_igtl.convert.context import Context, Outbound
-from ros2_igtl.convert.errors import ConvertError
 from ros2_igtl.convert.pairs.raw import content_from_raw_message, content_to_raw_message
 from ros2_igtl.msg import MetadataEntry, RawMessage
 
 CONTEXT = Context('CT', Time(sec=5), 'igtl_ras', 'CT')
-
-
-def cause(convert: Any, *arguments: Any) -> str:
-    with pytest.raises(ConvertError) as refusal:
-        convert(*arguments)
-    return refusal.value.cause
 
 
 texts = st.text(st.characters(codec='utf-8', exclude_characters='\0'), max_size=4)

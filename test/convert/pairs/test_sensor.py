@@ -5,12 +5,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import pytest
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import WrenchStamped
 
+from helpers.conversions import cause
 from ros2_igtl import codec
 from ros2_igtl.convert.context import Context, Outbound
 from ros2_igtl.convert.errors import ConvertError
@@ -87,12 +87,6 @@ def test_a_sensor_has_at_most_255_values() -> None:
 
 CONTEXT = Context('Probe', Time(sec=5), 'Tracker', 'Probe')
 NAN, INF = math.nan, math.inf
-
-
-def cause(convert: Any, *arguments: Any) -> str:
-    with pytest.raises(ConvertError) as refusal:
-        convert(*arguments)
-    return refusal.value.cause
 
 
 @pytest.mark.parametrize(

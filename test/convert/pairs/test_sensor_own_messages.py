@@ -11,20 +11,14 @@ from builtin_interfaces.msg import Time
 from hypothesis import given
 from rclpy.serialization import deserialize_message, serialize_message
 
+from helpers.conversions import cause
 from helpers.strategies import sensors
 from ros2_igtl import codec
 from ros2_igtl.convert.context import Context
-from ros2_igtl.convert.errors import ConvertError
 from ros2_igtl.convert.pairs.sensor import sensor_from_sensor, sensor_to_sensor
 from ros2_igtl.msg import Sensor
 
 CONTEXT = Context('CT', Time(sec=5), 'igtl_ras', 'CT')
-
-
-def cause(convert: Any, *arguments: Any) -> str:
-    with pytest.raises(ConvertError) as refusal:
-        convert(*arguments)
-    return refusal.value.cause
 
 
 @given(sensors())

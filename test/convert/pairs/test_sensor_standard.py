@@ -12,9 +12,9 @@ from builtin_interfaces.msg import Time
 from sensor_msgs.msg import FluidPressure, JointState, MagneticField, Temperature
 from std_msgs.msg import Header
 
+from helpers.conversions import cause
 from ros2_igtl import codec
 from ros2_igtl.convert.context import Context, Outbound
-from ros2_igtl.convert.errors import ConvertError
 from ros2_igtl.convert.pairs.sensor import (
     sensor_from_fluid_pressure,
     sensor_from_joint_state,
@@ -27,12 +27,6 @@ from ros2_igtl.convert.pairs.sensor import (
 )
 
 CONTEXT = Context('Camera', Time(sec=5), 'igtl_ras', 'Camera')
-
-
-def cause(convert: Any, *arguments: Any) -> str:
-    with pytest.raises(ConvertError) as refusal:
-        convert(*arguments)
-    return refusal.value.cause
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from geometry_msgs.msg import Point, Pose, Quaternion
 from hypothesis import given
 from hypothesis import strategies as st
 
+from helpers.conversions import cause
 from ros2_igtl import codec
 from ros2_igtl.convert.context import Context
 from ros2_igtl.convert.errors import ConvertError
@@ -86,10 +87,10 @@ def test_tools_become_quaternions_of_length_1() -> None:
     content = quaternion_tracking_data_of([('A', 3, pose)])
     expected = codec.QuaternionTrackingData.from_tools([('A', 3, (1, 2, 3), (0, 1, 0, 0))])
     assert content == expected
-    for name, cause in (('A' * 20, 'name_too_long'), ('A', 'duplicate_name')):
+    for name, expected_cause in (('A' * 20, 'name_too_long'), ('A', 'duplicate_name')):
         with pytest.raises(ConvertError) as refusal:
             quaternion_tracking_data_of([('A', 3, pose), (name, 3, pose)])
-        assert refusal.value.cause == cause
+        assert refusal.value.cause == expected_cause
 
 
 def test_b18_two_tools_of_one_name_are_refused() -> None:
@@ -171,12 +172,6 @@ def test_the_frame_of_tools_has_the_prefix_unless_it_is_the_given_one() -> None:
 
 
 CONTEXT = Context('CT', Time(sec=5), 'igtl_ras', 'CT')
-
-
-def cause(convert: Any, *arguments: Any) -> str:
-    with pytest.raises(ConvertError) as refusal:
-        convert(*arguments)
-    return refusal.value.cause
 
 
 def test_the_frame_of_tools_is_the_one_their_names_say() -> None:

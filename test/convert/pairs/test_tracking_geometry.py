@@ -4,13 +4,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import PoseArray, TransformStamped
 
+from helpers.conversions import cause
 from ros2_igtl import codec
 from ros2_igtl.convert.context import Context, Outbound
 from ros2_igtl.convert.errors import ConvertError
@@ -34,12 +33,6 @@ def transform_stamped() -> TransformStamped:
     message = TransformStamped()
     message.header.frame_id, message.child_frame_id = 'Tracker', 'Probe'
     return message
-
-
-def cause(convert: Any, *arguments: Any) -> str:
-    with pytest.raises(ConvertError) as refusal:
-        convert(*arguments)
-    return refusal.value.cause
 
 
 def tracking_data(*names: str) -> codec.TrackingData:

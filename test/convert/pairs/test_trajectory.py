@@ -17,10 +17,10 @@ from nav_msgs.msg import Path
 from rclpy.serialization import deserialize_message, serialize_message
 from visualization_msgs.msg import Marker, MarkerArray
 
+from helpers.conversions import cause
 from ros2_igtl import codec
 from ros2_igtl.codec import TrajectoryType
 from ros2_igtl.convert.context import Context, Outbound
-from ros2_igtl.convert.errors import ConvertError
 from ros2_igtl.convert.pairs.trajectory import (
     trajectories_of,
     trajectory_from_marker_array,
@@ -40,12 +40,6 @@ def test_a_row_of_a_trajectory_is_white_and_thin_unless_it_is_said() -> None:
 
 
 CONTEXT = Context('Plan', Time(sec=5), 'igtl_ras', 'Plan')
-
-
-def cause(convert: Any, *arguments: Any) -> str:
-    with pytest.raises(ConvertError) as refusal:
-        convert(*arguments)
-    return refusal.value.cause
 
 
 def trajectory(**fields: Any) -> codec.Trajectory:

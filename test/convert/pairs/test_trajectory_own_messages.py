@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rclpy.serialization import deserialize_message, serialize_message
 
+from helpers.conversions import cause
 from ros2_igtl import codec
 from ros2_igtl.convert.context import Context
-from ros2_igtl.convert.errors import ConvertError
 from ros2_igtl.convert.pairs import parts
 from ros2_igtl.convert.pairs.lists import capability_from_ros, capability_to_ros
 from ros2_igtl.convert.pairs.trajectory import (
@@ -26,12 +26,6 @@ from ros2_igtl.convert.pairs.trajectory import (
 from ros2_igtl.msg import Capability, Trajectory, TrajectoryArray
 
 CONTEXT = Context('CT', Time(sec=5), 'igtl_ras', 'CT')
-
-
-def cause(convert: Any, *arguments: Any) -> str:
-    with pytest.raises(ConvertError) as refusal:
-        convert(*arguments)
-    return refusal.value.cause
 
 
 texts = st.text(st.characters(codec='utf-8', exclude_characters='\0'), max_size=4)

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
+from helpers.conversions import cause
 from helpers.strategies import videos
 from ros2_igtl import codec
 from ros2_igtl.codec import CoordinateSystem, FrameType
@@ -45,12 +46,6 @@ FORMATS = {
     'AV10': 'av1',
     'I420': 'i420',
 }
-
-
-def cause(convert: Any, *arguments: Any) -> str:
-    with pytest.raises(ConvertError) as refusal:
-        convert(*arguments)
-    return refusal.value.cause
 
 
 def compressed(format_name: str, data: bytes = b'\0\0\1') -> CompressedImage:

@@ -12,21 +12,15 @@ import numpy as np
 import pytest
 from builtin_interfaces.msg import Time
 
+from helpers.conversions import cause
 from ros2_igtl import codec
 from ros2_igtl.codec import CoordinateSystem, Endian, ScalarType
 from ros2_igtl.convert.context import Context
-from ros2_igtl.convert.errors import ConvertError
 from ros2_igtl.convert.pairs.image import image_to_image_geometry
 from ros2_igtl.convert.pairs.volume import image_from_volume, image_to_volume
 from ros2_igtl.msg import PolyDataAttribute, TrackedTool, Trajectory, Volume
 
 CONTEXT = Context('CT', Time(sec=5), 'igtl_ras', 'CT')
-
-
-def cause(convert: Any, *arguments: Any) -> str:
-    with pytest.raises(ConvertError) as refusal:
-        convert(*arguments)
-    return refusal.value.cause
 
 
 def volume(**fields: Any) -> Volume:

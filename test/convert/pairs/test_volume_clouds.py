@@ -16,20 +16,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from std_msgs.msg import Header
 
+from helpers.conversions import cause
 from ros2_igtl import codec
 from ros2_igtl.convert.context import Context
-from ros2_igtl.convert.errors import ConvertError
 from ros2_igtl.convert.pairs import point_cloud
 from ros2_igtl.convert.pairs.volume import image_to_point_cloud
 
 CONTEXT = Context('Scan', Time(sec=5, nanosec=6), 'igtl_ras', 'Scan')
 HEADER = Header(stamp=CONTEXT.stamp, frame_id='igtl_ras')
-
-
-def cause(convert: Any, *arguments: Any, **keywords: Any) -> str:
-    with pytest.raises(ConvertError) as refusal:
-        convert(*arguments, **keywords)
-    return refusal.value.cause
 
 
 def volume(pixels: Any, **fields: Any) -> codec.Image:
