@@ -34,9 +34,9 @@ def port_of(bridge: BridgeNode) -> int:
 def dial(graph: Graph, bridge: BridgeNode) -> ScriptedPeer:
     """Return a peer that the node knows."""
     connection = bridge.connections[0]
-    before = len(connection.transport.sessions)
+    before = len(connection.peers.all)
     peer = graph.stack.enter_context(ScriptedPeer.dial(port_of(bridge)))
-    wait_until(lambda: len(connection.transport.sessions) > before, 10.0, 'the session')
+    wait_until(lambda: len(connection.peers.all) > before, 10.0, 'the session')
     return peer
 
 

@@ -122,7 +122,7 @@ def test_a_message_that_comes_while_nobody_is_left_to_send_to_is_counted(graph: 
     bridge, peer = serve(graph)
     connection = bridge.connections[0]
     peer.close()
-    wait_until(lambda: not connection.transport.sessions, what='the end of the session')
+    wait_until(lambda: not connection.peers.all, what='the end of the session')
     message = codec.Message(codec.String('nobody'), 'Text')
     assert connection._send(message, 'event') == 0
 

@@ -296,7 +296,7 @@ def test_f09_a_peer_that_goes_on_gets_the_newest_and_no_burst(
     images, poses = graph.publisher(IMAGE, '/image'), graph.publisher(TRANSFORM_STAMPED, '/tip')
     sent = sent_by(bridge.connections[0])
     with reader(port_of(bridge)) as stalled:
-        wait_until(lambda: bridge.connections[0].transport.sessions, 10.0, 'the peer')
+        wait_until(lambda: bridge.connections[0].peers.all, 10.0, 'the peer')
 
         def send(number: int) -> None:
             for publisher, message in ((images, ros_image(number)), (poses, ros_pose(number))):
@@ -333,7 +333,7 @@ def test_f10_texts_that_a_slow_peer_does_not_take_close_it(
     publisher = graph.publisher(STRING, '/text')
     connection = bridge.connections[0]
     with ScriptedPeer.dial(port_of(bridge), receive_buffer=4096) as slow:
-        wait_until(lambda: connection.transport.sessions, 10.0, 'the session')
+        wait_until(lambda: connection.peers.all, 10.0, 'the session')
         count = 0
         while connection.transport.sessions:  # 10,000 texts would be 100 MB
             assert count < 10_000
@@ -349,7 +349,7 @@ def test_f10_texts_that_a_slow_peer_does_not_take_close_it(
     assert received == (data * (len(received) // len(data) + 1))[: len(received)]
     wait_until(lambda: 'send_buffer_limit' in capfd.readouterr().err, 5.0, 'the reason')
     with ScriptedPeer.dial(port_of(bridge)) as next_peer:
-        wait_until(lambda: connection.transport.sessions, 10.0, 'the next peer')
+        wait_until(lambda: connection.peers.all, 10.0, 'the next peer')
         publisher.publish(String(data='hello'))
         assert codec.unpack(next_peer.receive_message()).content.text == 'hello'
 
@@ -544,7 +544,7 @@ def test_f21_a_flipped_bit_is_counted_and_three_in_a_row_close(graph: Graph, bit
     damaged[58 + bit // 8] ^= 1 << bit % 8
     peer.send(bytes(damaged) * 2 + good + bytes(damaged) * 3)
     peer.receive_until_closed()
-    wait_until(lambda: not bridge.connections[0].transport.sessions, 5.0, 'the end')
+    wait_until(lambda: not bridge.connections[0].peers.all, 5.0, 'the end')
     await_accounted(bridge, 6)
     assert rejected(bridge) == {'crc': 5}
     again = dial(graph, bridge)
@@ -660,14 +660,14 @@ def test_f33_a_full_disk_ends_who_writes_to_it_and_the_bridge_goes_on(
         ) as listening,
     ):
         try:
-            wait_until(lambda: len(connection.transport.sessions) == 2, 20.0, 'who listens')
+            wait_until(lambda: len(connection.peers.all) == 2, 20.0, 'who listens')
             texts.publish(String(data='the last straw'))
             _, said = listening.communicate(timeout=20.0)
         finally:
             listening.kill()
     assert listening.returncode == 1
     assert said == 'igtl listen: [Errno 28] No space left on device\n'
-    wait_until(lambda: len(connection.transport.sessions) == 1, 10.0, 'its end')
+    wait_until(lambda: len(connection.peers.all) == 1, 10.0, 'its end')
     texts.publish(String(data='for the other'))
     heard = [codec.unpack(other.receive_message()).content.text for _ in range(2)]
     assert heard == ['the last straw', 'for the other']

@@ -153,7 +153,7 @@ def test_b22_what_a_peer_leaves_half_done_another_does_not_complete(graph: Graph
         first.send(pack(part, 'CT'))
     await_accounted(bridge, len(parts) - 1)
     first.reset()
-    wait_until(lambda: not bridge.connections[0].transport.sessions, 10.0, 'the peer to go')
+    wait_until(lambda: not bridge.connections[0].peers.all, 10.0, 'the peer to go')
     second = dial(graph, bridge)
     second.send(pack(parts[-1], 'CT'))
     await_accounted(bridge, len(parts))

@@ -198,7 +198,7 @@ def test_f11_a_client_waits_for_its_server_and_comes_back_to_it(graph: Graph) ->
             peer.send(POSE)
             wait_for_count(poses, count)
             peer.reset()
-        wait_until(lambda: not connection.transport.sessions, what='the loss to be seen')
+        wait_until(lambda: not connection.peers.all, what='the loss to be seen')
 
 
 def test_the_node_says_what_it_did_on_diagnostics(graph: Graph) -> None:

@@ -96,7 +96,7 @@ def test_a_client_dials_with_tls_and_sends(
         publisher = graph.publisher(STRING, '/said')
         peer = server.accept()
         peer.socket = context.wrap_socket(peer.socket, server_side=True)
-        wait_until(lambda: bridge.connections[0].transport.sessions, what='the session')
+        wait_until(lambda: bridge.connections[0].peers.all, what='the session')
         peer.send(pose())
         wait_for_count(poses, 1)
         publisher.publish(publisher.msg_type(data='hello'))

@@ -170,7 +170,7 @@ def test_peers_and_devices_have_streams_of_their_own(graph: Graph, tmp_path: Pat
     for number, image in enumerate(images):
         assert difference(list(image.data), number // 2) < TOLERANCE
     second.close()
-    wait_until(lambda: len(bridge.connections[0].transport.sessions) == 1, what='it to go')
+    wait_until(lambda: len(bridge.connections[0].peers.all) == 1, what='it to go')
     third = dial(graph, bridge)
     third.send(pack(vp9[1], 'Scope'))
     await_accounted(bridge, 8)

@@ -58,7 +58,7 @@ def join(graph: Graph, role: str, tmp_path: Path, header_version: int) -> Pyigtl
         bridge = graph.add_bridge('server', {**parameters, 'port': 0})
         port = bridge.get_parameter('actual_port').value
         peer = graph.stack.enter_context(PyigtlPeer('client', port))
-    wait_until(lambda: bridge.connections[0].transport.sessions, 10.0, 'the session')
+    wait_until(lambda: bridge.connections[0].peers.all, 10.0, 'the session')
     return peer
 
 

@@ -45,7 +45,7 @@ def row(device: str, type_name: str, topic: str, ros_type_name: str) -> str:
 
 
 def connected(bridge: Any) -> None:
-    wait_until(lambda: bridge.connections[0].transport.sessions, 10.0, 'the session')
+    wait_until(lambda: bridge.connections[0].peers.all, 10.0, 'the session')
 
 
 def pose_of(x: float) -> TransformStamped:
@@ -275,7 +275,7 @@ def test_a_killed_tracker_client_leaves_the_other_alone_and_can_come_back(graph:
         with ReferenceProgram('TrackerClient3', '127.0.0.1', port, 50, 'A') as victim:
             wait_until(lambda: first and second, 10.0, 'both trackers')
             victim.kill()
-        wait_until(lambda: len(bridge.connections[0].transport.sessions) == 1, what='one left')
+        wait_until(lambda: len(bridge.connections[0].peers.all) == 1, what='one left')
         count = len(second)
         wait_until(lambda: len(second) > count + 5, what='the other one to go on')
         count = len(first)

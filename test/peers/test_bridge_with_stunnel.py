@@ -87,7 +87,7 @@ def test_a_plain_client_comes_through_stunnel(
     with stunnel(tmp_path, configuration) as tunnel:
         tunnel.wait_until_listening(port)
         with PyigtlPeer('client', port) as peer:
-            wait_until(lambda: bridge.connections[0].transport.sessions, 10.0, 'the session')
+            wait_until(lambda: bridge.connections[0].peers.all, 10.0, 'the session')
             assert_they_speak(graph, bridge, peer)
 
 
@@ -105,7 +105,7 @@ def test_a_plain_server_is_reached_through_stunnel(
         with stunnel(tmp_path, configuration) as tunnel:
             tunnel.wait_until_listening(port)
             bridge = graph.add_bridge('client', {**parameters, 'port': port})
-            wait_until(lambda: bridge.connections[0].transport.sessions, 10.0, 'the session')
+            wait_until(lambda: bridge.connections[0].peers.all, 10.0, 'the session')
             assert_they_speak(graph, bridge, peer)
 
 

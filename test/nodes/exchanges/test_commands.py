@@ -389,7 +389,7 @@ def test_a_stop_goes_before_all_that_waits_and_takes_the_place_of_commands_that_
     bridge = add_bridge(graph, tmp_path, dialect=dialect, send_timeout=60.0)
     connection = bridge.connections[0]
     peer = graph.stack.enter_context(ScriptedPeer.dial(port_of(bridge), receive_buffer=4096))
-    wait_until(lambda: connection.transport.sessions, what='the session')
+    wait_until(lambda: connection.peers.all, what='the session')
     show_version_2(bridge, peer)
     (session,) = connection.transport.sessions
     volume = codec.Message(codec.String('.' * 65000), 'Text')
@@ -496,7 +496,7 @@ def test_a_peer_that_may_not_read_version_2_gets_no_command_unless_somebody_says
     parameters = {'port': 0, 'header_version': 2}
     other = graph.add_bridge('server', parameters, name='other')
     with ScriptedPeer.dial(port_of(other)) as unknown:
-        wait_until(lambda: other.connections[0].transport.sessions, what='the session')
+        wait_until(lambda: other.connections[0].peers.all, what='the session')
         future = send_command(graph, 'other', name='Move')
         unknown.send(reply(receive(unknown).content.command_id))
         assert await_response(future).outcome == Response.SUCCEEDED
@@ -558,7 +558,7 @@ def test_of_several_peers_the_first_success_counts(graph: Graph, tmp_path: Path)
     wait_until(lambda: waiting(bridge) == 1, what='the failure')
     old.close()
     assert old.collected == b''
-    wait_until(lambda: len(bridge.connections[0].transport.sessions) == 2, what='its end')
+    wait_until(lambda: len(bridge.connections[0].peers.all) == 2, what='its end')
     peers[1].close()
     response = await_response(future)
     assert (response.outcome, response.error) == (Response.FAILED, 'no motor')
@@ -590,14 +590,14 @@ def test_a_client_sends_commands_too_and_again_after_it_came_back(
         bridge = graph.add_bridge('client', parameters)
         for number in (1, 2):
             peer = server.accept()
-            wait_until(lambda: bridge.connections[0].transport.sessions, what='the session')
+            wait_until(lambda: bridge.connections[0].peers.all, what='the session')
             show_version_2(bridge, peer)
             future = send_command(graph, name='Move')
             assert receive(peer).content.command_id == number
             peer.send(reply(number))
             assert await_response(future).outcome == Response.SUCCEEDED
             peer.reset()
-            wait_until(lambda: not bridge.connections[0].transport.sessions, what='the end')
+            wait_until(lambda: not bridge.connections[0].peers.all, what='the end')
 
 
 def test_a_peer_that_is_being_closed_gets_neither_a_command_nor_a_reply(
@@ -742,7 +742,7 @@ def test_pyigtl_sends_commands_and_replies_in_the_dialect_of_plus(
     server = CommandServer(graph)
     bridge = add_bridge(graph, tmp_path, ALL, 'string')
     with PyigtlPeer('client', port_of(bridge)) as peer:
-        wait_until(lambda: bridge.connections[0].transport.sessions, 10.0, 'the session')
+        wait_until(lambda: bridge.connections[0].peers.all, 10.0, 'the session')
         peer.send('STRING', 'CMD_3', string='<Command Name="Say" />')
         server.respond(0, content='said')
         answer = peer.receive('ACK_3')['content']['string']

@@ -134,7 +134,7 @@ def test_a_client_answers_its_server_too(graph: Graph, tmp_path: Path) -> None:
         parameters = {'port': server.port, 'config_file': mapping(tmp_path, TIP)}
         bridge = graph.add_bridge('client', parameters)
         peer = server.accept()
-        wait_until(lambda: bridge.connections[0].transport.sessions, 10.0, 'the session')
+        wait_until(lambda: bridge.connections[0].peers.all, 10.0, 'the session')
         graph.publisher(TRANSFORM_STAMPED, '/tip').publish(transform(0.1))
         pushed = peer.receive_message()
         peer.send(pack(codec.GetTransform(), 'Tip'))
@@ -607,7 +607,7 @@ def test_a_peer_that_goes_while_it_streams_is_forgotten(graph: Graph, tmp_path: 
     other.collect()
     keep_publishing(publisher, transform(0.1), lambda: len(other.collected) > 106 * 5)
     peer.reset()
-    wait_until(lambda: len(connection.transport.sessions) == 1, 10.0, 'the end of the session')
+    wait_until(lambda: len(connection.peers.all) == 1, 10.0, 'the end of the session')
     count = len(other.collected)
     keep_publishing(publisher, transform(0.1), lambda: len(other.collected) > count + 106 * 5)
     (sender,) = connection.senders.all
@@ -615,7 +615,7 @@ def test_a_peer_that_goes_while_it_streams_is_forgotten(graph: Graph, tmp_path: 
     (known,) = connection.peers.all
     assert sender.audience in known.wanted
     other.close()
-    wait_until(lambda: not connection.transport.sessions, 10.0, 'the end of the other session')
+    wait_until(lambda: not connection.peers.all, 10.0, 'the end of the other session')
     again = dial(graph, bridge)
     (known,) = connection.peers.all
     assert known.wanted == {}
@@ -712,7 +712,7 @@ def test_a_stream_is_asked_for_and_stopped_at_deactivation(graph: Graph, tmp_pat
             assert codec.unpack(peer.receive_message()).type_name == 'GET_STRING'
             if _ == 0:
                 peer.reset()
-        wait_until(lambda: bridge.connections[0].transport.sessions, 10.0, 'the session')
+        wait_until(lambda: bridge.connections[0].peers.all, 10.0, 'the session')
         graph.call(bridge.trigger_deactivate)
         stops = [codec.unpack(peer.receive_message()) for _ in range(2)]
         assert [(s.type_name, s.device_name) for s in stops] == [

@@ -45,9 +45,9 @@ def add_hub(graph: Graph, tmp_path: Path, connections: Mapping[str, str]) -> Bri
 def dial(graph: Graph, hub: BridgeNode, name: str) -> ScriptedPeer:
     """Return a peer of a connection that the node knows."""
     (connection,) = (c for c in hub.connections if c.settings.name == name)
-    before = len(connection.transport.sessions)
+    before = len(connection.peers.all)
     peer = graph.stack.enter_context(ScriptedPeer.dial(connection.actual_port))
-    wait_until(lambda: len(connection.transport.sessions) > before, 10.0, 'the session')
+    wait_until(lambda: len(connection.peers.all) > before, 10.0, 'the session')
     return peer
 
 
@@ -180,7 +180,7 @@ def test_f36_a_pose_that_a_second_connection_claims_is_refused_with_an_error(
     assert '[ERROR]' in text
     assert f"frame 'Probe' comes from TRANSFORM 'Probe' of a: {first.name} already" in text
     first.close()
-    wait_until(lambda: not hub.connections[0].transport.sessions, 10.0, 'the first to go')
+    wait_until(lambda: not hub.connections[0].peers.all, 10.0, 'the first to go')
     second.send(pose(3.0))
     wait_for_count(poses[1], 1)
     wait_for_count(tf, 2)

@@ -70,7 +70,7 @@ def test_a_client_that_was_disconnected_dials_again(graph: Graph) -> None:
         parameters = {'port': server.port, 'reconnect_initial_delay': 0.05}
         bridge = graph.add_bridge('client', parameters)
         with server.accept() as peer:
-            wait_until(lambda: bridge.connections[0].transport.sessions, 10.0, 'the session')
+            wait_until(lambda: bridge.connections[0].peers.all, 10.0, 'the session')
             assert call(graph, Disconnect, 'disconnect').closed == 1
             assert peer.receive_until_closed() == b''
         server.accept().close()
@@ -97,7 +97,7 @@ def test_with_several_connections_a_command_and_a_query_need_the_name_of_one(
         for connection in hub.connections
     ]
     for connection in hub.connections:
-        wait_until(lambda c=connection: c.transport.sessions, 10.0, 'the peer')  # type: ignore[misc]
+        wait_until(lambda c=connection: c.peers.all, 10.0, 'the peer')  # type: ignore[misc]
     assert port_of(hub) == 0  # there are two
     response = await_response(send_command(graph, name='Move'))
     assert "connection is ''; allowed: a, b" in response.error

@@ -434,7 +434,7 @@ def test_without_a_peer_nothing_is_kept_for_later(graph: Graph, tmp_path: Path) 
     bridge, peer = sending(graph, tmp_path, row('Text', 'STRING', '/text', 'std_msgs/msg/String'))
     peer.close()
     connection = bridge.connections[0]
-    wait_until(lambda: not connection.transport.sessions, what='the end of the session')
+    wait_until(lambda: not connection.peers.all, what='the end of the session')
     graph.publisher('std_msgs/msg/String', '/text').publish(String(data='nobody'))
     wait_until(lambda: sent_by(connection).received == 1, what='the message')
     assert sent_by(connection).skipped == {'no_peer': 1}
@@ -445,7 +445,7 @@ def test_every_peer_gets_what_is_sent(graph: Graph, tmp_path: Path) -> None:
     bridge, first = sending(graph, tmp_path, rows)
     port = bridge.get_parameter('actual_port').value
     second = graph.stack.enter_context(ScriptedPeer.dial(port))
-    wait_until(lambda: len(bridge.connections[0].transport.sessions) == 2, what='two sessions')
+    wait_until(lambda: len(bridge.connections[0].peers.all) == 2, what='two sessions')
     graph.publisher('std_msgs/msg/String', '/text').publish(String(data='all'))
     assert first.receive_message() == second.receive_message()
 

@@ -225,7 +225,7 @@ def test_what_a_device_places_cannot_be_registered(graph: Graph, tmp_path: Path)
             assert "frame 'Stylus' has parent 'Tracker' on tf already" in message
             assert "from TRANSFORM 'StylusToTracker'" in message
     connection = bridge.connections[0]
-    wait_until(lambda: not connection.transport.sessions, 10.0, 'the end of the session')
+    wait_until(lambda: not connection.peers.all, 10.0, 'the end of the session')
     wait_until(
         lambda: set_registration(graph, transform('Tracker', 'Stylus', 0.0))[0], 10.0, 'its place'
     )
