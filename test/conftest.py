@@ -9,11 +9,17 @@ import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from helpers.ros_domain import own_ros_domain
+
+if TYPE_CHECKING:  # the codec and the transport are tested without ROS too
+    from rclpy.context import Context
+
+    from helpers.ros_graph import Graph
 
 # `python -m pytest` puts the checkout first on the path, where there are no generated messages:
 # it comes last, for the tests that need no ROS where the package is not installed
@@ -40,8 +46,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope='session', autouse=True)
 def ros_domain() -> Iterator[None]:
     """Claim a ROS domain that no other test process on this machine has, and keep to localhost."""
-    if find_spec('domain_coordinator') is None:  # codec and transport are tested without ROS too
+    if find_spec('domain_coordinator') is None:
         yield
         return
     with own_ros_domain():
         yield
+
+
+@pytest.fixture(scope='module')
+def context(ros_domain: None) -> Iterator[Context]:
+    """Provide a ROS context to the tests of a file."""
+    from helpers.ros_graph import ros_context
+
+    with ros_context() as context:
+        yield context
+
+
+@pytest.fixture
+def graph(context: Context) -> Iterator[Graph]:
+    """Provide a user's node, and what adds bridge nodes to it, to one test."""
+    from helpers.ros_graph import ros_graph
+
+    with ros_graph(context) as graph:
+        yield graph

@@ -26,15 +26,15 @@ T = TypeVar('T')
 
 class Graph:
     """
-    A ROS context of its own with a node to test by.
+    A node to test by, and the bridge nodes under test.
 
+    :param context: must be running, and outlive it.
     :ivar user: the node that subscribes and publishes as a user would.
     :ivar stack: what is to be closed with it, the peers for example.
     """
 
-    def __init__(self) -> None:
-        self.context = Context()
-        rclpy.init(context=self.context)
+    def __init__(self, context: Context) -> None:
+        self.context = context
         self.user = Node('user', context=self.context)
         self._executor = SingleThreadedExecutor(context=self.context)
         self._executor.add_node(self.user)
@@ -138,7 +138,7 @@ class Graph:
         )
 
     def close(self) -> None:
-        """Close all nodes and the context."""
+        """Close all nodes."""
         self.stack.close()
         for node in list(self._bridges):
             self.remove_bridge(node)
@@ -147,17 +147,30 @@ class Graph:
         self._thread.join(5.0)
         self._executor.shutdown()
         self.user.destroy_node()
-        rclpy.shutdown(context=self.context)
+
+
+@contextmanager
+def ros_context() -> Iterator[Context]:
+    """
+    Provide a running ROS context.
+
+    To make one takes longer than most tests, so that the tests of a file share it.
+    """
+    context = Context()
+    rclpy.init(context=context)
+    try:
+        yield context
+    finally:
+        rclpy.shutdown(context=context)
         # Nodes are in cycles, and each that waits for the collector keeps its participant and
         # 64 MB of shared memory.
         gc.collect()
 
 
 @contextmanager
-def ros_graph() -> Iterator[Graph]:
-    """Provide a graph and close it."""
-    graph = Graph()
-    try:
+def ros_graph(shared: Context | None = None) -> Iterator[Graph]:
+    """Provide a graph in a context, by default in one of its own, and close it."""
+    with ExitStack() as stack:
+        graph = Graph(shared or stack.enter_context(ros_context()))
+        stack.callback(graph.close)
         yield graph
-    finally:
-        graph.close()

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from helpers.ros_graph import Graph, ros_graph
 from ros2_igtl.nodes.connection import BridgeConnection
 from ros2_igtl.nodes.reporting.diagnostics import counts_of
 
@@ -41,10 +40,3 @@ def conservation(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             for name, count in counts.items()
             if name.startswith(('outbound_rejected ', 'outbound_skipped '))
         ), counts
-
-
-@pytest.fixture
-def graph() -> Iterator[Graph]:
-    """Provide a ROS context of the test's own, with a user's node in it."""
-    with ros_graph() as graph:
-        yield graph

@@ -12,13 +12,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-import pytest
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import TransformStamped
 from rclpy.qos import QoSProfile
 
 from helpers.bridge_process import BridgeProcess
-from helpers.ros_graph import Graph, ros_graph
+from helpers.ros_graph import Graph
 from helpers.scripted_peer import ScriptedPeer
 from helpers.waiting import wait_until
 from ros2_igtl import codec
@@ -32,12 +31,6 @@ FRAMES = 30
 FRAME_PERIOD_S = 1.0 / 30.0
 POSES = 2000
 POSE_PERIOD_S = 0.001
-
-
-@pytest.fixture
-def graph() -> Iterator[Graph]:
-    with ros_graph() as graph:
-        yield graph
 
 
 def volume_of_64_mb() -> codec.Image:

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from geometry_msgs.msg import TransformStamped
 from std_msgs.msg import String
 
 from helpers.pyigtl_peer import PyigtlPeer
-from helpers.ros_graph import Graph, ros_graph
+from helpers.ros_graph import Graph
 from helpers.waiting import wait_until
 from ros2_igtl.nodes.node import BridgeNode
 
@@ -31,12 +30,6 @@ connections:
       - {igtl_device_name: Text, igtl_type_name: STRING, direction: ROS_TO_IGTL,
          ros_topic_name: /text, ros_type_name: std_msgs/msg/String}
 """
-
-
-@pytest.fixture
-def graph() -> Iterator[Graph]:
-    with ros_graph() as graph:
-        yield graph
 
 
 @pytest.fixture(params=['server', 'client'])

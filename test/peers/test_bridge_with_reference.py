@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +17,10 @@ from tf2_ros import TransformBroadcaster
 
 from helpers.outcomes import received_by
 from helpers.reference_programs import ReferenceProgram, find_test_images, free_port
-from helpers.ros_graph import Graph, ros_graph
+from helpers.ros_graph import Graph
 from helpers.waiting import wait_until
 
 TRANSFORM_STAMPED = 'geometry_msgs/msg/TransformStamped'
-
-
-@pytest.fixture
-def graph() -> Iterator[Graph]:
-    with ros_graph() as graph:
-        yield graph
 
 
 def mapping_file(tmp_path: Path, rows: str) -> str:

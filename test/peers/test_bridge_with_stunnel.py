@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import pytest
 from helpers.certificates import Authority
 from helpers.pyigtl_peer import PyigtlPeer
 from helpers.reference_programs import free_port
-from helpers.ros_graph import Graph, ros_graph
+from helpers.ros_graph import Graph
 from helpers.scripted_peer import ScriptedPeer
 from helpers.stunnel import recipe, stunnel
 from helpers.waiting import wait_until
@@ -31,12 +30,6 @@ connections:
       - {{igtl_device_name: Text, igtl_type_name: STRING, direction: ROS_TO_IGTL,
          ros_topic_name: /text, ros_type_name: {STRING}}}
 """
-
-
-@pytest.fixture
-def graph() -> Iterator[Graph]:
-    with ros_graph() as graph:
-        yield graph
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from rclpy.lifecycle import TransitionCallbackReturn
 
 from helpers.outcomes import query_counts, received_by, sent_by
 from helpers.reference_programs import ReferenceProgram, find_test_images, free_port
-from helpers.ros_graph import Graph, ros_graph
+from helpers.ros_graph import Graph
 from helpers.waiting import wait_until
 from ros2_igtl.convert.conversions import CONVERSIONS, find_conversion, ros_type
 from ros2_igtl.nodes.node import BridgeNode
@@ -24,12 +23,6 @@ TRACKING_DATA = 'ros2_igtl/msg/TrackingData'
 IMAGE_META = 'ros2_igtl/msg/ImageMetaArray'
 LABEL_META = 'ros2_igtl/msg/LabelMetaArray'
 POLY_DATA = 'ros2_igtl/msg/PolyData'
-
-
-@pytest.fixture
-def graph() -> Iterator[Graph]:
-    with ros_graph() as graph:
-        yield graph
 
 
 def needs(*type_names: str) -> pytest.MarkDecorator:

@@ -492,16 +492,14 @@ def tracking() -> Any:
     return TrackingData(header=Header(frame_id='base', stamp=STAMP), tools=[tool])
 
 
-def keep_publishing(publisher: Any, message: Any, until: Callable[[], bool]) -> float:
-    """Publish until something is so, and return how many seconds that took."""
-    begin = time.monotonic()
+def keep_publishing(publisher: Any, message: Any, until: Callable[[], bool]) -> None:
+    """Publish until something is so."""
 
     def publish() -> bool:
         publisher.publish(message)
         return until()
 
     wait_until(publish, 20.0, 'enough messages')
-    return time.monotonic() - begin
 
 
 def test_two_peers_have_a_resolution_each_and_a_third_gets_all(
@@ -515,13 +513,23 @@ def test_two_peers_have_a_resolution_each_and_a_third_gets_all(
     for peer in peers:
         peer.collect()
     publisher = graph.publisher(TRACKING_DATA, '/tools')
-    elapsed = keep_publishing(publisher, tracking(), lambda: len(slow.collected) >= 10 * (58 + 70))
+    begin = time.monotonic()
+    keep_publishing(publisher, tracking(), lambda: len(slow.collected) >= 10 * (58 + 70))
     outcomes = sent_by(bridge.connections[0])
-    wait_until(lambda: len(collected(silent)) == outcomes.done, 10.0, 'the rest')
+    (session,) = (
+        s for s in bridge.connections[0].transport.sessions if s.peer_name == silent.name
+    )
+    wait_until(
+        # a newer one replaces what waits for the socket
+        lambda: len(collected(silent)) + session.statistics.replaced == outcomes.done,
+        10.0,
+        'the rest',
+    )
     counts = [len(collected(peer)) for peer in peers]
+    elapsed = time.monotonic() - begin
     assert 9 <= counts[1] <= elapsed / 0.1 + 2
     assert counts[1] < counts[0] <= elapsed / 0.02 + 2
-    assert counts[0] < counts[2] == outcomes.done
+    assert counts[0] < counts[2]
 
 
 def test_what_is_not_due_for_anybody_is_counted(graph: Graph, tmp_path: Path) -> None:

@@ -5,19 +5,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 
-import pytest
-
-from helpers.ros_graph import Graph, ros_graph
+from helpers.ros_graph import Graph
 from helpers.waiting import wait_until
 from ros2_igtl.nodes.reporting import log
-
-
-@pytest.fixture
-def graph() -> Iterator[Graph]:
-    with ros_graph() as graph:
-        yield graph
 
 
 def test_every_severity_reaches_rosout_as_what_it_is(graph: Graph) -> None:
