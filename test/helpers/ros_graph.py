@@ -147,6 +147,8 @@ class Graph:
         self._thread.join(5.0)
         self._executor.shutdown()
         self.user.destroy_node()
+        # A life cycle node is in a cycle, and the graph knows its name until it is collected.
+        gc.collect()
 
 
 @contextmanager
@@ -154,7 +156,7 @@ def ros_context() -> Iterator[Context]:
     """
     Provide a running ROS context.
 
-    To make one takes longer than most tests, so that the tests of a file share it.
+    Creating one takes longer than most tests, so the tests of a file share it.
     """
     context = Context()
     rclpy.init(context=context)
@@ -162,9 +164,7 @@ def ros_context() -> Iterator[Context]:
         yield context
     finally:
         rclpy.shutdown(context=context)
-        # Nodes are in cycles, and each that waits for the collector keeps its participant and
-        # 64 MB of shared memory.
-        gc.collect()
+        gc.collect()  # what waits for the collector keeps a participant and 64 MB of shared memory
 
 
 @contextmanager

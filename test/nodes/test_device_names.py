@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -248,4 +249,4 @@ def test_b36_of_topics_whose_names_are_one_when_cut_the_second_is_refused_with_a
     assert '[ERROR]' in line
     cut = naming.fit_device_name(first)
     assert f"/{second} is not sent: STRING '{cut}' comes from /{first} already" in line
-    graph.user.destroy_publisher(other)
+    graph.call(partial(graph.user.destroy_publisher, other))

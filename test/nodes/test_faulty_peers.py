@@ -13,6 +13,7 @@ import time
 from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -594,7 +595,7 @@ def test_f27_a_ros_publisher_that_dies_is_a_warning_and_nothing_is_invented(
     publisher.publish(ros_pose(1))
     wait_until(lambda: len(peer.collected) > 106, 10.0, 'the messages')
     size = len(peer.collected)
-    graph.user.destroy_publisher(publisher)
+    graph.call(partial(graph.user.destroy_publisher, publisher))
     wait_until(lambda: levels() == (WARN, OK), 10.0, 'the warning')
     message = last_told(arrays, 'bridge: bridge: TRANSFORM Tip').message
     assert message.startswith('stale: nothing new from /tip for ')

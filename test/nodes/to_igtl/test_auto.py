@@ -69,7 +69,7 @@ def test_a_mapping_file_may_say_which(graph: Graph, tmp_path: Path) -> None:
     publisher = graph.user.create_publisher(String, '/a/text/more', 1)
     await_seen(graph, bridge, '/a/text/more')
     assert sent_topics(bridge) == ['/a/text', '/b']
-    graph.user.destroy_publisher(publisher)
+    graph.call(partial(graph.user.destroy_publisher, publisher))
 
 
 def test_diagnostics_show_what_is_sent_so(graph: Graph) -> None:
@@ -124,7 +124,7 @@ def test_what_the_node_publishes_is_never_sent_whoever_else_does(graph: Graph) -
     wait_until(lambda: bridge.count_publishers('/bridge/string/Console') == 2, 10.0, 'the other')
     await_seen(graph, bridge, '/bridge/string/Console', '/diagnostics', '/rosout')
     assert sent_topics(bridge) == []
-    graph.user.destroy_publisher(other)
+    graph.call(partial(graph.user.destroy_publisher, other))
 
 
 def test_what_is_sent_is_not_published_when_a_peer_sends_it(graph: Graph) -> None:
@@ -166,7 +166,7 @@ def test_what_a_row_takes_or_nobody_can_send_is_left_alone(graph: Graph, tmp_pat
     assert codec.unpack(peer.receive_message()).device_name == 'A'
     assert sent_by(bridge.connections[0]).done == 1
     for publisher in publishers:
-        graph.user.destroy_publisher(publisher)
+        graph.call(partial(graph.user.destroy_publisher, publisher))
 
 
 def test_b36_of_two_topics_that_give_one_device_name_the_second_is_refused_with_an_error(
@@ -213,7 +213,7 @@ def test_b36_a_topic_does_not_take_the_device_name_of_a_row(
     assert "/other/text is not sent: STRING 'text' comes from the row in line 5 already" in (
         capfd.readouterr().err
     )
-    graph.user.destroy_publisher(publisher)
+    graph.call(partial(graph.user.destroy_publisher, publisher))
 
 
 def test_a_topic_that_changes_its_type_is_sent_as_what_it_is_now(
@@ -257,4 +257,4 @@ def test_a_topic_that_the_node_remaps_is_not_taken_for_the_other(
     await_seen(graph, bridge, '/from', '/to')
     assert sent_topics(bridge) == ['/to']
     for publisher in publishers:
-        graph.user.destroy_publisher(publisher)
+        graph.call(partial(graph.user.destroy_publisher, publisher))
