@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ros2_igtl import codec
@@ -17,28 +17,30 @@ SHOWN = 5  # elements of a list
 
 
 def line(result: codec.Message | codec.DecodeError) -> str:
-    """Return a message, or one that was refused, as a line: type, device name, stamp, summary."""
+    """Return a message or the error that rejected it as one printable line."""
     if isinstance(result, codec.DecodeError):
         type_name, device_name, timestamp = _header_of(result)
-        said = f'rejected ({result.cause}): {codec.escape(str(result))}'
+        gist = f'rejected ({result.cause}): {result}'
+        if not gist.isprintable():  # the codec escapes names; a type of another package may not
+            gist = codec.escape(gist)
     else:
         type_name, device_name = result.type_name, result.device_name
-        timestamp, said = result.timestamp, summary(result.content)
+        timestamp, gist = result.timestamp, summary(result.content)
         if result.metadata:
-            said += f' {json.dumps(result.metadata, ensure_ascii=False)}'
-        said = codec.escape(said)
+            gist += f' {_unescaped(result.metadata)}'
+        gist = codec.escape(gist)
     type_name, device_name = codec.escape(type_name), codec.escape(device_name)
-    return f'{type_name:12} {device_name:20} {_stamp(timestamp):>20} {said}'
+    return f'{type_name:12} {device_name:20} {_stamp(timestamp):>20} {gist}'
 
 
 def json_line(
     result: codec.Message | codec.DecodeError, *, data: bool = False, **more: object
 ) -> str:
     """
-    Return a message, or one that was refused, as one line of JSON.
+    Return a message or the error that rejected it as one line of JSON.
 
-    :param data: say bulk data in full, so that `igtl pack` makes the same message of it.
-    :param more: what else the line says, before it.
+    :param data: include all data, so that `igtl pack` makes the same message from the line.
+    :param more: further values, before those of the message.
     """
     if isinstance(result, codec.DecodeError):
         type_name, device_name, _ = _header_of(result)
@@ -60,7 +62,7 @@ def _header_of(error: codec.DecodeError) -> tuple[str, str, int]:
 
 
 def _stamp(timestamp: int) -> str:
-    """Return a raw time stamp as seconds since 1970; the value 0 means that it is unset."""
+    """Return a raw time stamp in seconds since 1970, or - if it is unset."""
     if timestamp == 0:
         return '-'
     seconds, nanoseconds = divmod(codec.timestamp.to_nanoseconds(timestamp), 1_000_000_000)
@@ -71,10 +73,20 @@ def _numbers(values: Iterable[float]) -> str:
     return '(' + ', '.join(f'{value:.3f}' for value in values) + ')'
 
 
+def _unescaped(value: Any) -> str:
+    """Return a plain value as JSON, except that texts are not escaped: `line` does that."""
+    if isinstance(value, Mapping):
+        items = (f'{_unescaped(key)}: {_unescaped(item)}' for key, item in value.items())
+        return '{' + ', '.join(items) + '}'
+    if isinstance(value, list):
+        return '[' + ', '.join(map(_unescaped, value)) + ']'
+    return f'"{value}"' if isinstance(value, str) else json.dumps(value)
+
+
 @functools.singledispatch
 def summary(content: codec.Content) -> str:
-    """Return the gist of a content in some words, lengths in millimetres."""
-    described = json.dumps(codec.describe(codec.Message(content)).get('content'))
+    """Return a short summary of a content, lengths in millimetres; texts in it are unescaped."""
+    described = _unescaped(codec.describe(codec.Message(content))['content'])
     if len(described) > LONGEST_SUMMARY:
         return described[:LONGEST_SUMMARY] + ' ...'
     return described
@@ -107,7 +119,7 @@ def _(content: codec.Image) -> str:
 def _(content: codec.Status) -> str:
     known = content.code in set(codec.StatusCode)
     code = codec.StatusCode(content.code).name if known else 'unknown'
-    return f'{content.code} {code} {content.subcode} {content.error_name!r} {content.message!r}'
+    return f"{content.code} {code} {content.subcode} '{content.error_name}' '{content.message}'"
 
 
 @summary.register
@@ -188,25 +200,25 @@ def _(content: codec.Video) -> str:
     colour = ' grey' if content.is_grayscale else ''
     frame_type = codec.FrameType(content.frame_type).name.lower()
     return (
-        f'{_times(content.size)} {content.fourcc!r}{colour}, {frame_type} frame, '
+        f"{_times(content.size)} '{content.fourcc}'{colour}, {frame_type} frame, "
         f'{memoryview(content.data).nbytes} bytes'
     )
 
 
 @summary.register
 def _(content: codec.Bind) -> str:
-    names = [f'{child.type_name} {child.device_name!r}' for child in content.children[:SHOWN]]
+    names = [f"{child.type_name} '{child.device_name}'" for child in content.children[:SHOWN]]
     return _counted(len(content.children), 'child', 'children', names)
 
 
 @summary.register
 def _(content: codec.String) -> str:
-    return repr(content.text)
+    return f"'{content.text}'"
 
 
 @summary.register
 def _(content: codec.Command) -> str:
-    return f'{content.command_id} {content.name!r} {content.text!r}'
+    return f"{content.command_id} '{content.name}' '{content.text}'"
 
 
 @summary.register

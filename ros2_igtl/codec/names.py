@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Names: written to the fields of a message, and shown in logs and on terminals."""
+"""Names: packed into the fields of a message, and escaped for logs and terminals."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def pack_inner_name(name: str, size: int, field: str) -> bytes:
     Return the bytes of a name inside a content: the last byte of the field stays NUL.
 
     The reference receiver loses names that fill their field (``strncpy`` into a buffer of the
-    same size, ``igtlTrackingDataMessage.cxx``), so such names are never written.
+    same size, ``igtlTrackingDataMessage.cxx``), so this function refuses them.
     """
     return pack_name(name, size - 1, field)
 
@@ -38,15 +38,18 @@ def escape(text: str) -> str:
     r"""
     Return text from a peer so that it can neither control a terminal nor fake a line of a log.
 
-    Every character that cannot be printed is written out as ``\n``, ``\x1b`` or ``\u200b``, and
-    a byte that is not UTF-8 as ``\xff``.
+    An unprintable character becomes ``\n``, ``\x1b`` or ``\u200b``, a byte that is not UTF-8
+    becomes ``\xff``, and a backslash is doubled, so that no text can imitate an escape. Apply it
+    once, to the text itself and not to a line that contains it.
     """
-    return text if text.isprintable() else ''.join(map(_escape_character, text))
+    if text.isprintable() and '\\' not in text:
+        return text
+    return ''.join(map(_escape_character, text))
 
 
 def _escape_character(character: str) -> str:
-    if '\udc80' <= character <= '\udcff':  # a byte that surrogateescape has hidden
+    if '\udc80' <= character <= '\udcff':  # surrogateescape stands for a byte that is not UTF-8
         return f'\\x{ord(character) - 0xDC00:02x}'
-    if character.isprintable():
+    if character.isprintable() and character != '\\':
         return character
     return character.encode('unicode_escape').decode('ascii')

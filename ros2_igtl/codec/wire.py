@@ -66,6 +66,11 @@ def dtype_of(table: type) -> np.dtype[Any]:
     return np.dtype([(name, wire.dtype, wire.shape) for name, wire in _fields(table)])
 
 
+def size_of(table: type, field: str) -> int:
+    """Return the bytes that one field of a table takes."""
+    return struct.calcsize(f'>{dict(_fields(table))[field].struct_format}')
+
+
 def big_endian(array: NDArray[Any]) -> NDArray[np.uint8]:
     """Return the big-endian bytes of an array, last index fastest, copied only where needed."""
     swapped = np.ascontiguousarray(array, array.dtype.newbyteorder('>'))

@@ -15,7 +15,9 @@ import html
 import re
 from typing import NamedTuple
 
-COMMAND_NAME_SIZE = 127  # bytes; the field has 128 and ends with a NUL
+from ros2_igtl.codec import Command
+
+COMMAND_NAME_SIZE = Command.name_size - 1  # bytes; the last byte of the field stays NUL
 # igtlCommandMessage.cxx takes no more, and a STRING has no room for more.
 MAX_TEXT_SIZE = 65535
 

@@ -8,6 +8,7 @@ import re
 from zlib import crc32
 
 from ros2_igtl.codec.header import DEVICE_NAME_SIZE
+from ros2_igtl.codec.names import escape as escape
 from ros2_igtl.convert.errors import ConvertError
 
 FULL_NAME_KEY = 'IGTL_DEVICE_NAME'
@@ -154,19 +155,6 @@ def ros_text(text: str) -> str:
     if text.isascii() and '\0' not in text:
         return text
     return ''.join('\ufffd' if c == '\0' or '\ud800' <= c <= '\udfff' else c for c in text)
-
-
-def escape(name: str) -> str:
-    r"""Return a name for a log: control characters and bytes that are no UTF-8 as ``\x1b``."""
-    return ''.join(map(_escape_character, name))
-
-
-def _escape_character(character: str) -> str:
-    if '\udc80' <= character <= '\udcff':  # a byte that surrogateescape has hidden
-        return f'\\x{ord(character) - 0xDC00:02x}'
-    if character == '\\' or not character.isprintable():
-        return character.encode('unicode_escape').decode('ascii')
-    return character
 
 
 def content_name(name: str, size: int, field: str) -> bytes:

@@ -11,11 +11,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Container, Hashable
 
 from ros2_igtl import codec
-from ros2_igtl.codec import escape
 from ros2_igtl.options import TransportOptions as Options
 from ros2_igtl.transport.handler import ConnectionState, Handler
 from ros2_igtl.transport.io_thread import IoThread
-from ros2_igtl.transport.log import Throttle, logger
+from ros2_igtl.transport.log import Throttle, logger, printable
 from ros2_igtl.transport.outbox import BATCH_BYTES, Buffer, Traffic
 from ros2_igtl.transport.session import Session
 from ros2_igtl.transport.statistics import Statistics
@@ -208,7 +207,7 @@ class Endpoint(ABC):
     def _set_state(self, state: ConnectionState, detail: str) -> None:
         """Tell the handler what we are doing."""
         try:
-            self._handler.connection_state(state, escape(detail))
+            self._handler.connection_state(state, printable(detail))
         except Exception:
             logger.exception('%s: connection_state failed', self._name)
 

@@ -16,6 +16,11 @@ REPEAT_S = 10.0  # a peer that sends rubbish at 1 kHz must not fill the disk
 MAX_KEYS = 1000  # nor the memory by giving each piece of rubbish another name
 
 
+def printable(line: str) -> str:
+    """Return a line unchanged, or escaped if it has a character that cannot be printed."""
+    return line if line.isprintable() else escape(line)
+
+
 class Throttle:
     """Lets the first line of a key through, then one every ``REPEAT_S`` with the count."""
 
@@ -33,7 +38,7 @@ class Throttle:
         Log a line unless one with this key was logged a short time ago.
 
         :param key: what counts as the same, e.g. a peer's host and a cause.
-        :param text: printed with control characters escaped.
+        :param text: one line; names in it are escaped already.
         """
         now = self._clock()
         said_at, held_back = self._said.get(key, (None, 0))
@@ -44,4 +49,4 @@ class Throttle:
             self._said.clear()
         self._said[key] = (now, 0)
         suffix = f' ({held_back} more like this were not logged)' if held_back else ''
-        logger.log(level, '%s%s', escape(text), suffix)
+        logger.log(level, '%s%s', printable(text), suffix)

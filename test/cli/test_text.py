@@ -113,6 +113,26 @@ def test_no_control_character_of_a_peer_reaches_a_line() -> None:
         assert line.isprintable()
 
 
+@pytest.mark.parametrize(
+    ('content', 'gist'),
+    [
+        (codec.String('a\nb \\n'), r"'a\nb \\n'"),
+        (codec.Status(1, 0, '\x1b', '\\'), r"1 OK 0 '\x1b' '\\'"),
+        (codec.Command(1, '\\', '\t'), r"1 '\\' '\t'"),
+        (codec.Bind((codec.Message(codec.String(), '\\\0'),)), r"1 child: STRING '\\\x00'"),
+        (codec.StartTrackingData(0, '\\\n'), r'{"resolution": 0, "coordinate_name": "\\\n"}'),
+    ],
+)
+def test_the_texts_of_a_line_are_escaped_once(content: codec.Content, gist: str) -> None:
+    message = codec.Message(content, 'D', 0, 2, 0, {'\\': '\n'})
+    assert text.line(message).endswith(rf' - {gist} {{"\\": "\n"}}')
+
+
+def test_an_error_of_another_package_is_printable() -> None:
+    line = text.line(codec.ContentValueError('mine: \x1b[2J'))
+    assert line.endswith(r'rejected (content_value): mine: \x1b[2J')
+
+
 def test_a_refused_message_is_a_line_with_its_cause() -> None:
     data = bytearray(codec.pack(codec.Message(codec.String('x'), 'Probe')))
     data[-1] ^= 1

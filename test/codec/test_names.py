@@ -44,7 +44,9 @@ def test_a_name_with_a_nul_is_refused() -> None:
         ('\u202e\u2028', r'\u202e\u2028'),
         ('\udcff\udc80', r'\xff\x80'),
         ('\ud800', r'\ud800'),
-        (r'C:\new', r'C:\new'),
+        (r'C:\new', r'C:\\new'),
+        ('\\x1b', r'\\x1b'),
+        ('caf\udce9 é', r'caf\xe9 é'),
     ],
 )
 def test_what_cannot_be_printed_is_escaped(text: str, escaped: str) -> None:
@@ -53,6 +55,4 @@ def test_what_cannot_be_printed_is_escaped(text: str, escaped: str) -> None:
 
 @given(st.text() | st.text(st.characters(categories=['Cs', 'Cc', 'Cf'])))
 def test_b9_any_text_in_a_log_is_one_printable_line(text: str) -> None:
-    escaped = codec.escape(text)
-    assert escaped.isprintable()
-    assert codec.escape(escaped) == escaped
+    assert codec.escape(text).isprintable()

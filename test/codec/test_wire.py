@@ -37,6 +37,14 @@ def test_a_table_compiles_to_a_big_endian_struct_without_padding() -> None:
     assert layout.size == 1 + 2 + 4 + 4 + 8 + 8 + 4 + 12 + 20 + 32 + 64 + 128
 
 
+@pytest.mark.parametrize(
+    ('table', 'field', 'size'),
+    [(Everything, 'u16', 2), (Everything, 'char20', 20), (Arrays, 'matrix', 48)],
+)
+def test_a_field_of_a_table_has_its_size(table: type, field: str, size: int) -> None:
+    assert wire.size_of(table, field) == size
+
+
 def test_a_table_compiles_to_a_dtype_of_the_same_layout() -> None:
     dtype = wire.dtype_of(Everything)
     layout = wire.struct_of(Everything)

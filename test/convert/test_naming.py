@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ros2_igtl import codec
 from ros2_igtl.convert import naming
 from ros2_igtl.convert.errors import ConvertError
 
@@ -221,26 +222,8 @@ def test_a_text_for_ros_carries_no_nul_and_no_broken_byte(text: str, expected: s
     assert naming.ros_text(text) == expected
 
 
-@pytest.mark.parametrize(
-    ('name', 'escaped'),
-    [
-        ('Probe', 'Probe'),
-        ('\x1b[2J', '\\x1b[2J'),
-        ('a\nb', 'a\\nb'),
-        ('a\\nb', 'a\\\\nb'),
-        ('\udce9', '\\xe9'),
-        ('é', 'é'),
-        ('\u2028', '\\u2028'),
-        ('\ud800', '\\ud800'),
-    ],
-)
-def test_b9_a_name_in_a_log_shows_what_it_is(name: str, escaped: str) -> None:
-    assert naming.escape(name) == escaped
-
-
-@given(any_names)
-def test_b9_any_name_in_a_log_is_one_printable_line(name: str) -> None:
-    assert naming.escape(name).isprintable()
+def test_names_are_escaped_by_the_one_function_for_it() -> None:
+    assert naming.escape is codec.escape
 
 
 def test_a_name_leaves_one_byte_of_its_field() -> None:

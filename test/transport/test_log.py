@@ -8,12 +8,11 @@ import logging
 
 import pytest
 
-from ros2_igtl.codec import escape
 from ros2_igtl.transport import log
 
 
 @pytest.mark.parametrize(
-    ('text', 'shown'),
+    ('line', 'shown'),
     [
         ('Probe 1', 'Probe 1'),
         ('Sonde-ü', 'Sonde-ü'),
@@ -21,10 +20,11 @@ from ros2_igtl.transport import log
         ('\x1b[2J\x00', r'\x1b[2J\x00'),
         ('\udcff', r'\xff'),  # a byte that is not UTF-8
         ('\u2028', r'\u2028'),
+        (r"TRANSFORM 'a\x1b': crc", r"TRANSFORM 'a\x1b': crc"),  # with a name that is escaped
     ],
 )
-def test_control_characters_are_escaped(text: str, shown: str) -> None:
-    assert escape(text) == shown
+def test_a_line_is_printable_and_not_escaped_twice(line: str, shown: str) -> None:
+    assert log.printable(line) == shown
 
 
 def test_a_repeated_line_is_held_back_and_counted(caplog: pytest.LogCaptureFixture) -> None:

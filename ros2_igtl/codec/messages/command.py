@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeVar
+from typing import ClassVar, NamedTuple, TypeVar
 
 from ros2_igtl.codec import wire
 from ros2_igtl.codec.errors import ContentSizeError, ValueRangeError
@@ -44,6 +44,8 @@ class Command(Content):
     sizes = f'{_LAYOUT.size} + text'
     protocol_version = 3
     default_header_version = 2  # igtlCommandMessage.cxx; the only type whose default is not 1
+    name_size: ClassVar[int] = wire.size_of(_CommandHeader, 'name')
+    """Bytes of the field of the name, of which the last stays NUL."""
 
     def __init__(
         self, command_id: int, name: str, text: str = '', encoding: int | None = None
@@ -75,7 +77,7 @@ class Command(Content):
         """Return 138 bytes and the text."""
         if not 0 <= self.command_id < 2**32:
             raise ValueRangeError(f'command_id {self.command_id}: 0 to 2**32 - 1 are allowed')
-        name = pack_inner_name(self.name, 128, 'command name')
+        name = pack_inner_name(self.name, self.name_size, 'command name')
         return _LAYOUT.pack(self.command_id, name, self.encoding, len(self.raw)), self.raw
 
     def __eq__(self, other: object) -> bool:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -75,12 +75,11 @@ _LAYOUT = wire.struct_of(_PolyDataHeader)
 _ATTRIBUTE = wire.struct_of(_AttributeHeader)
 _CELLS = ('vertices', 'lines', 'polygons', 'triangle_strips')  # in the order of the wire
 _FLOAT = np.dtype('>f4')
-_MAX_NAME_SIZE = 255
 # Components by the lower four bits of the type; the others have any number.
 _COMPONENTS = {1: 3, 2: 3, 3: 9, 4: 4}
-# igtl_polydata.c announces 9 components for all that it does not know, and makes room for as
-# many; the true ones come first. Written, and otherwise read, is the true number.
-_MEANT_BY_NINE = {
+# igtl_polydata.c announces 9 components for the types that it does not know and leaves room for 9;
+# the true ones come first. This codec writes the true number, and reads either.
+_COMPONENTS_SENT_AS_NINE = {
     AttributeType.POINT_RGBA: 4,
     AttributeType.POINT_TEXTURE_COORDINATES: 3,
     AttributeType.CELL_SCALARS: 1,
@@ -102,6 +101,8 @@ class Attribute:
     """
 
     __slots__ = ('attribute_type', 'name', 'values')
+    max_name_size: ClassVar[int] = 255
+    """Bytes of the longest name, without the NUL after it."""
 
     def __init__(self, attribute_type: AttributeType, name: str, values: ArrayLike) -> None:
         self.attribute_type = attribute_type
@@ -121,11 +122,13 @@ class Attribute:
         """
         kind = AttributeType(self.attribute_type)
         components = self.components
-        unreadable = components == 9 and kind in _MEANT_BY_NINE
+        unreadable = components == 9 and kind in _COMPONENTS_SENT_AS_NINE
         meant = _COMPONENTS.get(kind & 15, components)
         if not components or components != meant or unreadable:
+            any_but_nine = f'1 to 255{", but not 9," if kind in _COMPONENTS_SENT_AS_NINE else ""}'
             raise ValueRangeError(
-                f'attribute {self.name!r}: {kind.name} has not {components} components'
+                f'attribute {self.name!r}: {kind.name} has {components} components; '
+                f'{_COMPONENTS.get(kind & 15, any_but_nine)} are allowed'
             )
         return _ATTRIBUTE.pack(kind, components, len(self.values))
 
@@ -249,7 +252,7 @@ class PolyData(Content):
                 f'POLYDATA has {len(self.attributes)} attributes, {MAX_ITEMS} are allowed'
             )
         names = b''.join(
-            pack_name(attribute.name, _MAX_NAME_SIZE, 'attribute name') + b'\0'
+            pack_name(attribute.name, Attribute.max_name_size, 'attribute name') + b'\0'
             for attribute in self.attributes
         )
         return [
@@ -311,10 +314,13 @@ def _unpack_attributes(section: memoryview, count: int) -> list[Attribute]:
         raise ContentValueError(f'POLYDATA has {count} attributes, {MAX_ITEMS} are allowed')
     start = count * _ATTRIBUTE.size
     headers = list(_ATTRIBUTE.iter_unpack(section[:start]))
-    # no more is looked at than names can take, however much there is
-    names = bytes(section[start : start + count * (_MAX_NAME_SIZE + 1)]).split(b'\0', count)
-    if len(names) <= count or any(len(name) > _MAX_NAME_SIZE for name in names[:count]):
-        raise ContentValueError(f'POLYDATA has not {count} attribute names of at most 255 bytes')
+    longest = Attribute.max_name_size
+    # The names can take no more bytes than these, so no more are copied.
+    names = bytes(section[start : start + count * (longest + 1)]).split(b'\0', count)
+    if len(names) <= count or any(len(name) > longest for name in names[:count]):
+        raise ContentValueError(
+            f'POLYDATA needs {count} attribute names of at most {longest} bytes, each with a NUL'
+        )
     names_size = sum(len(name) + 1 for name in names[:count])
     start += names_size + names_size % 2
     announced = sum(4 * components * values for _, components, values in headers)
@@ -330,7 +336,7 @@ def _unpack_attributes(section: memoryview, count: int) -> list[Attribute]:
             raise ContentValueError(f'POLYDATA: {error}') from None
         components = announced_components
         if components == 9:
-            components = _MEANT_BY_NINE.get(kind, 9)
+            components = _COMPONENTS_SENT_AS_NINE.get(kind, 9)
         if not components or components != _COMPONENTS.get(kind & 15, components):
             raise ContentValueError(f'POLYDATA {kind.name} has {announced_components} components')
         end = start + 4 * components * values

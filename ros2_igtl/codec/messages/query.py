@@ -28,6 +28,7 @@ class _QueryHeader(NamedTuple):
 
 
 _LAYOUT = wire.struct_of(_QueryHeader)
+_DATA_TYPE_SIZE = wire.size_of(_QueryHeader, 'data_type')
 
 
 @register
@@ -63,7 +64,7 @@ class Query(Content):
         """Return 38 bytes and the identifier."""
         if not 0 <= self.query_id < 2**32:
             raise ValueRangeError(f'query_id {self.query_id}: 0 to 2**32 - 1 are allowed')
-        data_type = pack_inner_name(self.data_type, 32, 'data type')
+        data_type = pack_inner_name(self.data_type, _DATA_TYPE_SIZE, 'data type')
         raw = self.device_uid.encode('utf-8', 'surrogateescape')
         if len(raw) > 0xFFFF:
             raise ValueRangeError(f'QUERY device_uid has {len(raw)} bytes, 65535 are allowed')

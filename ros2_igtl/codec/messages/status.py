@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from ros2_igtl.codec import wire
 from ros2_igtl.codec.errors import ValueRangeError
@@ -67,6 +67,8 @@ class Status(Content):
     sizes = f'{_LAYOUT.size} + message'
     protocol_version = 1
     views = False
+    error_name_size: ClassVar[int] = wire.size_of(_StatusHeader, 'error_name')
+    """Bytes of the error name, which may use all of them."""
 
     code: StatusCode | int = StatusCode.OK
     subcode: int = 0
@@ -87,9 +89,8 @@ class Status(Content):
             raise ValueRangeError(f'STATUS code {self.code}: 0 to 65535 are allowed')
         if not -(2**63) <= self.subcode < 2**63:
             raise ValueRangeError(f'STATUS subcode {self.subcode}: a signed 64-bit number')
-        # error_name may fill its field: the golden message of the reference does not, but its
-        # receiver reads 20 bytes.
-        error_name = pack_name(self.error_name, 20, 'error name')
+        # The reference receiver reads all 20 bytes, so the name may fill its field.
+        error_name = pack_name(self.error_name, self.error_name_size, 'error name')
         if '\0' in self.message:
             raise ValueRangeError('STATUS message has a NUL character, which would end it early')
         message = self.message.encode('utf-8', 'surrogateescape') + b'\0'

@@ -149,6 +149,7 @@ class _StartTrackingData(NamedTuple):
 
 
 _START = wire.struct_of(_StartTrackingData)
+_COORDINATE_NAME_SIZE = wire.size_of(_StartTrackingData, 'coordinate_name')
 _S = TypeVar('_S', bound='StartTrackingData')
 
 
@@ -180,7 +181,7 @@ class StartTrackingData(Start):
         """Return 36 bytes."""
         if not -(2**31) <= self.resolution < 2**31:
             raise ValueRangeError(f'resolution {self.resolution} ms: a signed 32-bit number')
-        name = pack_inner_name(self.coordinate_name, 32, 'coordinate name')
+        name = pack_inner_name(self.coordinate_name, _COORDINATE_NAME_SIZE, 'coordinate name')
         return (_START.pack(self.resolution, name),)
 
 

@@ -21,7 +21,6 @@ from ros2_igtl.convert.pairs import parts
 from ros2_igtl.convert.pairs.triangles import check_cells, check_count, triangles_of
 from ros2_igtl.msg import PolyData, PolyDataAttribute, PolyDataCells
 
-_MAX_NAME_SIZE = 255  # bytes, polydata.md
 _WORD = np.dtype('>u4')
 
 
@@ -141,7 +140,7 @@ def _attribute_to_ros(attribute: codec.Attribute) -> PolyDataAttribute:
 
 
 def _attribute_from_ros(message: PolyDataAttribute) -> codec.Attribute:
-    naming.content_name(message.name, _MAX_NAME_SIZE + 1, 'attribute')
+    naming.content_name(message.name, codec.Attribute.max_name_size + 1, 'attribute')
     values: Any = np.asarray(message.values, np.float32)
     components = message.components
     if not components or len(values) % components:

@@ -32,7 +32,6 @@ from ros2_igtl.convert.pairs.triangles import Triangles, check_count, triangles_
 
 _CELL_ATTRIBUTES = 0x10  # and above: those of points are below, polydata.md
 _NORMALS = ('normal_x', 'normal_y', 'normal_z')
-_MAX_NAME_SIZE = 255  # bytes, polydata.md
 _WHITE = (1.0, 1.0, 1.0, 1.0)
 
 
@@ -85,7 +84,7 @@ def poly_data_from_point_cloud(message: PointCloud2) -> Outbound:
             rgba = unpack_colors(name, column)
             attributes.append(codec.Attribute(AttributeType.POINT_RGBA, name, rgba / 255.0))
         elif not has_normals or name not in _NORMALS:
-            naming.content_name(name, _MAX_NAME_SIZE + 1, 'field')
+            naming.content_name(name, codec.Attribute.max_name_size + 1, 'field')
             values = _floats(name, column)
             attributes.append(codec.Attribute(AttributeType.POINT_SCALARS, name, values))
         elif name == 'normal_x':

@@ -28,8 +28,6 @@ from ros2_igtl.convert.pairs import parts, point_cloud
 from ros2_igtl.convert.pairs.markers import SHOWN_SIZE_M, added_markers
 from ros2_igtl.msg import LabeledPoint, PointArray
 
-_NAME_SIZE, _GROUP_SIZE, _OWNER_SIZE = 64, 32, 20  # bytes, point.md
-
 
 def point_positions(content: codec.Point) -> list[Vector]:
     """
@@ -241,13 +239,14 @@ def _points(positions: Iterable[Point]) -> codec.Point:
 
 
 def _row(point: LabeledPoint) -> tuple[object, ...]:
+    dtype = codec.Point.dtype
     return (
-        naming.content_name(point.name, _NAME_SIZE, 'point name'),
-        naming.content_name(point.group, _GROUP_SIZE, 'point group'),
+        naming.content_name(point.name, dtype['name'].itemsize, 'point name'),
+        naming.content_name(point.group, dtype['group'].itemsize, 'point group'),
         parts.rgba_of(point.color),
         parts.position_mm(point.position),
         parts.size_mm(point.size),
-        naming.content_name(point.owner, _OWNER_SIZE, 'point owner'),
+        naming.content_name(point.owner, dtype['owner'].itemsize, 'point owner'),
     )
 
 

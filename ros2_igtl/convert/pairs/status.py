@@ -13,7 +13,6 @@ from ros2_igtl.convert.context import Context, Outbound
 from ros2_igtl.convert.conversion import ANY_OTHER_TYPE, Conversion, one
 from ros2_igtl.convert.errors import ConvertError
 
-_ERROR_NAME_SIZE = 20  # bytes, status.md; all of them may be used
 # A device that is there and sound, but does not do what is asked of it now.
 _WARN_CODES = frozenset(
     (StatusCode.BUSY, StatusCode.NOT_READY, StatusCode.MANUAL_MODE, StatusCode.DISABLED)
@@ -76,7 +75,7 @@ def status_from_ros(message: DiagnosticStatus) -> Outbound:
     else:
         raise ConvertError('status_value', f'level {message.level!r}: 0 to 3 are allowed')
     error_name = values.get('error_name', '')
-    naming.content_name(error_name, _ERROR_NAME_SIZE + 1, 'error name')
+    naming.content_name(error_name, codec.Status.error_name_size + 1, 'error name')
     subcode = _number(values.get('subcode', '0'), 'subcode', -(2**63), 2**63 - 1)
     return Outbound(codec.Status(code, subcode, error_name, message.message))
 

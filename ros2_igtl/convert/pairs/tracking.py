@@ -38,7 +38,6 @@ MAX_TOOLS = 1000
 More than any tracker has. The largest message that a peer may send would hold three million, and
 converting them would hold up everything else for half a minute.
 """
-_NAME_SIZE = 20  # bytes, trackingdata.md and qtrackingdata.md
 
 
 class Tool(NamedTuple):
@@ -268,7 +267,7 @@ def _array_of(tools: list[tuple[str, int, Pose]], dtype: np.dtype[Any]) -> NDArr
     _check_names([name for name, _, _ in tools])
     array = np.zeros(len(tools), dtype)
     for element, (name, tool_type, _) in zip(array, tools, strict=True):
-        element['name'] = naming.content_name(name, _NAME_SIZE, 'tool')
+        element['name'] = naming.content_name(name, dtype['name'].itemsize, 'tool')
         element['tool_type'] = tool_type
     return array
 

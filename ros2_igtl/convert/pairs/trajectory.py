@@ -70,16 +70,17 @@ def trajectory_row(
     :raises ConvertError: ``name_too_long``: name, group and owner have 63, 31 and 19 bytes at
         most.
     """
+    dtype = codec.Trajectory.dtype
     return (
-        naming.content_name(name, 64, 'trajectory name'),  # sizes: trajectory.md
-        naming.content_name(group, 32, 'trajectory group'),
+        naming.content_name(name, dtype['name'].itemsize, 'trajectory name'),
+        naming.content_name(group, dtype['group'].itemsize, 'trajectory group'),
         trajectory_type,
         0,
         rgba,
         tuple(entry),
         tuple(target),
         size,
-        naming.content_name(owner, 20, 'trajectory owner'),
+        naming.content_name(owner, dtype['owner'].itemsize, 'trajectory owner'),
     )
 
 

@@ -193,7 +193,7 @@ def test_an_attribute_of_other_components_is_not_packed(
     assert_not_packed(
         codec.PolyData(attributes=[attribute]),
         codec.ValueRangeError,
-        f'{kind.name} has not {components} components',
+        f'{kind.name} has {components} components',
     )
 
 
@@ -225,8 +225,8 @@ def test_an_attribute_of_other_components_is_not_packed(
             'points beyond its 1',
         ),
         # attributes
-        (header(0, 1) + b'\0\1\0\0\0\0', codec.ContentValueError, 'not 1 attribute names'),
-        (header(0, 1) + b'\0\1\0\0\0\0abc', codec.ContentValueError, 'not 1 attribute names'),
+        (header(0, 1) + b'\0\1\0\0\0\0', codec.ContentValueError, 'needs 1 attribute names'),
+        (header(0, 1) + b'\0\1\0\0\0\0abc', codec.ContentValueError, 'needs 1 attribute names'),
         (
             header(0, 1) + b'\0\1\0\0\0\0' + b'x' * 256 + b'\0\0',
             codec.ContentValueError,
