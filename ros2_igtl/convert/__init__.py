@@ -1,3 +1,3 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Values <-> ROS messages: pure functions. No node, no clock, no logger, no default frame."""
+"""Values <-> ROS messages: pure functions without node, clock, logger or default frame."""

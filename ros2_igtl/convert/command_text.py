@@ -1,10 +1,11 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Names and texts of commands: what PLUS writes into COMMAND, RTS_COMMAND and STRING.
+Names and texts of commands, as PLUS writes them into COMMAND, RTS_COMMAND and STRING.
 
-The texts are XML, and are not parsed here: of the first tag, attributes are found by expressions
-that take a time proportional to the text. Nothing is expanded but what an attribute escapes.
+The texts are XML, but this module uses no XML parser: regular expressions find the attributes of
+the first tag, in a time proportional to the length of the text. Only the escapes in attributes
+are expanded.
 
 Source: ``vtkPlusOpenIGTLinkServer.cxx``, ``vtkPlusCommandProcessor.cxx`` of PLUS.
 """
@@ -18,11 +19,11 @@ from typing import NamedTuple
 from ros2_igtl.codec import Command
 
 COMMAND_NAME_SIZE = Command.name_size - 1  # bytes; the last byte of the field stays NUL
-# igtlCommandMessage.cxx takes no more, and a STRING has no room for more.
+# igtlCommandMessage.cxx accepts no more, and a STRING has no room for more.
 MAX_TEXT_SIZE = 65535
 
-# Of commands that end whatever moves, in any case of the letters. No other command is sent before
-# its turn: StopRecording before StartRecording would record for ever.
+# Commands that stop a motion; case does not matter. All other commands keep their order:
+# StopRecording sent before StartRecording would leave the recording running.
 STOP_NAMES = frozenset({'STOP', 'ESTOP', 'E-STOP', 'EMERGENCYSTOP', 'HALT', 'ABORT'})
 
 _DEVICE_NAME = re.compile(r'(CMD|ACK)_([0-9]{1,10})')
@@ -34,20 +35,20 @@ _ATTRIBUTE = re.compile(r'([A-Za-z_][A-Za-z0-9_.:-]{0,63})\s*=\s*(?:"([^"]*)"|\'
 
 
 class Verdict(NamedTuple):
-    """What a reply says of its command; the error is empty on success."""
+    """The outcome of a command as its reply states it; the error is empty on success."""
 
     succeeded: bool
     error: str = ''
 
 
 def split_command_device(name: str) -> tuple[str, str] | None:
-    """Return ('CMD' or 'ACK', number) of a device name such as ``CMD_12``, None of any other."""
+    """Return ('CMD' or 'ACK', number) for a device name such as ``CMD_12``, else None."""
     match = _DEVICE_NAME.fullmatch(name)
     return None if match is None else (match[1], match[2])
 
 
 def first_tag(text: str) -> tuple[str, dict[str, str]]:
-    """Return name and attributes of the tag a text begins with; empty if it begins otherwise."""
+    """Return the name and attributes of the tag at the start of a text; empty without a tag."""
     tag = _FIRST_TAG.match(text[:MAX_TEXT_SIZE])
     if tag is None:
         return '', {}
@@ -58,12 +59,12 @@ def first_tag(text: str) -> tuple[str, dict[str, str]]:
 
 
 def command_name(text: str) -> str:
-    """Return the name of a command in STRING: the attribute Name; empty without it."""
+    """Return the attribute Name of a command in STRING; empty if it has none."""
     return first_tag(text)[1].get('Name', '')
 
 
 def is_stop(name: str) -> bool:
-    """Tell whether a command of that name has to go before everything else."""
+    """Return whether a command of that name must be sent before everything else."""
     return name.upper() in STOP_NAMES
 
 
@@ -77,14 +78,14 @@ def reply_text(error: str, text: str) -> str:
     Return the text that answers a command in STRING.
 
     :param error: empty on success.
-    :param text: what the command gave, which a failure has no place for.
+    :param text: the result of the command; left out on failure, for which there is no field.
     """
     status, message = ('FAIL', error) if error else ('SUCCESS', text)
     return f'<CommandReply Status="{status}" Message="{_escape(message)}" />'
 
 
 def judge_status(text: str) -> Verdict | None:
-    """Return what ``<CommandReply Status="...">`` says; None if the text does not begin so."""
+    """Return the outcome in ``<CommandReply Status="...">``; None if the text starts otherwise."""
     tag, attributes = first_tag(text)
     status = attributes.get('Status')
     if tag != 'CommandReply' or status not in ('SUCCESS', 'FAIL'):
@@ -92,18 +93,18 @@ def judge_status(text: str) -> Verdict | None:
     if status == 'SUCCESS':
         return Verdict(True)
     error = attributes.get('Error') or attributes.get('Message')
-    return Verdict(False, error or 'the peer says that it failed')
+    return Verdict(False, error or 'the peer reports a failure')
 
 
 def fit_error(error: str) -> str:
-    """Return an error that fits the field of a name; a longer one ends in ``...``."""
+    """Return an error shortened to the size of a name field; a shortened one ends in ``...``."""
     raw = error.encode('utf-8', 'replace')
     if len(raw) <= COMMAND_NAME_SIZE:
         return raw.decode()
-    # a character that the cut would halve is left out
+    # leave out a character that the cut would halve
     return raw[: COMMAND_NAME_SIZE - 3].decode('utf-8', 'ignore') + '...'
 
 
 def _escape(text: str) -> str:
-    """Escape text for an attribute, in which a parser would turn a line's end into a space."""
+    """Escape text for an attribute; a parser would turn unescaped line ends into spaces."""
     return html.escape(text).replace('\r', '&#13;').replace('\n', '&#10;')

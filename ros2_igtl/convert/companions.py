@@ -1,10 +1,10 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-The companions of a type: which message queries, starts or stops it. Nothing is sent here.
+The companions of a type: the messages that query, start or stop it. This module sends nothing.
 
-All of it comes from the content classes of the codec: ``subject`` is the type that a companion is
-about, and its fields are the options of a query.
+It reads the content classes of the codec: ``subject`` is the type that a companion refers to,
+and the fields of a companion are the options of a query.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from ros2_igtl import codec
 from ros2_igtl.codec.messages.companions import Companion
 from ros2_igtl.convert.conversions import RAW_TYPE, canonical, pairs
 
-# Fields of STT_ that say how far apart messages are to be, and their units in a second.
+# Fields of STT_ that give the interval between messages, and how many of their units make 1 s.
 _INTERVALS = {'resolution': 1e3, 'resolution_ns': 1e9, 'interval': 1e3}
 _COORDINATE_NAME = 'coordinate_name'
 
-# Longer intervals are garbage: igtlBindMessage sends uninitialised memory.
+# A longer interval is garbage: igtlBindMessage sends uninitialised memory.
 _MAX_INTERVAL_S = 86_400.0
 
 
 class Found(NamedTuple):
-    """A class of messages, and the type name to send it under."""
+    """A content class, and the type name to send it under."""
 
     content_class: type[Any]
     type_name: str
@@ -36,9 +36,9 @@ def find_companion(kind: type[Companion], type_name: str, suffix: str = '') -> F
     """
     Return the GET_, STT_, STP_ or RTS_ of a type, or None.
 
-    :param kind: of the codec: Get, Start, Stop or Reply.
-    :param type_name: of the messages it is about; may be an alias, such as QTRANS.
-    :param suffix: what stands behind the prefix where a peer has written it already.
+    :param kind: a class of the codec: Get, Start, Stop or Reply.
+    :param type_name: the queried type; may be an alias, such as QTRANS.
+    :param suffix: the name that a peer has already used after the prefix, if any.
     """
     subject = canonical(type_name)
     for content_class in codec.MESSAGE_TYPES.values():
@@ -50,13 +50,13 @@ def find_companion(kind: type[Companion], type_name: str, suffix: str = '') -> F
 
 
 def subjects_of(kind: type[Companion]) -> list[str]:
-    """Return the types that the protocol has a GET_, STT_, STP_ or RTS_ of, in order."""
+    """Return the types for which the protocol has a GET_, STT_, STP_ or RTS_, sorted."""
     classes = codec.MESSAGE_TYPES.values()
     return sorted({each.subject for each in classes if issubclass(each, kind)})
 
 
 def names_of(kinds: Sequence[type[Companion]], subjects: set[str]) -> set[str]:
-    """Return the type names, aliases too, of the companions about some types."""
+    """Return the type names, including aliases, of the companions of some types."""
     return {
         type_name
         for type_name, content_class in codec.MESSAGE_TYPES.items()
@@ -67,7 +67,7 @@ def names_of(kinds: Sequence[type[Companion]], subjects: set[str]) -> set[str]:
 
 
 def interval_of(start: codec.Start) -> float:
-    """Return the seconds between messages that a peer asks for; 0: every message, or garbage."""
+    """Return the interval that a peer asks for, in seconds; 0 for every message or garbage."""
     for name, units in _INTERVALS.items():
         value: int | None = getattr(start, name, None)
         if value is not None and 0 < value <= _MAX_INTERVAL_S * units:
@@ -79,9 +79,9 @@ def start_content(
     content_class: type[Any], resolution_s: float, coordinate_name: str
 ) -> codec.Start:
     """
-    Return a STT_ with an interval and a coordinate name, if it has fields for them.
+    Return an STT_ with an interval and a coordinate name, if it has fields for them.
 
-    :param resolution_s: 0: every message; a shorter one than the unit of the field is rounded up.
+    :param resolution_s: 0 for every message; rounded up to one unit of the field.
     """
     values: dict[str, Any] = {}
     for field in fields(content_class):
@@ -95,7 +95,7 @@ def start_content(
 
 
 def requests() -> dict[str, set[str]]:
-    """Return what can be asked of each type: once, stream, resolution, coordinate_name."""
+    """Return the possible requests of each type: once, stream, resolution, coordinate_name."""
     found: dict[str, set[str]] = {}
     known = {type_name for type_name, ros_type_name in pairs() if ros_type_name != RAW_TYPE}
     for type_name in codec.MESSAGE_TYPES.keys() & known:

@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What a conversion is given and what it makes, besides the values themselves; no conversion."""
+"""The input and the result of a conversion, apart from the values; no conversion."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ros2_igtl.convert.math.stamps import join_stamp
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """All that a conversion from OpenIGTLink needs and the content does not say."""
+    """Everything that a conversion from OpenIGTLink needs in addition to the content."""
 
     device_name: str
     stamp: Time
@@ -27,14 +27,14 @@ class Context:
     header_version: int = 1
     message_id: int = 0  # 0: none
     metadata: Mapping[str, str] = field(default_factory=dict)
-    frame_prefix: str = ''  # of the frames that names of tools say
+    frame_prefix: str = ''  # put before the frames in names of tools
 
 
 class Outbound(NamedTuple):
-    """What a conversion from ROS makes; frames as the ROS message has them."""
+    """The result of a conversion from ROS, with the frames of the ROS message."""
 
     content: codec.Content
-    stamp_ns: int = 0  # since the epoch; 0: the ROS type has no stamp, or none was set
+    stamp_ns: int = 0  # since the epoch; 0: the ROS message has no stamp, or an unset one
     frame_id: str = ''  # the parent frame; '': none
     child_frame_id: str = ''  # '': none
     message_id: int = 0  # 0: none
@@ -42,13 +42,13 @@ class Outbound(NamedTuple):
 
 
 def sensor_header(context: Context) -> Header:
-    """Return the header of what a sensor measures, whose frame is its own, the child frame."""
+    """Return the header of a measurement; its frame is the sensor's own, the child frame."""
     return Header(stamp=context.stamp, frame_id=context.child_frame_id)
 
 
 def sensor_outbound(content: codec.Content, header: Header) -> Outbound:
     """
-    Return what a sensor measures with the stamp of a header, whose frame is the child frame.
+    Return a measurement with the stamp of a header; the header's frame becomes the child frame.
 
     :raises ConvertError: ``timestamp_range``: before 1970.
     """

@@ -1,10 +1,10 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-One conversion of the table, and those of other packages; the table is in ``conversions.py``.
+The class of a conversion, and the loader for other packages; the table is in ``conversions.py``.
 
-The entry point group ``ros2_igtl.mappings`` names lists of conversions. A package with such a list
-imports this module and never the table, which loads the list.
+The entry point group ``ros2_igtl.mappings`` names lists of conversions. A package that provides
+such a list imports this module, never the table: the table loads the list.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FromRos: TypeAlias = Callable[..., Sequence[Outbound]]  # the message, and its s
 FromTf: TypeAlias = Callable[[Iterable[tuple[str, Any]]], Outbound]  # name and pose of each tool
 Traffic = Literal['state', 'event']
 OPTIONS = frozenset({'threshold'})
-"""Keys of the mapping file that a conversion to ROS may take by name."""
+"""Keys of the mapping file that a conversion to ROS may take as keyword arguments."""
 
 
 def always(content: codec.Content) -> bool:
@@ -40,31 +40,31 @@ def always(content: codec.Content) -> bool:
 @dataclass(frozen=True, slots=True)
 class Conversion:
     """
-    A pair of types, and the functions that convert one to the other.
+    A pair of types, and the functions that convert between them.
 
-    The functions are pure, and raise ``ConvertError`` for values that they refuse.
+    The functions are pure, and raise ``ConvertError`` for values that they cannot convert.
     """
 
     type_name: str  # 'TRANSFORM', or ANY_OTHER_TYPE
     ros_type_name: str  # 'geometry_msgs/msg/TransformStamped'
-    to_ros: ToRos | None  # None: it converts to OpenIGTLink only
-    from_ros: FromRos | None
-    default: bool = False  # published without being asked for
-    sibling: str = ''  # 'geometry': published beside, on <connection>/<type>/<device>/geometry
+    to_ros: ToRos | None  # None: to OpenIGTLink only
+    from_ros: FromRos | None  # None: to ROS only
+    default: bool = False  # published unless a mapping file selects otherwise
+    sibling: str = ''  # 'geometry': published on <connection>/<type>/<device>/geometry
     latched: bool = False
-    traffic: Traffic = 'state'  # newest wins, or nothing is lost
+    traffic: Traffic = 'state'  # 'state': the newest replaces older ones; 'event': all are sent
     accepts: Callable[[Any], bool] = always
-    is_for: Callable[[Any], bool] = always  # false where another conversion shows it better
+    is_for: Callable[[Any], bool] = always  # False if another conversion suits a content better
     reads_sibling: str = ''  # 'geometry': from_ros also takes that sibling's, of the same stamp
-    options: tuple[str, ...] = ()  # those of OPTIONS that to_ros takes
-    to_tf: ToRos | None = None  # returns the TransformStamped for tf; for the whole type
-    is_decoded: bool = False  # to_ros is given what a streams.VideoDecoder makes of a content
+    options: tuple[str, ...] = ()  # the OPTIONS that to_ros takes
+    to_tf: ToRos | None = None  # returns the TransformStamped for tf; applies to the whole type
+    is_decoded: bool = False  # to_ros takes the picture that a streams.VideoDecoder returns
     is_bulk: bool = False  # so large that converting one would delay smaller messages
-    from_tf: FromTf | None = None  # makes one message of several look-ups in tf
+    from_tf: FromTf | None = None  # makes one message from several look-ups in tf
 
 
 def with_options(conversion: Conversion, values: dict[str, Any]) -> Conversion:
-    """Return a conversion whose ``to_ros`` is given the options that it takes and that are set."""
+    """Return a conversion whose ``to_ros`` receives those of its options that are set."""
     given = {name: values[name] for name in conversion.options if values.get(name) is not None}
     if not given or conversion.to_ros is None:
         return conversion
@@ -72,7 +72,7 @@ def with_options(conversion: Conversion, values: dict[str, Any]) -> Conversion:
 
 
 def one(convert: Callable[..., Any]) -> Callable[..., tuple[Any]]:
-    """Return a function that returns the single result of another as a sequence."""
+    """Return a function that wraps the single result of another in a sequence."""
 
     @functools.wraps(convert)
     def convert_one(*arguments: Any, **options: Any) -> tuple[Any]:
@@ -85,7 +85,8 @@ def with_conversions_of_packages(table: Sequence[Conversion]) -> tuple[Conversio
     """
     Return a table followed by the conversions of other packages, from ``ros2_igtl.mappings``.
 
-    Either all conversions of an entry point are taken or none: an ``EntryPointWarning`` says why.
+    If one conversion of an entry point is invalid, all of that entry point are left out, and an
+    ``EntryPointWarning`` states the reason.
     """
     conversions = list(table)
     load_group(
@@ -100,9 +101,9 @@ def _load(entry_point: EntryPoint, table: Sequence[Conversion]) -> list[Conversi
     """
     Return the conversions that an entry point names.
 
-    :param table: the conversions before them.
-    :raises TypeError: it names something else.
-    :raises ValueError: one of them cannot stand beside the others.
+    :param table: the conversions already known.
+    :raises TypeError: the entry point names something else.
+    :raises ValueError: one of them is invalid or conflicts with another.
     """
     conversions = entry_point.load()
     if not isinstance(conversions, Iterable):
@@ -115,7 +116,7 @@ def _load(entry_point: EntryPoint, table: Sequence[Conversion]) -> list[Conversi
         _check_types(conversion, table)
         if any(_pair(conversion) == _pair(other) for other in (*table, *taken)):
             raise _refusal(
-                conversion, 'a conversion of this pair exists already and cannot be replaced'
+                conversion, 'this pair already has a conversion, which cannot be replaced'
             )
         taken.append(conversion)
     siblings = {(conversion.type_name, conversion.sibling) for conversion in (*table, *taken)}
@@ -126,7 +127,8 @@ def _load(entry_point: EntryPoint, table: Sequence[Conversion]) -> list[Conversi
         ):
             raise _refusal(
                 conversion,
-                f'no conversion is published as its sibling {conversion.reads_sibling!r}',
+                f'reads_sibling is {conversion.reads_sibling!r}; no conversion of this type has '
+                'that sibling',
             )
     return [_checked(conversion) for conversion in taken]
 
@@ -141,17 +143,17 @@ def _refusal(conversion: Conversion, text: str) -> ValueError:
 
 def _check_functions(conversion: Conversion) -> None:
     """
-    Check that a conversion has functions where it needs them.
+    Check the functions, the traffic and the options of a conversion.
 
     :raises TypeError: a value is not a function.
-    :raises ValueError: it converts neither way, or has an unknown traffic or option.
+    :raises ValueError: it converts in no direction, or has an unknown traffic or option.
     """
     for name in ('to_ros', 'from_ros', 'accepts', 'is_for', 'to_tf'):
         value = getattr(conversion, name)
         if not (callable(value) or (value is None and name in ('to_ros', 'from_ros', 'to_tf'))):
             raise TypeError(f'{name} is {value!r}; allowed: a function')
     if conversion.to_ros is None and conversion.from_ros is None:
-        raise _refusal(conversion, 'it converts neither way')
+        raise _refusal(conversion, 'to_ros and from_ros are both None; one function is needed')
     if conversion.traffic not in get_args(Traffic):
         raise _refusal(
             conversion, f'traffic is {conversion.traffic!r}; allowed: {get_args(Traffic)}'
@@ -166,41 +168,43 @@ def _check_types(conversion: Conversion, table: Sequence[Conversion]) -> None:
     """
     Check that both types of a conversion exist.
 
-    :param table: the conversions of others.
-    :raises ValueError: the codec does not know the type, or its defaults are of others.
-    :raises ImportError: the package of the ROS type is not there.
+    :param table: the conversions of this package and of other entry points.
+    :raises ValueError: the codec does not know the type, or its defaults belong to ``table``.
+    :raises ImportError: the package of the ROS type is not installed.
     """
     content_class = codec.MESSAGE_TYPES.get(conversion.type_name)
     if content_class is None:
-        raise _refusal(conversion, 'the codec does not know this type; it has to be registered')
+        raise _refusal(conversion, 'the codec does not know this type; register it first')
     if content_class.type_name != conversion.type_name:
-        raise _refusal(conversion, f'{content_class.type_name} is the name of this type')
+        raise _refusal(conversion, f'use the name of the type itself: {content_class.type_name}')
     ros_type(conversion.ros_type_name)
     if any(other.type_name == conversion.type_name for other in table) and (
         conversion.default or conversion.to_tf
     ):
         raise _refusal(
-            conversion, 'default and to_tf are only for types without conversions of others'
+            conversion,
+            'this type already has conversions; default and to_tf are not allowed',
         )
     if conversion.from_tf is not None:
-        raise _refusal(conversion, 'from_tf is for the types of this package')
+        raise _refusal(conversion, 'from_tf is allowed only for the types of ros2_igtl')
 
 
 def _checked(conversion: Conversion) -> Conversion:
     """Return a conversion that raises TypeError if it returns messages of another type."""
     to_ros, to_tf = conversion.to_ros, conversion.to_tf
     if to_ros is not None:
-        to_ros = _giving(ros_type(conversion.ros_type_name), to_ros)
+        to_ros = _checking(ros_type(conversion.ros_type_name), to_ros)
     if to_tf is not None:
-        to_tf = _giving(ros_type('geometry_msgs/msg/TransformStamped'), to_tf)
+        to_tf = _checking(ros_type('geometry_msgs/msg/TransformStamped'), to_tf)
     return replace(conversion, to_ros=to_ros, to_tf=to_tf)
 
 
-def _giving(message_class: type[Any], convert: ToRos) -> ToRos:
+def _checking(message_class: type[Any], convert: ToRos) -> ToRos:
     """
-    Return a function that raises TypeError for messages of another class.
+    Return a function that raises TypeError if its messages are of another class.
 
-    Without it the message would be counted as published before the publisher refuses it.
+    Without this check the node would count such a message as published before the publisher
+    rejects it.
     """
 
     @functools.wraps(convert)
@@ -208,7 +212,9 @@ def _giving(message_class: type[Any], convert: ToRos) -> ToRos:
         messages = tuple(convert(content, context, **options))
         for message in messages:
             if not isinstance(message, message_class):
-                raise TypeError(f'{convert!r} gave {message!r}, no {message_class.__name__}')
+                raise TypeError(
+                    f'{convert!r} returned {message!r}; allowed: {message_class.__name__}'
+                )
         return messages
 
     return convert_checked

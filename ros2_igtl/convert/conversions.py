@@ -1,11 +1,11 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-The table: which OpenIGTLink type becomes which ROS type, and look-ups in it.
+The table of conversions between OpenIGTLink and ROS types, and look-ups in it.
 
-It is collected from the modules of ``pairs``, where the conversions are written and declared.
-Other packages add theirs through the entry point group ``ros2_igtl.mappings``, see
-``conversion.py``. Of one type, and of one ROS type, the first conversion is the usual choice.
+The modules of ``pairs`` implement and declare the conversions; this module collects them. Other
+packages add theirs through the entry point group ``ros2_igtl.mappings``, see ``conversion.py``.
+The first conversion of an OpenIGTLink type, and of a ROS type, is the usual choice.
 """
 
 from __future__ import annotations
@@ -91,12 +91,12 @@ _FAMILIES = (
 CONVERSIONS = with_conversions_of_packages(
     [conversion for family in _FAMILIES for conversion in family.CONVERSIONS]
 )
-"""Every pair of types; the first conversion of a type is the one that a user expects."""
+"""Every pair of types; the first conversion of a type is the one a user expects."""
 
 JOINT_STATES = Conversion(
     ANY_OTHER_TYPE, 'sensor_msgs/msg/JointState', None, None, traffic='event'
 )
-"""How to subscribe to the joint states that trigger sending a chain of frames; none is skipped."""
+"""Subscription to the joint states that trigger sending a chain of frames; none is skipped."""
 
 TF_SOURCES: dict[str, ToRos] = {
     type_name: conversion.to_tf
@@ -111,13 +111,13 @@ TF_TOOLS: dict[str, FromTf] = {
     for conversion in CONVERSIONS
     if conversion.from_tf is not None
 }
-"""By type name: the function that makes one message of several look-ups in tf."""
+"""By type name: the function that makes one message from several look-ups in tf."""
 
 _BY_TYPE = {
     type_name: tuple(conversion for conversion in CONVERSIONS if conversion.type_name == type_name)
     for type_name in dict.fromkeys(conversion.type_name for conversion in CONVERSIONS)
 }
-# for any content if asked for; the conversion in the table is for unknown types only
+# accepts any content if a mapping row selects it; the one in the table accepts only unknown types
 _RAW = replace(_BY_TYPE[ANY_OTHER_TYPE][0], default=False, accepts=always)
 _DEFAULTS = {
     type_name: tuple(conversion for conversion in conversions if conversion.default)
@@ -125,16 +125,16 @@ _DEFAULTS = {
 }
 
 
-# These are never published themselves, but taken apart, run or answered.
-_TAKEN = (codec.Bind, codec.Command, codec.Companion)
+# The node never publishes these: it unpacks the first, runs the second and answers the third.
+_NOT_PUBLISHED = (codec.Bind, codec.Command, codec.Companion)
 
 
 def pairs() -> dict[tuple[str, str], frozenset[str]]:
     """
     Return the pairs of types that can be converted, with their directions and options.
 
-    :returns: ``IGTL_TO_ROS``, ``ROS_TO_IGTL`` or both, and the keys of the mapping file that are
-        for this pair alone, by type name (aliases too) and ROS type. ``*`` stands for all
+    :returns: ``IGTL_TO_ROS``, ``ROS_TO_IGTL`` or both, and the keys of the mapping file that apply
+        only to this pair, by type name (including aliases) and ROS type. ``*`` stands for all
         types without an entry of their own.
     """
     type_names = [(name, kind.type_name) for name, kind in codec.MESSAGE_TYPES.items()]
@@ -142,7 +142,7 @@ def pairs() -> dict[tuple[str, str], frozenset[str]]:
     only_sent = {
         (type_name, RAW_TYPE): frozenset({'ROS_TO_IGTL'})
         for type_name, kind in codec.MESSAGE_TYPES.items()
-        if issubclass(kind, _TAKEN)
+        if issubclass(kind, _NOT_PUBLISHED)
     }
     return only_sent | {
         (type_name, conversion.ros_type_name): frozenset(
@@ -194,7 +194,7 @@ def find_conversion(type_name: str, ros_type_name: str) -> Conversion:
     Return the conversion of a pair of types; any type can become a RawMessage.
 
     :param type_name: may be an alias, such as QTRANS.
-    :raises ConvertError: ``unknown_conversion``; its text lists what the type can become.
+    :raises ConvertError: ``unknown_conversion``; its text lists the allowed ROS types.
     """
     key = _key_of(type_name)
     conversions = _BY_TYPE[key]
@@ -208,7 +208,7 @@ def find_conversion(type_name: str, ros_type_name: str) -> Conversion:
     allowed = ', '.join(conversion.ros_type_name for conversion in conversions)
     problem = f'{type_name} <-> {ros_type_name}: {allowed} are allowed'
     if key == ANY_OTHER_TYPE:
-        problem += f'; types with others are {", ".join(_BY_TYPE)}'
+        problem += f'; {", ".join(_BY_TYPE)} have other conversions'
     raise ConvertError('unknown_conversion', problem)
 
 
@@ -216,8 +216,8 @@ def find_outbound(ros_type_name: str) -> Conversion | None:
     """
     Return the conversion that sends a ROS type unless a mapping file selects one, else None.
 
-    It is the first default of this ROS type, else the first one. RawMessage, which can be of any
-    type, has none.
+    This is the first default of the ROS type, else its first conversion. RawMessage has no such
+    conversion, since it can contain any type.
     """
     conversions = [
         conversion
@@ -234,13 +234,15 @@ def find_outbound(ros_type_name: str) -> Conversion | None:
 
 def check_type(type_name: str, content: codec.Content) -> None:
     """
-    Check that a content is of the type that a mapping row states; a RawMessage may not be.
+    Check that a content has the type of its mapping row; that of a RawMessage may differ.
 
     :param type_name: may be an alias, such as QTRANS.
     :raises ConvertError: ``type_name``.
     """
     if content.type_name != canonical(type_name):
-        raise ConvertError('type_name', f'a message of type {content.type_name} to {type_name}')
+        raise ConvertError(
+            'type_name', f'the message has type {content.type_name}; its row allows {type_name}'
+        )
 
 
 def _key_of(type_name: str) -> str:

@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""ROS interfaces by name, and messages built around a buffer; nothing is converted here."""
+"""ROS interfaces by name, and messages built around a buffer; no conversions."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ def ros_type(ros_type_name: str) -> Any:
     """
     parts = ros_type_name.split('/')
     if len(parts) != 3 or not all(part.isidentifier() for part in parts):
-        raise ValueError(f'{ros_type_name!r} is no interface name: package/msg/Name is')
+        raise ValueError(f'{ros_type_name!r} is not an interface name such as package/msg/Name')
     package, folder, name = parts
     return getattr(import_module(f'{package}.{folder}'), name)
 
 
 def number_array(values: NDArray[Any]) -> array[Any]:
     """
-    Return numbers, the last index fastest, as the array that a field of their type takes.
+    Return numbers, the last index fastest, as the array that a field of their type accepts.
 
-    They are copied once, from whatever byte order into that of the machine.
+    The numbers are copied once, into the byte order of the machine.
     """
     dtype = values.dtype.newbyteorder('=')
     numbers = array(dtype.char, [0]) * values.size
@@ -46,7 +46,7 @@ def number_array(values: NDArray[Any]) -> array[Any]:
 
 def numbers_of(messages: Iterable[Any], *fields: str) -> NDArray[np.float64]:
     """Return the numbers in fields of many messages, two fields or more, shape (n, fields)."""
-    # a fourth of the time that an array of tuples takes
+    # takes a quarter of the time of an array of tuples
     numbers = chain.from_iterable(map(attrgetter(*fields), messages))
     return np.fromiter(numbers, np.float64).reshape(-1, len(fields))
 
@@ -55,10 +55,10 @@ def message_with_arrays(
     message_class: Any, arrays: Mapping[str, array[Any]], **fields: Any
 ) -> Any:
     """
-    Return a message that has arrays in some of its fields, by reference.
+    Return a message that keeps arrays in some of its fields by reference.
 
-    A copy costs up to 26 ms for a volume. Only a message that checks its fields keeps the array
-    it is given (Jazzy and later; Humble always does), so this one does.
+    A copy costs up to 26 ms for a volume. From Jazzy on, a message keeps a given array only if it
+    checks its fields, so this function turns the checks on; on Humble they are always on.
     """
     if '_check_fields' in message_class.__slots__:
         fields['check_fields'] = True
@@ -69,10 +69,10 @@ def message_with_arrays(
 
 
 def byte_array(data: Any) -> array[int]:
-    """Return the array('B') that a field of bytes takes: the given one, or a copy of any other."""
+    """Return an array('B') for a field of bytes: the given one, or a copy of other data."""
     if isinstance(data, array) and data.typecode == 'B':
         return data
-    # frombytes takes any buffer of bytes; the constructor walks over all but bytes one by one
+    # frombytes copies any buffer at once; the constructor iterates over anything but bytes
     copied = array('B')
     copied.frombytes(memoryview(data).cast('B'))
     return copied
@@ -82,8 +82,9 @@ def message_with_data(message_class: Any, data: Any, **fields: Any) -> Any:
     """
     Return a message whose ``data`` are the given bytes, by reference if they are an array('B').
 
-    Anything else than an array takes a message a hundred times as long as a copy.
+    Other data are copied into an array('B'): assigning them to the field as they are takes a
+    hundred times as long.
 
-    :param data: any bytes-like; if not an array('B'), it is copied into one.
+    :param data: any bytes-like object.
     """
     return message_with_arrays(message_class, {'data': byte_array(data)}, **fields)

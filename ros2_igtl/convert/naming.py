@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Device names, frame names and topic tokens: strings in, strings out; no message, no node."""
+"""Device names, frame names and topic tokens, as functions on strings; no message, no node."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from ros2_igtl.codec.names import escape as escape
 from ros2_igtl.convert.errors import ConvertError
 
 FULL_NAME_KEY = 'IGTL_DEVICE_NAME'
-"""Of the metadata that have the whole of a device name which does not fit its field."""
+"""The metadata key for a device name that does not fit its field in the header."""
 MAX_FULL_NAME_LENGTH = 255
-"""Of a device name in metadata: a longer one would not fit a topic either."""
+"""The limit of a device name in metadata; a longer one would not fit a topic either."""
 
 # "To" before a lower-case letter is part of a word: the first "To" of TestToolToTracker.
 _TO = re.compile(r'To(?=[^a-z])')
@@ -25,11 +25,12 @@ def split_device_name(name: str) -> tuple[str, str] | None:
     """
     Return (child, parent) of a device name such as ``ProbeToTracker``, or None.
 
-    The name splits if it has exactly one "To" that is followed by anything but a lower-case
-    letter, with something on either side of it. The parts are as written: PLUS would capitalise
-    the first letter of each.
+    The name splits if it has exactly one "To" that is not followed by a lower-case letter, and
+    text on both sides of it. The parts keep their case, while PLUS would capitalise the first
+    letter of each.
 
-    Source: ``igsioTransformName::SetTransformName`` of IGSIO and PLUS, whose verdicts these are.
+    Source: ``igsioTransformName::SetTransformName`` of IGSIO and PLUS, which splits the same
+    names.
     """
     matches = list(_TO.finditer(name))
     if len(matches) != 1 or matches[0].start() == 0:
@@ -42,41 +43,40 @@ def device_name_for(child: str, parent: str) -> str:
     Return a device name for the pose of one frame in another.
 
     ``ProbeToTracker`` if :func:`split_device_name` reads the same two frames from it, otherwise
-    the child's name alone: ``tool0`` in ``base_link`` would read as no pair at all. It may be
-    longer than its field: see :func:`fit_device_name`.
+    only the child's name, as for ``tool0`` in ``base_link``, which would not split. The name may
+    be longer than its field: see :func:`fit_device_name`.
     """
     name = f'{child}To{parent}'
     return name if split_device_name(name) == (child, parent) else child
 
 
 def device_name_of_topic(topic: str) -> str:
-    """Return a device name for a topic: its last token, as :func:`default_topic` ends in one."""
+    """Return a device name for a topic: its last token, the device in :func:`default_topic`."""
     return topic.rpartition('/')[2]
 
 
 def fit_device_name(name: str) -> str:
     """
-    Return a name that fits the 20 bytes of a header's field.
+    Return a name that fits the 20 bytes of the header's field.
 
-    A longer one keeps its beginning and ends in ``~`` and four hexadecimal digits of the whole
-    name's CRC-32, so that it can be seen that it was cut and two that begin alike stay two.
+    A longer name is cut and ends in ``~`` and four hexadecimal digits of its CRC-32. The reader
+    sees that it was cut, and two names with the same beginning stay different.
     """
     raw = name.encode('utf-8', 'surrogateescape')
     if len(raw) <= DEVICE_NAME_SIZE:
         return name
     tail = f'~{crc32(raw) & 0xFFFF:04x}'
-    # A character that the cut would halve is left out.
+    # Leave out a character that the cut would halve.
     return raw[: DEVICE_NAME_SIZE - len(tail)].decode('utf-8', 'ignore') + tail
 
 
 def full_device_name(name: str, full_name: str | None) -> str:
     """
-    Return the whole of a device name that did not fit its field.
+    Return the full device name if the name in the header is its shortened form.
 
-    :param name: as the header has it.
-    :param full_name: what the metadata ``IGTL_DEVICE_NAME`` says; None if they do not.
-    :returns: the full name if the other is what is left of it, cut as :func:`fit_device_name` or
-        as the reference library cuts it, else the other.
+    :param name: as in the header.
+    :param full_name: the metadata value of ``IGTL_DEVICE_NAME``; None without it.
+    :returns: ``full_name`` if ``name`` is one of its :func:`header_names`, else ``name``.
     """
     if full_name is None or len(full_name) > MAX_FULL_NAME_LENGTH:
         return name
@@ -85,10 +85,10 @@ def full_device_name(name: str, full_name: str | None) -> str:
 
 def header_names(name: str) -> tuple[str, ...]:
     """
-    Return a device name as a header can have it, which is what the mapping file goes by.
+    Return the forms of a device name in a header; the mapping file matches all of them.
 
-    :returns: the name if it fits its field; else what the reference library's cut leaves of it,
-        and what :func:`fit_device_name` does.
+    :returns: the name if it fits its field; else the name as the reference library cuts it, and
+        as :func:`fit_device_name` does.
     """
     raw = name.encode('utf-8', 'surrogateescape')
     if len(raw) <= DEVICE_NAME_SIZE:
@@ -98,10 +98,10 @@ def header_names(name: str) -> tuple[str, ...]:
 
 def frames_of(name: str, default_parent: str, prefix: str = '') -> tuple[str, str]:
     """
-    Return the tf frames (child, parent) that a device or tool name stands for.
+    Return the tf frames (child, parent) of a device or tool name.
 
-    :param default_parent: the parent if the name does not say one; taken as it is.
-    :param prefix: put before the frames that the name says.
+    :param default_parent: the parent of a name that contains none; used without the prefix.
+    :param prefix: put before the frames that the name contains.
     """
     pair = split_device_name(name)
     if pair is None:
@@ -114,8 +114,8 @@ def frame_id(name: str) -> str:
     """
     Return a tf frame name for any name.
 
-    Spaces, control characters and bytes that are no UTF-8 become ``_``, leading slashes go (tf2
-    refuses them), what is left of nothing is ``unnamed``.
+    Spaces, control characters and bytes that are not UTF-8 become ``_``. Leading slashes are
+    removed, since tf2 rejects them. An empty result becomes ``unnamed``.
     """
     clean = ''.join('_' if c.isspace() or not c.isprintable() else c for c in name)
     return clean.lstrip('/') or 'unnamed'
@@ -125,9 +125,10 @@ def topic_token(name: str) -> str:
     """
     Return one token of a ROS topic name for any name.
 
-    ASCII letters and digits stay, all else becomes single underscores. None stands in front,
-    which would hide the topic, nor at the end; a leading digit, which ROS forbids, gets
-    ``device_`` before it; what is left of nothing is ``unnamed``. Two names can become one token.
+    ASCII letters and digits stay; each run of other characters becomes one underscore. Leading
+    underscores, which would hide the topic, and trailing ones are removed. A leading digit, which
+    ROS forbids, gets the prefix ``device_``. An empty result becomes ``unnamed``. Two names can
+    become the same token.
 
     Source: ROS 2 design, "Topic and service names".
     """
@@ -137,9 +138,9 @@ def topic_token(name: str) -> str:
 
 def default_topic(connection: str, type_name: str, device_name: str, suffix: str = '') -> str:
     """
-    Return the topic of a device where nobody names another, ``<connection>/<type>/<device>``.
+    Return the topic of a device unless another is configured, ``<connection>/<type>/<device>``.
 
-    :param suffix: a further token, for a topic beside it.
+    :param suffix: one more token, for a sibling topic.
     """
     tokens = (connection, topic_token(type_name).lower(), topic_token(device_name), suffix)
     return '/'.join(filter(None, tokens))
@@ -147,10 +148,10 @@ def default_topic(connection: str, type_name: str, device_name: str, suffix: str
 
 def ros_text(text: str) -> str:
     """
-    Return text that a ROS string can carry whole.
+    Return text that a ROS string can carry.
 
-    Bytes that are no UTF-8 (surrogates, in Python) cannot be sent, and NUL would end the string:
-    each becomes U+FFFD.
+    Bytes that are not UTF-8 (surrogates, in Python) cannot be sent, and NUL would end the string.
+    Each becomes U+FFFD.
     """
     if text.isascii() and '\0' not in text:
         return text
@@ -159,10 +160,10 @@ def ros_text(text: str) -> str:
 
 def content_name(name: str, size: int, field: str) -> bytes:
     """
-    Return the bytes of a name for a field inside a content, where one byte stays NUL.
+    Return the bytes of a name for a field inside a content, whose last byte stays NUL.
 
     :param size: of the field, in bytes.
-    :param field: what to call it in the error.
+    :param field: its name in the error.
     :raises ConvertError: ``name_too_long``.
     """
     data = name.encode('utf-8', 'surrogateescape')

@@ -69,7 +69,7 @@ def test_the_name_of_a_command_is_an_attribute_of_its_first_tag(text: str, expec
         ('<CommandReply Status="SUCCESS" Message="m" />', Verdict(True)),
         ('<CommandReply Status="FAIL" Message="m" />', Verdict(False, 'm')),
         ('<CommandReply Status="FAIL" Error="e" Message="m" />', Verdict(False, 'e')),
-        ('<CommandReply Status="FAIL"/>', Verdict(False, 'the peer says that it failed')),
+        ('<CommandReply Status="FAIL"/>', Verdict(False, 'the peer reports a failure')),
         ('<CommandReply Status="MAYBE"/>', None),
         ('<CommandReply/>', None),
         ('<Command Status="FAIL"/>', None),

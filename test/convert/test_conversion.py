@@ -78,31 +78,34 @@ REFUSED = {
     'no_row': ("[('STRING', 'std_msgs/msg/Empty')]", 'TypeError: .*is not a Conversion'),
     'a_pair_of_the_table': (
         "[row('STRING', 'std_msgs/msg/String')]",
-        'ValueError: STRING <-> std_msgs/msg/String: a conversion of this pair exists already',
+        'ValueError: STRING <-> std_msgs/msg/String: this pair already has a conversion',
     ),
-    'a_pair_twice': (f'[row({OWN}), row({OWN})]', 'a conversion of this pair exists already'),
+    'a_pair_twice': (f'[row({OWN}), row({OWN})]', 'this pair already has a conversion'),
     'a_default_of_others': (
         "[row('STRING', default=True)]",
-        'types without conversions of others',
+        'already has conversions; default and to_tf are not allowed',
     ),
-    'tf_of_others': ("[row('STRING', to_tf=none)]", 'types without conversions of others'),
-    'tools': ("[row('STRING', from_tf=none)]", 'from_tf is for the types of this package'),
+    'tf_of_others': (
+        "[row('STRING', to_tf=none)]",
+        'already has conversions; default and to_tf are not allowed',
+    ),
+    'tools': ("[row('STRING', from_tf=none)]", 'from_tf is allowed only for the types of ros2_'),
     'an_unknown_type': ("[row('NEEDLE')]", 'ValueError: NEEDLE <-> .*does not know this type'),
     'the_type_of_raw_messages': ("[row('*')]", 'does not know this type'),
-    'an_alias': ("[row('QTRANS')]", 'POSITION is the name of this type'),
+    'an_alias': ("[row('QTRANS')]", 'use the name of the type itself: POSITION'),
     'an_unknown_interface': (
         "[row('STRING', 'no_such_msgs/msg/Empty')]",
         "ModuleNotFoundError: No module named 'no_such_msgs'",
     ),
-    'no_interface': ("[row('STRING', 'Empty')]", "ValueError: 'Empty' is no interface name"),
-    'neither_way': ("[row('STRING', to_ros=None)]", 'converts neither way'),
+    'no_interface': ("[row('STRING', 'Empty')]", "ValueError: 'Empty' is not an interface name"),
+    'neither_way': ("[row('STRING', to_ros=None)]", 'to_ros and from_ros are both None'),
     'no_function': ("[row('STRING', from_ros='f')]", "TypeError: from_ros is 'f'; allowed: a f"),
     'no_accepts': ("[row('STRING', accepts=None)]", 'TypeError: accepts is None'),
     'options': ("[row('STRING', options=('limit',))]", "options are .'limit',.; allowed: .'thr"),
     'traffic': ("[row('STRING', traffic='bulk')]", "traffic is 'bulk'; allowed: .'state', 'eve"),
     'no_sibling': (
         "[row('STRING', from_ros=none, reads_sibling='geometry')]",
-        "no conversion is published as its sibling 'geometry'",
+        "reads_sibling is 'geometry'; no conversion of this type has that sibling",
     ),
     'a_fault': ('1 / 0', 'ZeroDivisionError'),
 }
@@ -149,5 +152,5 @@ def test_what_is_no_message_of_the_row_is_a_fault_before_it_is_published(package
     assert wrong.to_ros is not None
     assert right.to_ros is not None
     assert len(right.to_ros(codec.String(''), CONTEXT)) == 1
-    with pytest.raises(TypeError, match=r'gave std_msgs.msg.String.*, no Empty'):
+    with pytest.raises(TypeError, match=r'returned std_msgs.msg.String.*; allowed: Empty'):
         wrong.to_ros(codec.GetString(), CONTEXT)

@@ -29,7 +29,7 @@ def test_an_interface_is_found_by_its_name() -> None:
 
 @pytest.mark.parametrize('name', ['PoseStamped', 'geometry_msgs/PoseStamped', 'a/b/c/d', '//', ''])
 def test_a_name_of_another_form_is_refused(name: str) -> None:
-    with pytest.raises(ValueError, match='is no interface name'):
+    with pytest.raises(ValueError, match='is not an interface name'):
         ros_type(name)
 
 

@@ -1,3 +1,3 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Numbers and arrays of them; no message of either side is known here."""
+"""Functions on numbers and arrays, independent of OpenIGTLink and ROS messages."""

@@ -1,10 +1,10 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-A sensor_msgs/PointCloud2 as numpy arrays and back; no message of OpenIGTLink is known here.
+Colours of a sensor_msgs/PointCloud2 as numpy arrays, independent of OpenIGTLink messages.
 
-Colours are those of PCL and RViz: one number of four bytes, 0xAARRGGBB, in a field ``rgba``, or
-0x00RRGGBB in a field ``rgb``, which may call itself a float32. Source: ``PointCloud2.msg``,
+PCL and RViz store a colour as one number of four bytes: 0xAARRGGBB in a field ``rgba``, or
+0x00RRGGBB in a field ``rgb``, which may be declared as float32. Source: ``PointCloud2.msg``,
 ``PointField.msg``; PCL, ``point_types.hpp``.
 """
 
@@ -19,7 +19,7 @@ from ros2_igtl.convert.errors import ConvertError
 
 
 def pack_colors(rgba: NDArray[np.uint8]) -> NDArray[Any]:
-    """Return the numbers of a field ``rgba`` of bytes, shape (n, 4): red, green, blue, alpha."""
+    """Return the field ``rgba`` for bytes of shape (n, 4): red, green, blue, alpha."""
     return np.ascontiguousarray(rgba[:, [2, 1, 0, 3]]).view('<u4')[:, 0]
 
 
@@ -32,13 +32,13 @@ def unpack_colors(name: str, column: NDArray[Any]) -> NDArray[np.uint8]:
     """
     Return the bytes of a field ``rgba`` or ``rgb``, shape (n, 4): red, green, blue, alpha.
 
-    Those of ``rgb`` are opaque.
+    Colours of ``rgb`` are opaque.
 
-    :raises ConvertError: ``point_fields``: PCL and RViz do not read it.
+    :raises ConvertError: ``point_fields``: the field has a form that PCL and RViz do not read.
     """
     if column.ndim != 1 or column.itemsize != 4:
         raise ConvertError(
-            'point_fields', f'{name} is no number of 4 bytes for each point, but {column.dtype}'
+            'point_fields', f'{name} is {column.dtype}; one number of 4 bytes a point is needed'
         )
     order = '>' if column.dtype == column.dtype.newbyteorder('>') else '<'
     packed = np.ascontiguousarray(column).view(f'{order}u4').astype('<u4')
@@ -56,8 +56,8 @@ def color_bytes(components: NDArray[Any]) -> NDArray[np.uint8]:
     """
     with np.errstate(invalid='ignore'):
         scaled = components.astype(np.float64) * 255.0
-        # as of single colours, half a step is far enough; not NaN
+        # half a step of tolerance, as for single colours; False for NaN
         is_color = np.all((scaled > -0.5) & (scaled < 255.5))
     if not is_color:
-        raise ConvertError('color_range', 'a colour component outside 0 to 1')
+        raise ConvertError('color_range', 'a colour component is outside 0 to 1')
     return np.rint(scaled).astype(np.uint8)

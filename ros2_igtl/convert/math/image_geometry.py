@@ -1,12 +1,12 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Where the voxels of an image lie: OpenIGTLink's axes and centre, ROS's 3x4 matrix in metres.
+The geometry of an image: OpenIGTLink's axes and centre, and ROS's 3x4 matrix in metres.
 
-Numbers only; no message of either side is known here. ``axes`` are nine numbers in millimetres:
-the i, j and k axis (x, y, z each) times their spacing. ``position`` is the centre of the full
-volume in millimetres. ``ijk_to_frame`` is 3x4, row-major, in metres; index (0, 0, 0) is the centre
-of the first voxel. ROS is always RAS: what a message declares as LPS has x and y negated.
+Independent of OpenIGTLink and ROS messages. ``axes`` are nine numbers in millimetres: the i, j
+and k axis (x, y, z each) times their spacing. ``position`` is the centre of the full volume in
+millimetres. ``ijk_to_frame`` is 3x4, row-major, in metres; index (0, 0, 0) is the centre of the
+first voxel. ROS is always RAS: x and y of LPS numbers are negated.
 
 Source: ``image.md`` ("Center position of the image"), read as 3D Slicer and PLUS read it: the
 first voxel lies at position - sum(axis * (size - 1) / 2).
@@ -35,7 +35,7 @@ Size: TypeAlias = tuple[int, int, int]
 
 def check_size(size: Sequence[int]) -> None:
     """
-    Hold the numbers of voxels along i, j and k to what OpenIGTLink can say.
+    Check that OpenIGTLink can express the numbers of voxels along i, j and k.
 
     :raises ConvertError: ``image_size``.
     """
@@ -43,41 +43,43 @@ def check_size(size: Sequence[int]) -> None:
         if not 1 <= count <= MAX_SIZE:
             raise ConvertError(
                 'image_size',
-                f'an image of {" x ".join(map(str, size))}: 1 to {MAX_SIZE} each are allowed',
+                f'an image of {" x ".join(map(str, size))}; 1 to {MAX_SIZE} each are allowed',
             )
 
 
 def check_whole(sub_size: Sequence[int], size: Sequence[int]) -> None:
     """
-    Refuse an image that is part of another.
+    Check that an image is whole, not a part of another.
 
     :raises ConvertError: ``sub_volume``.
     """
     if sub_size != size:
-        raise ConvertError('sub_volume', f'part {sub_size} of an image {size}')
+        raise ConvertError(
+            'sub_volume', f'a part of {sub_size} of an image of {size}; a whole image is needed'
+        )
 
 
 def check_axes(axes: Sequence[float], position: Sequence[float]) -> None:
     """
-    Hold the numbers of a wire image's geometry to what lies somewhere.
+    Check that axes and position describe a possible image.
 
     :raises ConvertError: ``not_finite``; ``out_of_range``; ``zero_axis``.
     """
     check_distance(*axes, *position)
     for name, axis in zip('ijk', (axes[0:3], axes[3:6], axes[6:9]), strict=True):
-        # The square, not the parts: it is what the length is later divided by.
+        # Check the squared length, not the components: its root is a divisor later.
         if axis[0] * axis[0] + axis[1] * axis[1] + axis[2] * axis[2] == 0.0:
-            raise ConvertError('zero_axis', f'the {name} axis of the image has no length')
+            raise ConvertError('zero_axis', f'the {name} axis of the image has length 0')
 
 
 def ijk_to_frame(
     size: Sequence[int], axes: Sequence[float], position: Sequence[float], *, lps: bool = False
 ) -> list[float]:
     """
-    Return the 3x4 matrix, row-major, in metres and RAS, of a wire image's geometry.
+    Return the 3x4 matrix, row-major, in metres and RAS, for the geometry of an IMAGE.
 
     :param size: voxels along i, j, k of the full volume.
-    :param axes: nine numbers, mm. They need be neither orthogonal nor right-handed.
+    :param axes: nine numbers, mm. They may be oblique or left-handed.
     :param position: centre of the full volume, mm.
     :param lps: the numbers are LPS, not RAS.
     :raises ConvertError: ``not_finite``; ``out_of_range``; ``zero_axis``.
@@ -94,10 +96,10 @@ def ijk_to_frame(
 
 def axes_and_position(size: Sequence[int], matrix: Sequence[float]) -> tuple[Axes, Vector]:
     """
-    Return axes and position, in mm and RAS, of a 3x4 matrix in metres.
+    Return axes and position, in mm and RAS, for a 3x4 matrix in metres.
 
-    Undoes :func:`ijk_to_frame`: the axes come back bit by bit in float32, the position within
-    1e-9 mm at the size of a room.
+    This is the inverse of :func:`ijk_to_frame`: it restores the axes bit by bit in float32, and
+    the position within 1e-9 mm at the size of a room.
 
     :param matrix: twelve numbers, row-major.
     :raises ConvertError: ``not_finite``; ``out_of_range``; ``zero_axis``.
@@ -119,14 +121,15 @@ def plane_pose(
     size: Sequence[int], axes: Sequence[float], position: Sequence[float], *, lps: bool = False
 ) -> tuple[Vector, Quaternion]:
     """
-    Return where the plane of a slice lies: translation in metres, RAS, and unit quaternion.
+    Return the pose of the plane of a slice: translation in metres, RAS, and unit quaternion.
 
     The origin is the centre of the first voxel; x points along i, y along j and z along x cross y,
-    whichever way the k axis points: a left-handed image has its z against k. The spacing is
-    not part of it. The in-plane axes are made orthogonal, each giving way by half.
+    whichever way the k axis points: in a left-handed image z points against k. The spacing is
+    not part of the pose. In-plane axes that are not quite orthogonal are each turned by half the
+    deviation.
 
     :raises ConvertError: ``not_finite``; ``out_of_range``; ``zero_axis``; ``non_rigid``: the
-        cosine between the in-plane axes is off 0 by more than
+        cosine between the in-plane axes differs from 0 by more than
         :data:`~.geometry.RIGID_TOLERANCE`.
     """
     check_axes(axes, position)

@@ -1,7 +1,7 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Millimetres and metres of many positions at a time; no message of either side is known here.
+Millimetres and metres of many positions at a time, independent of OpenIGTLink and ROS messages.
 
 For a single position see :mod:`~.geometry`: numpy is slower on three numbers.
 """
@@ -19,11 +19,11 @@ from ros2_igtl.convert.math.geometry import MAX_DISTANCE_MM, MM_PER_M
 
 def metres(positions: NDArray[Any]) -> NDArray[np.float64]:
     """
-    Return positions in metres of those in millimetres, in the same shape.
+    Return in metres positions given in millimetres, in the same shape.
 
-    Exact in the sense of :func:`.geometry.metres`.
+    As exact as :func:`.geometry.metres`.
 
-    :raises ConvertError: ``not_finite``; ``out_of_range``: a single bad position refuses all.
+    :raises ConvertError: ``not_finite``; ``out_of_range``: one bad position rejects all.
     """
     _check(positions, 1.0)
     return positions.astype(np.float64) / MM_PER_M
@@ -31,7 +31,7 @@ def metres(positions: NDArray[Any]) -> NDArray[np.float64]:
 
 def millimetres(positions: NDArray[Any]) -> NDArray[np.float64]:
     """
-    Return positions in millimetres of those in metres, in the same shape.
+    Return in millimetres positions given in metres, in the same shape.
 
     :raises ConvertError: as :func:`metres`.
     """
@@ -40,11 +40,13 @@ def millimetres(positions: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def _check(positions: NDArray[Any], unit_mm: float) -> None:
-    with np.errstate(invalid='ignore'):  # some NaN have numpy warn of them
-        largest = float(np.abs(positions).max(initial=0.0))  # NaN if there is one
+    with np.errstate(invalid='ignore'):  # numpy would warn about some NaN
+        largest = float(np.abs(positions).max(initial=0.0))  # NaN if any number is
     if not largest * unit_mm <= MAX_DISTANCE_MM:
         if not np.isfinite(largest):
-            raise ConvertError('not_finite', f'{largest} among positions: finite ones are needed')
+            raise ConvertError(
+                'not_finite', f'{largest} in the positions: finite numbers are needed'
+            )
         raise ConvertError(
             'out_of_range', f'{largest * unit_mm:g} mm is farther than {MAX_DISTANCE_MM:g} mm'
         )

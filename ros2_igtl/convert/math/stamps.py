@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""ROS time as seconds and nanoseconds, and as nanoseconds since the epoch; no clock is read."""
+"""ROS time as seconds and nanoseconds, and as nanoseconds since the epoch; reads no clock."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def split_stamp(stamp_ns: int) -> tuple[int, int]:
     """
     if not 0 <= stamp_ns <= MAX_STAMP_NS:
         raise ConvertError(
-            'timestamp_range', f'{stamp_ns} ns is no ROS time: 0 to 2**31 s are allowed'
+            'timestamp_range', f'{stamp_ns} ns is not a ROS time; 0 to 2**31 s are allowed'
         )
     return divmod(stamp_ns, NANOSECONDS_PER_SECOND)
 
@@ -32,5 +32,5 @@ def join_stamp(sec: int, nanosec: int) -> int:
     """
     stamp_ns = sec * NANOSECONDS_PER_SECOND + nanosec
     if stamp_ns < 0:
-        raise ConvertError('timestamp_range', f'{sec} s, {nanosec} ns: a time before 1970')
+        raise ConvertError('timestamp_range', f'{sec} s, {nanosec} ns is before 1970')
     return stamp_ns

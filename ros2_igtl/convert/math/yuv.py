@@ -1,12 +1,12 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Frames of I420 <-> pixels of red, green and blue; bytes and numbers only.
+Frames of I420 <-> pixels of red, green and blue; functions on bytes and numbers.
 
-I420 is a plane of brightness (Y, one byte a pixel) and two of colour (U, V, one byte for 2 x 2
-pixels), one after the other. The numbers are those of ITU-R BT.601, Y being 16 to 235, as the
-reference library takes them to be (``igtlCodecCommonClasses.h``). The Y of a grey frame is its
-grey, 0 to 255, which the reference library passes on as it is.
+I420 is a plane of brightness (Y, one byte a pixel), then two of colour (U and V, one byte for
+2 x 2 pixels). The values follow ITU-R BT.601 with Y from 16 to 235, as in the reference library
+(``igtlCodecCommonClasses.h``). In a grey frame Y is the grey value from 0 to 255, which the
+reference library passes on unchanged.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from ros2_igtl.convert.errors import ConvertError
 
 _NO_COLOR = 128  # of U and V
-_BITS = 20  # of a fraction: enough for each result to be the nearest byte
+_BITS = 20  # of the fixed-point fraction: enough to round every result to the nearest byte
 _HALF = 1 << _BITS - 1
 
-# ITU-R BT.601-7, 2.5: how much of red, green and blue there is in the brightness
+# ITU-R BT.601-7, 2.5: the shares of red, green and blue in the brightness
 _RED, _GREEN, _BLUE = 0.299, 0.587, 0.114
 
 
@@ -30,8 +30,8 @@ def _fixed(*values: float) -> list[int]:
     return [round(value * (1 << _BITS)) for value in values]
 
 
-# The steps of a byte: 219 of Y, 224 of U and V, 255 of a colour. U is the blue that there is more
-# than brightness, V the red, both as far as they go from -0.5 to 0.5.
+# Y has 219 steps, U and V have 224, a colour has 255. U is blue minus brightness, V is red minus
+# brightness, both scaled to -0.5 to 0.5.
 _U_RANGE, _V_RANGE = 2 * (1 - _BLUE), 2 * (1 - _RED)
 _Y_STEP, _U_STEP, _V_STEP = 219 / 255, 224 / 255 / _U_RANGE, 224 / 255 / _V_RANGE
 _TO_Y = _fixed(_RED * _Y_STEP, _GREEN * _Y_STEP, _BLUE * _Y_STEP)
@@ -43,17 +43,17 @@ _GREEN_FROM_U, _GREEN_FROM_V = _fixed(-_BLUE / _GREEN / _U_STEP, -_RED / _GREEN 
 
 def check_size(width: int, height: int) -> None:
     """
-    Refuse a frame whose size planes of half the size cannot have.
+    Check that both sides of a frame are even, since U and V have half the size.
 
     :raises ConvertError: ``image_size``.
     """
     if width % 2 or height % 2:
-        raise ConvertError('image_size', f'I420 of {width} x {height}: even sizes are allowed')
+        raise ConvertError('image_size', f'I420 of {width} x {height}; even sizes are allowed')
 
 
 def frame_size(width: int, height: int) -> int:
     """
-    Return the bytes of a frame.
+    Return the size of a frame in bytes.
 
     :raises ConvertError: ``image_size``: a side is odd.
     """
@@ -81,7 +81,7 @@ def rgb_from_i420(frame: Any, width: int, height: int) -> NDArray[np.uint8]:
 
 def i420_from_rgb(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """
-    Return the frame of pixels, shape (height, width, 3); U and V are of the mean of 2 x 2.
+    Return a frame for pixels of shape (height, width, 3); U and V are of the mean of 2 x 2.
 
     :raises ConvertError: ``image_size``: a side is odd.
     """
@@ -90,7 +90,7 @@ def i420_from_rgb(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     count = width * height
     colors = [pixels[..., index].astype(np.int32) for index in range(3)]
     frame[:count] = (_weighted(_TO_Y, colors, _BITS) + 16).reshape(-1)
-    # the sum of four is two bits larger than their mean
+    # the sum of four pixels is two bits longer than their mean
     blocks = [
         color.reshape(height // 2, 2, width // 2, 2).sum(axis=(1, 3), dtype=np.int32)
         for color in colors
@@ -103,7 +103,7 @@ def i420_from_rgb(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def i420_from_grey(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """
-    Return the frame of grey pixels, shape (height, width).
+    Return a frame for grey pixels of shape (height, width).
 
     :raises ConvertError: ``image_size``: a side is odd.
     """
@@ -114,6 +114,6 @@ def i420_from_grey(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _weighted(weights: list[int], colors: list[NDArray[np.int32]], bits: int) -> NDArray[np.int32]:
-    """Return the sum of colours times their weights without so many bits, rounded."""
+    """Return the weighted sum of colours, rounded and shifted right by a number of bits."""
     total = weights[0] * colors[0] + weights[1] * colors[1] + weights[2] * colors[2]
     return (total + (1 << bits - 1)) >> bits

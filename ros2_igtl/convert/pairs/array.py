@@ -1,10 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""
-STRING and NDARRAY <-> std_msgs; neither side has a stamp or a frame.
-
-Command strings of PLUS (``CMD_<id>``) are text like any other here.
-"""
+"""NDARRAY <-> the array messages of std_msgs, which have neither stamp nor frame."""
 
 from __future__ import annotations
 
@@ -33,8 +29,8 @@ from ros2_igtl.convert.errors import ConvertError
 from ros2_igtl.convert.interfaces import message_with_arrays, number_array
 
 COMPLEX_LABEL = 'complex'
-"""Of a last dimension of 2: the real and the imaginary part."""
-_MAX_DIMENSIONS = 32  # NDARRAY has a byte for them, the codec as many as numpy
+"""The label of a last dimension of 2: the real and the imaginary part."""
+_MAX_DIMENSIONS = 32  # as numpy, which the codec uses; the wire format allows 255
 _MAX_SIZE = 0xFFFF  # of a dimension, ndarray.md
 _ARRAYS: dict[np.dtype[Any], Any] = {
     np.dtype('i1'): Int8MultiArray,
@@ -49,14 +45,14 @@ _ARRAYS: dict[np.dtype[Any], Any] = {
 }
 _DTYPES = {message_class: dtype for dtype, message_class in _ARRAYS.items() if dtype.kind != 'c'}
 ARRAY_NAMES = sorted((c.__name__ for c in _DTYPES), key='Float64MultiArray'.__ne__)
-"""Of the classes in std_msgs that an NDARRAY can become, the default first."""
+"""Names of the std_msgs classes that an NDARRAY can become, the default first."""
 
 
 def nd_array_class(content: codec.NDArray) -> Any:
     """
-    Return the class of the message that an array becomes.
+    Return the message class for an array.
 
-    :raises ConvertError: ``scalar_type``: the codec does not pack it either.
+    :raises ConvertError: ``scalar_type``: a type that the codec cannot pack either.
     """
     message_class = _ARRAYS.get(content.array.dtype.newbyteorder('='))
     if message_class is None:
@@ -66,11 +62,11 @@ def nd_array_class(content: codec.NDArray) -> Any:
 
 def nd_array_to_multi_array(content: codec.NDArray, context: Context) -> Any:
     """
-    Return an array of the same shape and type, such as a Float64MultiArray of an array of f8.
+    Return an array of the same shape and type, such as a Float64MultiArray for an array of f8.
 
     Complex numbers become a Float64MultiArray with one more dimension of 2, labelled ``complex``.
 
-    Lost: that an array has no dimensions; it becomes one of one number.
+    Lost: the shape of an array without dimensions, which becomes an array of one number.
 
     :raises ConvertError: ``scalar_type``.
     """
@@ -82,7 +78,7 @@ def nd_array_to_multi_array(content: codec.NDArray, context: Context) -> Any:
         array = array.view(f'{array.dtype.byteorder}f8')
         sizes.append(2)
         labels.append(COMPLEX_LABEL)
-    # of an empty array they mean nothing, and may be more than their field holds
+    # in an empty array strides have no meaning and might not fit their field
     strides = [math.prod(sizes[index:]) if array.size else 0 for index in range(len(sizes))]
     dimensions = [
         MultiArrayDimension(label=label, size=size, stride=stride)
@@ -96,14 +92,14 @@ def nd_array_from_multi_array(message: Any) -> Outbound:
     """
     Return an array of the same shape and type; the numbers are not copied.
 
-    Without a layout the numbers are an array of one dimension. A last dimension of 2 that is
-    labelled ``complex`` makes them complex numbers.
+    Without a layout the array has one dimension. A last dimension of 2 with the label ``complex``
+    marks complex numbers.
 
-    Lost: the other labels.
+    Lost: all labels other than ``complex``.
 
     :raises ConvertError: ``array_layout``: sizes, strides, offset and numbers contradict one
-        another, the strides leave gaps, or there are more than 32 dimensions or 65535 numbers in
-        one.
+        another, the strides leave gaps, or there are more than 32 dimensions or more than 65535
+        numbers in one dimension.
     """
     dtype = _DTYPES[type(message)]
     offset, dimensions = message.layout.data_offset, message.layout.dim
@@ -112,32 +108,35 @@ def nd_array_from_multi_array(message: Any) -> Outbound:
     if len(sizes) > _MAX_DIMENSIONS + is_complex or max(sizes) > _MAX_SIZE:
         raise ConvertError(
             'array_layout',
-            f'an array of {sizes[:33]}: {_MAX_DIMENSIONS} dimensions of {_MAX_SIZE} are allowed',
+            f'an array of {sizes[:33]}; {_MAX_DIMENSIONS} dimensions of {_MAX_SIZE} are allowed',
         )
     if offset > len(message.data) or math.prod(sizes) != len(message.data) - offset:
         raise ConvertError(
-            'array_layout', f'{len(message.data)} numbers from {offset} on are no array of {sizes}'
+            'array_layout',
+            f'{len(message.data)} numbers from offset {offset} do not fill an array of {sizes}',
         )
     for index, dimension in enumerate(dimensions):
         stride = math.prod(sizes[index:])
-        if dimension.stride not in (0, stride):  # many do not set it
+        if dimension.stride not in (0, stride):  # many publishers leave it 0
             raise ConvertError(
                 'array_layout',
-                f'stride {dimension.stride} of dimension {index}: {stride} or 0 are allowed',
+                f'dimension {index} has stride {dimension.stride}; {stride} or 0 are allowed',
             )
     values = np.frombuffer(message.data, dtype)[offset:]
     if is_complex:
         if sizes.pop() != 2:
-            raise ConvertError('array_layout', f'complex numbers of {dimensions[-1].size} parts')
+            raise ConvertError(
+                'array_layout', f'complex numbers have {dimensions[-1].size} parts; 2 are needed'
+            )
         values = values.view('c16')
     try:
         return Outbound(codec.NDArray(values.reshape(sizes)))
-    except ValueError as error:  # empty, by one dimension of many: numpy multiplies the others
+    except ValueError as error:  # empty, but the product of its other dimensions is too large
         raise ConvertError('array_layout', f'an array of {sizes}: {error}') from None
 
 
 def is_array_of(name: str) -> Callable[[Any], bool]:
-    """Return a function that accepts the arrays which become one class of std_msgs."""
+    """Return a function that accepts the arrays for one class of std_msgs."""
 
     def accepts(content: Any) -> bool:
         return bool(nd_array_class(content).__name__ == name)

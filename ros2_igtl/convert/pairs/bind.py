@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""BIND: its children, each converted by its own conversion."""
+"""The children of a BIND, each of which has its own conversion."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ros2_igtl import codec
 
 
 def children_of(message: codec.Message) -> tuple[codec.Message, ...]:
-    """Return the children of a BIND as messages of their own; stamp and metadata are its."""
+    """Return the children of a BIND as messages with its timestamp and metadata."""
     return tuple(
         codec.Message(
             child.content,
@@ -26,4 +26,4 @@ def children_of(message: codec.Message) -> tuple[codec.Message, ...]:
 
 
 CONTAINERS: dict[str, Callable[[codec.Message], Sequence[codec.Message]]] = {'BIND': children_of}
-"""What is taken apart: type name to a function that gives the messages in it."""
+"""By type name: the function that returns the messages inside a message of that type."""

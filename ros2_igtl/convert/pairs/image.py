@@ -1,10 +1,10 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-IMAGE <-> sensor_msgs/Image, with ros2_igtl/ImageGeometry and tf to say where it lies.
+IMAGE <-> sensor_msgs/Image, with ros2_igtl/ImageGeometry and tf for its geometry.
 
 Pixels are the same bytes on both sides: rows of i, without padding, in the byte order that the
-message states. They are passed on by reference wherever the two formats allow it.
+message states. They are passed on by reference where the two formats allow it.
 
 Encodings: sensor_msgs/image_encodings.hpp. Type codes: ``image.md``.
 """
@@ -74,7 +74,7 @@ def image_to_transform_stamped(
     content: codec.Image | codec.Video, context: Context
 ) -> list[TransformStamped]:
     """
-    Return the pose of the plane of a slice or a frame of a video, for tf; nothing for a volume.
+    Return the pose of the plane of a slice or a video frame, for tf; empty for a volume.
 
     The child's origin is the centre of the first voxel, x points along i, y along j and z along
     x cross y: see :func:`~.image_geometry.plane_pose`.
@@ -91,7 +91,7 @@ def image_to_transform_stamped(
 
 def image_to_image_geometry(content: codec.Image | codec.Video, context: Context) -> ImageGeometry:
     """
-    Return where an image or a frame of a video lies, in the parent frame.
+    Return the geometry of an image or a video frame, in the parent frame.
 
     A part of an image has the geometry of the whole.
 
@@ -108,11 +108,11 @@ def image_to_image_geometry(content: codec.Image | codec.Video, context: Context
 
 def image_to_slice_geometries(content: codec.Image, context: Context) -> list[ImageGeometry]:
     """
-    Return where each slice of an image lies, with the stamps of :func:`~.slices.slices_of`.
+    Return the geometry of each slice of an image, with the stamps of :func:`slices_of`.
 
     Lost: the pixels.
 
-    :raises ConvertError: those of :func:`~.slices.slices_of` and :func:`image_to_image_geometry`.
+    :raises ConvertError: as :func:`slices_of` and :func:`image_to_image_geometry`.
     """
     if content.size[2] == 1:
         return [image_to_image_geometry(content, context)]
@@ -121,7 +121,7 @@ def image_to_slice_geometries(content: codec.Image, context: Context) -> list[Im
 
 def ijk_to_frame_of(content: codec.Image | codec.Video) -> list[float]:
     """
-    Return the 3x4 matrix, metres and RAS, of an image or a frame of a video.
+    Return the 3x4 matrix, metres and RAS, of an image or a video frame.
 
     :raises ConvertError: ``not_finite``; ``out_of_range``; ``zero_axis``.
     """
@@ -131,10 +131,10 @@ def ijk_to_frame_of(content: codec.Image | codec.Video) -> list[float]:
 
 def slices_of(content: codec.Image, context: Context) -> Iterator[tuple[codec.Image, Context]]:
     """
-    Return the slices of an image from the first k on, each an image, with a context for each.
+    Return the slices of an image from the first k on, each as an image with its context.
 
     The pixels are not copied. The stamp of slice k is k nanoseconds later than that of the
-    volume, so that a slice and what says where it lies find one another by their stamps.
+    volume, so that a subscriber can match a slice and its ImageGeometry by their stamps.
 
     :raises ConvertError: ``sub_volume``; ``timestamp_range``: the stamps reach beyond 2038.
     """
@@ -169,19 +169,18 @@ def image_to_ros(content: codec.Image, context: Context) -> Image:
     """
     Return a slice as an image in the plane's frame, the child frame.
 
-    Encodings: mono8, mono16, rgb8, rgba8, rgb16, rgba16 where they say it, else the generic ones
-    such as 8SC1 and 32FC2. uint32 becomes 64FC: the values are exact, the bytes are not. The
-    pixels are not copied if they are an array('B'), as they are when they came through a
-    connection, and not uint32.
+    Encodings: mono8, mono16, rgb8, rgba8, rgb16 and rgba16 where they apply, else a generic one
+    such as 8SC1 or 32FC2. uint32 becomes 64FC with the same values but other bytes. Pixels that
+    are an array('B'), as received from a connection, are not copied unless they are uint32.
 
-    Lost: the anatomical directions LPS, which become RAS; that numbers are uint32; the place,
-    where ImageGeometry is not taken beside it.
+    Lost: the anatomical directions LPS, which become RAS; the type uint32; the geometry, unless
+    ImageGeometry is used too.
 
-    :raises ConvertError: ``image_size``: more than one slice; ``sub_volume``; and those of
-        :func:`~.image_geometry.ijk_to_frame`: a slice that lies nowhere is refused.
+    :raises ConvertError: ``image_size``: more than one slice; ``sub_volume``; and as
+        :func:`~.image_geometry.check_axes`.
     """
     if content.size[2] != 1:
-        raise ConvertError('image_size', f'{content.size[2]} slices, 1 makes an image')
+        raise ConvertError('image_size', f'{content.size[2]} slices; an image has 1')
     image_geometry.check_whole(content.sub_size, content.size)
     image_geometry.check_axes(content.axes, content.position)
     scalar_type, components = content.scalar_type, content.components
@@ -205,13 +204,12 @@ def image_to_ros(content: codec.Image, context: Context) -> Image:
 
 def image_to_slices(content: codec.Image, context: Context) -> list[Image]:
     """
-    Return one image a slice, from the first k on; a slice alone as :func:`image_to_ros` does.
+    Return one image for each slice, from the first k on, as :func:`image_to_ros` does.
 
-    Lost: the anatomical directions LPS, which become RAS; that numbers are uint32, which become
-    float64; the place, where ImageGeometry is not taken beside it; and of a volume that its slices
-    are one.
+    Lost: the anatomical directions LPS, which become RAS; the type uint32, which becomes float64;
+    the geometry, unless ImageGeometry is used too; and which slices form one volume.
 
-    :raises ConvertError: those of :func:`~.slices.slices_of` and :func:`image_to_ros`.
+    :raises ConvertError: as :func:`slices_of` and :func:`image_to_ros`.
     """
     if content.size[2] == 1:
         return [image_to_ros(content, context)]
@@ -220,17 +218,17 @@ def image_to_slices(content: codec.Image, context: Context) -> list[Image]:
 
 def image_from_ros(message: Image, geometry: Any | None = None) -> Outbound:
     """
-    Return an image as a slice of one whole volume.
+    Return an image as an IMAGE of one slice.
 
-    The pixels are not copied unless rows are padded (``step``) or blue stands before red (bgr8,
-    bgra8, bgr16, bgra16), which becomes RGB.
+    The pixels are copied only if rows are padded (``step``) or the order is BGR (bgr8, bgra8,
+    bgr16, bgra16), which becomes RGB.
 
-    :param geometry: the ros2_igtl/ImageGeometry with the same stamp: it gives axes, position and
-        the parent frame. Without one the image lies along RAS with pixels of 1 mm, the centre of
-        the first at the origin.
+    :param geometry: the ros2_igtl/ImageGeometry with the same stamp, which provides axes, position
+        and the parent frame. Without it the axes are those of RAS, pixels have 1 mm, and the
+        centre of the first pixel is the origin.
     :returns: the child frame is the image's frame.
     :raises ConvertError: ``encoding``; ``image_size``; ``size_mismatch``: data, step, height or
-        the size of the geometry contradict one another; and those of
+        the size of the geometry contradict one another; and as
         :func:`~.image_geometry.axes_and_position`.
     """
     width, height = message.width, message.height
@@ -242,15 +240,15 @@ def image_from_ros(message: Image, geometry: Any | None = None) -> Outbound:
     if message.step < row_size or len(message.data) != message.step * height:
         raise ConvertError(
             'size_mismatch',
-            f'{width} x {height} {message.encoding} takes {height} rows of {row_size} bytes or '
+            f'{width} x {height} {message.encoding} needs {height} rows of {row_size} bytes or '
             f'more, got {len(message.data)} bytes in rows of {message.step}',
         )
     data: Any = memoryview(message.data)
     if bgr or message.step != row_size:
         rows = np.frombuffer(data, np.uint8).reshape(height, message.step)[:, :row_size].copy()
         if bgr:
-            # Whole components change places, so their byte order does not matter. Two strided
-            # copies take an eighth of the time of one by a list of indices.
+            # Swapping whole components works in either byte order. Two strided copies take an
+            # eighth of the time of one copy by a list of indices.
             pixels = rows.view(f'u{item_size}').reshape(height, width, components)
             blue = pixels[:, :, 0].copy()
             pixels[:, :, 0] = pixels[:, :, 2]
@@ -263,7 +261,7 @@ def image_from_ros(message: Image, geometry: Any | None = None) -> Outbound:
         if tuple(geometry.size) != size:
             raise ConvertError(
                 'size_mismatch',
-                f'an image of {size} with the geometry of one of {tuple(map(int, geometry.size))}',
+                f'the image has size {size}, its ImageGeometry {tuple(map(int, geometry.size))}',
             )
         matrix = geometry.ijk_to_frame
         frame_id = geometry.header.frame_id
@@ -283,7 +281,7 @@ def image_from_ros(message: Image, geometry: Any | None = None) -> Outbound:
 
 
 def _layout_of(encoding: str) -> tuple[ScalarType, int, bool]:
-    """Return scalar type, components, and whether blue stands before red."""
+    """Return scalar type, number of components, and whether the order is BGR."""
     if encoding in _LAYOUTS:
         return *_LAYOUTS[encoding], False
     if encoding in _LAYOUTS_BGR:
@@ -316,7 +314,7 @@ CONVERSIONS = (
         'IMAGE',
         'ros2_igtl/msg/ImageGeometry',
         image_to_slice_geometries,
-        None,  # image_from_ros takes it beside an image
+        None,  # image_from_ros takes it with an image
         default=True,
         sibling='geometry',
         is_for=is_slice,
@@ -325,4 +323,4 @@ CONVERSIONS = (
 )
 
 TYPES_IN_PARTS = frozenset({'IMAGE'})
-"""Whose messages may be parts, which a ``streams.VolumeAssembler`` pastes into whole ones."""
+"""Types whose messages may be parts; a ``streams.VolumeAssembler`` makes them whole."""

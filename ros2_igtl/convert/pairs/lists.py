@@ -1,7 +1,7 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-What a peer has: CAPABILITY, IMGMETA, LBMETA, VIDEOMETA and COLORT <-> ros2_igtl.
+Descriptions that a peer sends: CAPABILITY, IMGMETA, LBMETA, VIDEOMETA and COLORT <-> ros2_igtl.
 
 Units: millimetres on the OpenIGTLink side, metres on the ROS side.
 """
@@ -71,9 +71,9 @@ def capability_from_ros(message: Capability) -> Outbound:
 
 def image_meta_to_ros(content: codec.ImageMeta, context: Context) -> ImageMetaArray:
     """
-    Return the images that a peer can be asked for.
+    Return the images that a peer offers.
 
-    Lost: what of the time of a scan is less than a nanosecond, and the reserved byte.
+    Lost: fractions of a nanosecond in the time of a scan, and the reserved byte.
 
     :raises ConvertError: ``timestamp_range``: the time of a scan is after 2038;
         ``too_many_elements``.
@@ -87,9 +87,9 @@ def image_meta_to_ros(content: codec.ImageMeta, context: Context) -> ImageMetaAr
 
 def image_meta_from_ros(message: ImageMetaArray) -> Outbound:
     """
-    Return the images that a peer can be asked for.
+    Return the images that a peer offers.
 
-    :raises ConvertError: ``name_too_long``: the device name has 19 bytes at most, the modality 31
+    :raises ConvertError: ``name_too_long``: the device name may have 19 bytes, the modality 31
         and the others 63; ``timestamp_range``: a scan before 1970; ``too_many_elements``.
     """
     rows = [
@@ -108,7 +108,7 @@ def image_meta_from_ros(message: ImageMetaArray) -> Outbound:
 
 def label_meta_to_ros(content: codec.LabelMeta, context: Context) -> LabelMetaArray:
     """
-    Return the labels that a peer can be asked for.
+    Return the labels that a peer offers.
 
     Lost: the reserved byte.
 
@@ -123,10 +123,10 @@ def label_meta_to_ros(content: codec.LabelMeta, context: Context) -> LabelMetaAr
 
 def label_meta_from_ros(message: LabelMetaArray) -> Outbound:
     """
-    Return the labels that a peer can be asked for.
+    Return the labels that a peer offers.
 
-    :raises ConvertError: ``name_too_long``: the name has 63 bytes at most, device name and owner
-        19; ``color_range``; ``too_many_elements``.
+    :raises ConvertError: ``name_too_long``: the name may have 63 bytes, device name and owner 19;
+        ``color_range``; ``too_many_elements``.
     """
     rows = [
         {
@@ -142,11 +142,11 @@ def label_meta_from_ros(message: LabelMetaArray) -> Outbound:
 
 def video_meta_to_ros(content: codec.VideoMeta, context: Context) -> VideoMetaArray:
     """
-    Return the videos that a peer can be asked for, metres in the parent frame.
+    Return the videos that a peer offers, metres in the parent frame.
 
     Lost: the last bit of a focal length, and the reserved byte.
 
-    :raises ConvertError: ``not_finite``; ``out_of_range``: a single bad one refuses all;
+    :raises ConvertError: ``not_finite``; ``out_of_range``: one bad video rejects the message;
         ``too_many_elements``.
     """
     videos = []
@@ -170,10 +170,10 @@ def video_meta_to_ros(content: codec.VideoMeta, context: Context) -> VideoMetaAr
 
 def video_meta_from_ros(message: VideoMetaArray) -> Outbound:
     """
-    Return the videos that a peer can be asked for.
+    Return the videos that a peer offers.
 
-    :raises ConvertError: ``not_finite``; ``out_of_range``; ``name_too_long``: names have 63 bytes
-        at most; ``too_many_elements``.
+    :raises ConvertError: ``not_finite``; ``out_of_range``; ``name_too_long``: names may have 63
+        bytes; ``too_many_elements``.
     """
     rows = [
         {
@@ -193,7 +193,7 @@ def video_meta_from_ros(message: VideoMetaArray) -> Outbound:
 
 
 def color_table_to_ros(content: codec.ColorTable, context: Context) -> ColorTable:
-    """Return the entries of a table in the order of the values that they are for."""
+    """Return the entries of a table, in the order of the values they apply to."""
     table = content.table
     map_type = ColorTable.UINT8 if table.dtype.itemsize == 1 else ColorTable.UINT16
     return message_with_arrays(
@@ -206,31 +206,31 @@ def color_table_to_ros(content: codec.ColorTable, context: Context) -> ColorTabl
 
 def color_table_from_ros(message: ColorTable) -> Outbound:
     """
-    Return a table for voxels of uint8 or uint16, as the number of its entries says.
+    Return a table for voxels of uint8 (256 entries) or uint16 (65536 entries).
 
-    :raises ConvertError: ``scalar_type``: no such type of entries; ``size_mismatch``: neither 256
-        nor 65536 of them; ``color_range``: an entry is greater than its type allows.
+    :raises ConvertError: ``scalar_type``: an unknown type of entries; ``size_mismatch``: neither
+        256 nor 65536 of them; ``color_range``: an entry exceeds its type.
     """
     if message.map_type not in _ENTRIES:
         allowed = ', '.join(map(str, _ENTRIES))
-        raise ConvertError('scalar_type', f'map type {message.map_type}: {allowed} are allowed')
+        raise ConvertError('scalar_type', f'map_type is {message.map_type}; {allowed} are allowed')
     dtype, parts = _ENTRIES[message.map_type]
     entries = np.frombuffer(message.entries, 'u2')
     if len(entries) not in (count * parts for count in _COUNTS):
         raise ConvertError(
             'size_mismatch',
-            f'{len(entries)} numbers: {" or ".join(map(str, _COUNTS))} times {parts} are allowed',
+            f'{len(entries)} numbers; {" or ".join(map(str, _COUNTS))} times {parts} are allowed',
         )
     table = entries.astype(dtype)
     if not np.array_equal(table, entries):
-        raise ConvertError('color_range', f'entry {entries.max()} of a table of {dtype}')
+        raise ConvertError('color_range', f'entry {entries.max()} exceeds the type {dtype}')
     content = codec.ColorTable(table.reshape(-1, parts) if parts > 1 else table)
     return outbound(content, message.header)
 
 
 def _fields_of(array: NDArray[Any]) -> Iterator[dict[str, Any]]:
     """
-    Return the fields of each element, names as text, without what is reserved.
+    Return the fields of each element, names as text, without reserved ones.
 
     :raises ConvertError: ``too_many_elements``.
     """
@@ -262,7 +262,7 @@ def _names_of(message: Any, dtype: np.dtype[Any]) -> dict[str, bytes]:
 
 def _array_of(rows: list[dict[str, Any]], dtype: np.dtype[Any]) -> NDArray[Any]:
     """
-    Return elements given by field; what is reserved is 0.
+    Return the array for elements given by field; reserved fields are 0.
 
     :raises ConvertError: ``too_many_elements``.
     """

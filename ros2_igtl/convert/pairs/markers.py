@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What the visualization_msgs/MarkerArray of several families share."""
+"""Shared parts of the visualization_msgs/MarkerArray of several families."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ros2_igtl.convert.errors import ConvertError
 from ros2_igtl.convert.pairs import parts
 
 SHOWN_SIZE_M = 0.001
-"""How thick to show what has no size: RViz shows nothing of it otherwise."""
+"""The thickness shown for objects of size 0, which RViz would not show."""
 
 
 def added_markers(message: MarkerArray) -> tuple[list[Marker], Header]:
@@ -27,6 +27,7 @@ def added_markers(message: MarkerArray) -> tuple[list[Marker], Header]:
         if marker.header.frame_id != header.frame_id:
             raise ConvertError(
                 'several_frames',
-                f"markers in '{header.frame_id}' and '{marker.header.frame_id}': one is allowed",
+                f"markers in '{header.frame_id}' and '{marker.header.frame_id}'; "
+                'one frame is allowed',
             )
     return markers, header

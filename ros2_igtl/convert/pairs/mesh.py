@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""POLYDATA <-> ros2_igtl/PolyData, which has all of it, and shape_msgs/Mesh."""
+"""POLYDATA <-> ros2_igtl/PolyData, which keeps everything, and shape_msgs/Mesh."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _WORD = np.dtype('>u4')
 
 def poly_data_to_mesh(content: codec.PolyData, context: Context) -> Mesh:
     """
-    Return the triangles of a mesh, metres; polygons and strips as :func:`~.meshes.triangles_of`.
+    Return the triangles of a mesh, metres; :func:`~.triangles.triangles_of` cuts larger cells.
 
-    Lost: stamp, frame, vertices, lines, attributes, and that triangles were larger polygons or
+    Lost: stamp, frame, vertices, lines, attributes, and which triangles formed larger polygons or
     strips.
 
     :raises ConvertError: ``not_finite``; ``out_of_range``; ``cell_index``; ``too_many_elements``.
@@ -61,9 +61,9 @@ def poly_data_to_poly_data(content: codec.PolyData, context: Context) -> PolyDat
     """
     Return the points in the parent frame, metres, with all cells and attributes.
 
-    Lost: what is no UTF-8 in the names of attributes.
+    Lost: bytes that are not UTF-8 in the names of attributes.
 
-    :raises ConvertError: ``not_finite``; ``out_of_range``: a single bad point refuses all.
+    :raises ConvertError: ``not_finite``; ``out_of_range``: one bad point rejects the message.
     """
     return message_with_arrays(
         PolyData,
@@ -79,15 +79,16 @@ def poly_data_to_poly_data(content: codec.PolyData, context: Context) -> PolyDat
 
 def poly_data_from_poly_data(message: PolyData) -> Outbound:
     """
-    Return the points with all cells and attributes, every number as it came.
+    Return the points with all cells and attributes.
 
-    :raises ConvertError: ``not_finite``; ``out_of_range``; ``size_mismatch``: points, offsets or
-        values are not as many as they have to be; ``cell_index``; ``attribute``;
-        ``name_too_long``.
+    :raises ConvertError: ``not_finite``; ``out_of_range``; ``size_mismatch``: the number of
+        points, offsets or values is wrong; ``cell_index``; ``attribute``; ``name_too_long``.
     """
     points = np.asarray(message.points, np.float64)
     if len(points) % 3:
-        raise ConvertError('size_mismatch', f'{len(points)} numbers: 3 for each point are needed')
+        raise ConvertError(
+            'size_mismatch', f'points has {len(points)} numbers; 3 for each point are needed'
+        )
     content = codec.PolyData(
         positions.millimetres(points.reshape(-1, 3)),
         _cells_from_ros('vertices', message.vertices),
@@ -117,9 +118,9 @@ def _cells_from_ros(name: str, message: PolyDataCells) -> codec.Cells:
     if offsets[0] != 0 or offsets[-1] != len(indices) or np.any(counts < 0):
         raise ConvertError(
             'size_mismatch',
-            f'offsets of {name} do not go up from 0 to their {len(indices)} indices',
+            f'the offsets of {name} must increase from 0 to {len(indices)}, the number of indices',
         )
-    # each cell is its number of points, then their indices
+    # a cell is its number of points, then their indices
     words = np.empty(len(counts) + len(indices), _WORD)
     starts = offsets[:-1] + np.arange(len(counts))
     is_index = np.ones(len(words), bool)
@@ -153,7 +154,7 @@ def _attribute_from_ros(message: PolyDataAttribute) -> codec.Attribute:
         kind = codec.AttributeType(message.attribute_type)
         attribute = codec.Attribute(kind, message.name, values.reshape(-1, components))
         attribute.pack_header()
-    except ValueError as error:  # of the codec, or of its enumeration
+    except ValueError as error:  # from the codec, or from its enumeration
         raise ConvertError('attribute', str(error)) from None
     return attribute
 

@@ -1,7 +1,7 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-POLYDATA <-> what RViz shows: visualization_msgs/Marker and sensor_msgs/PointCloud2.
+POLYDATA <-> visualization_msgs/Marker and sensor_msgs/PointCloud2, which RViz shows.
 
 Units: millimetres on the OpenIGTLink side, metres on the ROS side. Axes: unchanged.
 """
@@ -37,17 +37,17 @@ _WHITE = (1.0, 1.0, 1.0, 1.0)
 
 def poly_data_to_point_cloud(content: codec.PolyData, context: Context) -> PointCloud2:
     """
-    Return the points in the parent frame, each attribute of points being a field.
+    Return the points in the parent frame, with a field for each attribute of points.
 
-    Colours are the field rgba, normals normal_x, normal_y and normal_z, which is how PCL and RViz
-    have them; others have the name of the attribute and as many numbers as it has components. A
-    name that is empty or taken gets underscores.
+    As PCL and RViz expect, colours are in the field rgba and normals in normal_x, normal_y and
+    normal_z. Other fields have the name of the attribute and as many numbers as it has
+    components. An empty or duplicate name gets underscores.
 
     Lost: cells and their attributes, the type of attributes other than colours and normals, and
     the last bit of a position.
 
     :raises ConvertError: ``not_finite``; ``out_of_range``; ``color_range``; ``size_mismatch``:
-        an attribute has not a row for each point.
+        the number of rows of an attribute is not the number of points.
     """
     columns: dict[str, NDArray[Any]] = {}
     for attribute in content.attributes:
@@ -62,17 +62,17 @@ def poly_data_to_point_cloud(content: codec.PolyData, context: Context) -> Point
 
 def poly_data_from_point_cloud(message: PointCloud2) -> Outbound:
     """
-    Return the points, each with a vertex, without which viewers would not show it.
+    Return the points, each with a vertex so that viewers show it.
 
-    Fields become attributes: rgba or rgb colours, normal_x, normal_y and normal_z normals, all
-    others scalars of their name, with a component for each number. Points that are nowhere,
-    having NaN, are left out, unless the cloud says that it is dense.
+    Fields become attributes: rgba or rgb becomes colours; normal_x, normal_y and normal_z become
+    normals; each other field becomes scalars of the same name, with a component for each number.
+    Points with NaN are left out, unless the cloud declares itself dense.
 
-    Lost: rows of organised clouds, and digits of fields that float32 does not have.
+    Lost: rows of organised clouds, and digits beyond the precision of float32.
 
-    :raises ConvertError: ``not_finite``; ``out_of_range``: a position, or a number that is none of
-        float32; ``name_too_long``; those of :func:`~.point_cloud.read_cloud` and
-        :func:`~.point_cloud.unpack_colors`.
+    :raises ConvertError: ``not_finite``; ``out_of_range``: a position, or a number beyond
+        float32; ``name_too_long``; and as :func:`~.point_cloud.read_cloud` and
+        :func:`~.clouds.unpack_colors`.
     """
     cloud = point_cloud.read_cloud(message)
     columns = cloud.columns
@@ -100,16 +100,17 @@ def poly_data_from_point_cloud(message: PointCloud2) -> Outbound:
 
 def poly_data_to_marker(content: codec.PolyData, context: Context) -> Marker:
     """
-    Return the triangles of a mesh; polygons and strips as :func:`~.meshes.triangles_of`.
+    Return the triangles of a mesh; :func:`~.triangles.triangles_of` cuts larger cells.
 
-    Colours are those of the points, else those of the cells, else white. The namespace is the
-    device name. Points of several triangles are one object, so that it is made once.
+    The colours are those of the points, else those of the cells, else white. The namespace is the
+    device name. Triangles that share a point share one Point object, to save time.
 
-    Lost: vertices, lines, attributes other than the colours, points that triangles share, and that
-    triangles were larger polygons or strips.
+    Lost: vertices, lines, attributes other than the colours, which triangles share a point, and
+    which triangles formed larger polygons or strips.
 
     :raises ConvertError: ``not_finite``; ``out_of_range``; ``cell_index``; ``color_range``;
-        ``size_mismatch``: not a colour for each point or cell; ``too_many_elements``.
+        ``size_mismatch``: the number of colours is not that of points or cells;
+        ``too_many_elements``.
     """
     triangles = triangles_of(content)
     check_count(len(content.points), len(triangles.corners))
@@ -131,31 +132,32 @@ def poly_data_from_marker(message: Marker) -> Outbound:
     """
     Return the triangles of a triangle list, three points each, in the frame of the header.
 
-    As many colours as points become colours of the points, a third as many those of the cells; a
-    colour of the whole other than opaque white becomes that of each point.
+    If there is a colour for each point, the colours become those of the points; if there is one
+    for each triangle, those of the cells. A single colour other than opaque white becomes that of
+    every point.
 
     Lost: texture, lifetime, namespace and id.
 
-    :raises ConvertError: ``marker_type``: another marker, or one that deletes; ``not_finite``;
+    :raises ConvertError: ``marker_type``: another type or action; ``not_finite``;
         ``out_of_range``; ``zero_scale``; ``zero_quaternion``; ``quaternion_norm``;
         ``size_mismatch``; ``color_range``; ``too_many_elements``.
     """
     if (message.type, message.action) != (Marker.TRIANGLE_LIST, Marker.ADD):
         raise ConvertError(
             'marker_type',
-            f'a marker of type {message.type}, action {message.action}: a triangle list '
-            f'({Marker.TRIANGLE_LIST}) that is added ({Marker.ADD}) is allowed',
+            f'the marker has type {message.type} and action {message.action}; type TRIANGLE_LIST '
+            f'({Marker.TRIANGLE_LIST}) and action ADD ({Marker.ADD}) are allowed',
         )
     count = len(message.points)
     if count % 3:
-        raise ConvertError('size_mismatch', f'{count} points are no triangles of 3 each')
+        raise ConvertError('size_mismatch', f'{count} points; a multiple of 3 is needed')
     check_count(count // 3, count // 3)
     points = numbers_of(message.points, 'x', 'y', 'z')
     scale = message.scale
     if not (scale.x and scale.y and scale.z):
-        raise ConvertError('zero_scale', 'a marker of no size along x, y or z')
+        raise ConvertError('zero_scale', 'the scale of the marker is 0 along x, y or z')
     points *= (scale.x, scale.y, scale.z)
-    if message.pose != Pose():  # else not even the sign of a zero changes
+    if message.pose != Pose():  # otherwise keep even the sign of a zero
         columns = np.array(parts.columns_of_pose(message.pose)).reshape(4, 3)
         points = points @ columns[:3] + columns[3] / MM_PER_M
     content = codec.PolyData(
@@ -167,11 +169,11 @@ def poly_data_from_marker(message: Marker) -> Outbound:
 
 
 def _add_columns(columns: dict[str, NDArray[Any]], attribute: codec.Attribute, count: int) -> None:
-    """Add the fields of a cloud that an attribute of points becomes."""
+    """Add the fields of a cloud for an attribute of points."""
     values = attribute.values
     if len(values) != count:
         raise ConvertError(
-            'size_mismatch', f'{len(values)} rows of an attribute of {count} points'
+            'size_mismatch', f'an attribute has {len(values)} rows for {count} points'
         )
     kind = attribute.attribute_type
     if kind == AttributeType.POINT_RGBA and 'rgba' not in columns:
@@ -192,13 +194,13 @@ def _floats(name: str, column: NDArray[Any]) -> NDArray[Any]:
         floats = column.astype('>f4')
     if not np.array_equal(np.isfinite(floats), np.isfinite(column)):
         raise ConvertError(
-            'out_of_range', f"field '{naming.escape(name)}' has numbers beyond those of float32"
+            'out_of_range', f"field '{naming.escape(name)}' has numbers beyond float32"
         )
     return floats
 
 
 def _corner_colors(content: codec.PolyData, triangles: Triangles) -> list[ColorRGBA]:
-    """Return a colour for each corner; none if the mesh has none."""
+    """Return a colour for each corner; empty if the mesh has no colours."""
     by_type = {attribute.attribute_type: attribute for attribute in reversed(content.attributes)}
     attribute = by_type.get(AttributeType.POINT_RGBA)
     indices: NDArray[Any] = triangles.corners.reshape(-1)
@@ -212,7 +214,7 @@ def _corner_colors(content: codec.PolyData, triangles: Triangles) -> list[ColorR
         count = sum(map(len, kinds))
     values = attribute.values
     if len(values) != count:
-        raise ConvertError('size_mismatch', f'{len(values)} colours of {count} points or cells')
+        raise ConvertError('size_mismatch', f'{len(values)} colours for {count} points or cells')
     _check_colors(values)
     colors = [_color(*row) for row in values.tolist()]
     return [colors[index] for index in indices.tolist()]
@@ -231,16 +233,16 @@ def _attributes_of(message: Marker) -> list[codec.Attribute]:
     kinds = {count: AttributeType.POINT_RGBA, count // 3: AttributeType.CELL_RGBA}
     if len(values) not in kinds:
         raise ConvertError(
-            'size_mismatch', f'{len(values)} colours of {count} points or {count // 3} triangles'
+            'size_mismatch', f'{len(values)} colours for {count} points or {count // 3} triangles'
         )
     return [codec.Attribute(kinds[len(values)], 'rgba', values)]
 
 
 def _check_colors(values: NDArray[Any]) -> None:
-    with np.errstate(invalid='ignore'):  # some NaN have numpy warn of them
+    with np.errstate(invalid='ignore'):  # numpy would warn about some NaN
         is_color = np.all((values >= 0.0) & (values <= 1.0))
     if not is_color:
-        raise ConvertError('color_range', 'a colour component outside 0 to 1')
+        raise ConvertError('color_range', 'a colour component is outside 0 to 1')
 
 
 def _color(r: float, g: float, b: float, a: float) -> ColorRGBA:

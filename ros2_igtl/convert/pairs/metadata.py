@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Metadata of a message <-> ros2_igtl/Metadata; the message itself is converted elsewhere."""
+"""Metadata of a message <-> ros2_igtl/Metadata; other modules convert the message itself."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from ros2_igtl.msg import Metadata, MetadataEntry
 
 def metadata_to_ros(type_name: str, context: Context) -> Metadata:
     """
-    Return the metadata of a message, for beside what the message becomes.
+    Return the metadata of a message, for the sibling topic of its conversion.
 
-    Lost: what is no UTF-8 in the name of the device and in keys.
+    Lost: bytes that are not UTF-8 in the device name and in keys.
 
     :param type_name: of the message.
     """
@@ -38,9 +38,9 @@ def metadata_to_ros(type_name: str, context: Context) -> Metadata:
 
 def entries_from_metadata(metadata: Mapping[str, str]) -> list[MetadataEntry]:
     """
-    Return the entries of metadata, with their bytes where the text does not give them back.
+    Return the entries of metadata, with the raw bytes of values that text cannot represent.
 
-    Lost: what is no UTF-8 in a key, and the encoding 0 of an empty value.
+    Lost: bytes that are not UTF-8 in a key, and the encoding 0 of an empty value.
     """
     return [_entry(key, value) for key, value in metadata.items()]
 
@@ -49,25 +49,26 @@ def metadata_from_entries(entries: Iterable[MetadataEntry]) -> dict[str, str]:
     """
     Return the metadata of entries.
 
-    :raises ConvertError: ``metadata``: a key is there twice, or a value cannot be written in its
-        encoding.
+    :raises ConvertError: ``metadata``: a key is used twice, or an encoding cannot express its
+        value.
     """
     metadata: dict[str, str] = {}
     for entry in entries:
         if entry.key in metadata:
-            raise ConvertError('metadata', f"key '{naming.escape(entry.key)}' is there twice")
+            raise ConvertError('metadata', f"key '{naming.escape(entry.key)}' is used twice")
         metadata[entry.key] = _value(entry)
     return metadata
 
 
 def faults_of(metadata: Mapping[str, str]) -> dict[str, str]:
     """
-    Return whose pose the sender does not vouch for, and what it says of it: not ``OK``.
+    Return the devices and tools whose pose the sender marks as invalid, with their status.
 
-    ``TransformStatus`` is about the message's own device; ``ProbeStatus`` and, as PLUS has it,
-    ``ProbeTransformStatus`` are about the device or tool ``Probe``.
+    ``TransformStatus`` refers to the message's own device; ``ProbeStatus`` and
+    ``ProbeTransformStatus``, which PLUS sends, refer to the device or tool ``Probe``. Any status
+    other than ``OK`` is a fault.
 
-    :returns: by name, which is empty for the message's own device.
+    :returns: the status by name; the name of the message's own device is empty.
     """
     return {
         key.removesuffix('Status').removesuffix('Transform'): naming.ros_text(value)
@@ -112,4 +113,4 @@ def _value(entry: MetadataEntry) -> str:
 
 
 METADATA = Conversion(ANY_OTHER_TYPE, 'ros2_igtl/msg/Metadata', None, None, sibling='metadata')
-"""What is published beside a message of any type that has metadata, on ``<topic>/metadata``."""
+"""The metadata of a message of any type, published on ``<topic>/metadata``."""

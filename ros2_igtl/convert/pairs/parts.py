@@ -1,10 +1,10 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-The parts that ROS messages of several families are made of, metres; no whole family is here.
+The parts that ROS messages of several families have in common, in metres; no whole family.
 
-Messages are filled rather than built by keyword, which makes each part twice: 7 against 22 µs for
-a TransformStamped.
+The functions fill the fields of a message one by one: the constructor with keywords would make
+each part twice. A TransformStamped takes 7 instead of 22 µs.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ from ros2_igtl.convert.math.geometry import (
 
 MAX_ELEMENTS = 10_000
 """
-More than any plan or database has: a message for each takes 20 to 60 µs, and a peer may send two
-million of them in one message.
+More than any plan or database has. Each element becomes a message, which takes 20 to 60 µs, and a
+peer may send two million of them at once.
 """
 
 
 def check_count(count: int) -> None:
     """
-    Refuse a list that would take too long.
+    Check that a list is not so long that converting it would block other messages.
 
     :raises ConvertError: ``too_many_elements``.
     """
     if count > MAX_ELEMENTS:
-        raise ConvertError('too_many_elements', f'{count} elements, {MAX_ELEMENTS} are allowed')
+        raise ConvertError('too_many_elements', f'{count} elements; {MAX_ELEMENTS} are allowed')
 
 
 def ros_name(name: bytes) -> str:
@@ -69,7 +69,7 @@ def rgba_of(color: ColorRGBA) -> tuple[int, ...]:
 
 def size_mm(size: float) -> float:
     """
-    Return the size of a point or trajectory in millimetres of one in metres.
+    Return in millimetres the size of a point or trajectory given in metres.
 
     :raises ConvertError: ``not_finite``; ``out_of_range``.
     """
@@ -91,7 +91,7 @@ def sizes_of(elements: NDArray[Any]) -> list[float]:
 
 def position_mm(point: Point | Vector3) -> Vector:
     """
-    Return millimetres of a geometry_msgs/Point or Vector3.
+    Return a geometry_msgs/Point or Vector3 in millimetres.
 
     :raises ConvertError: ``not_finite``; ``out_of_range``.
     """
@@ -100,7 +100,7 @@ def position_mm(point: Point | Vector3) -> Vector:
 
 def columns_of_pose(pose: Pose) -> tuple[float, ...]:
     """
-    Return the twelve numbers of TRANSFORM, column by column, in millimetres, of a pose in metres.
+    Return the twelve numbers of TRANSFORM, column by column, in millimetres, for a pose in metres.
 
     :raises ConvertError: ``not_finite``; ``out_of_range``; ``zero_quaternion``;
         ``quaternion_norm``.
@@ -135,7 +135,7 @@ def make_pose(position: Vector, orientation: Quaternion) -> Pose:
 
 
 def fill_pose(pose: Pose, position: Vector, orientation: Quaternion) -> None:
-    """Fill a pose that its owner has just made: building another one costs three times as much."""
+    """Fill an existing pose; building another one costs three times as much."""
     point, quaternion = pose.position, pose.orientation
     point.x, point.y, point.z = position
     quaternion.x, quaternion.y, quaternion.z, quaternion.w = orientation
@@ -143,16 +143,17 @@ def fill_pose(pose: Pose, position: Vector, orientation: Quaternion) -> None:
 
 def check_frames(frame_id: str, child_frame_id: str) -> None:
     """
-    Refuse a pair of frames that tf would not take.
+    Check that tf accepts a pair of frames.
 
     :raises ConvertError: ``empty_frame``; ``same_frame``.
     """
     if not frame_id or not child_frame_id:
         raise ConvertError(
-            'empty_frame', f"a transform of '{child_frame_id}' in '{frame_id}': both need a name"
+            'empty_frame',
+            f"the transform of '{child_frame_id}' in '{frame_id}' needs a name for both frames",
         )
     if frame_id == child_frame_id:
-        raise ConvertError('same_frame', f"a transform of '{frame_id}' in itself")
+        raise ConvertError('same_frame', f"the transform of '{frame_id}' in itself is not allowed")
 
 
 def transform_stamped(
@@ -193,8 +194,8 @@ def point_stamped(position: Vector, context: Context) -> PointStamped:
 
 
 def _color_byte(component: float) -> int:
-    # float32 on the way rounds 1/255 by 1e-8: half a step is far enough
+    # float32 rounds 1/255 by 1e-8, far less than the tolerance of half a step
     scaled = component * 255.0
     if not -0.5 < scaled < 255.5:
-        raise ConvertError('color_range', f'colour component {component:g}: 0 to 1 are allowed')
+        raise ConvertError('color_range', f'colour component {component:g}; 0 to 1 are allowed')
     return round(scaled)

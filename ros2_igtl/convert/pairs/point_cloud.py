@@ -1,11 +1,10 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-A sensor_msgs/PointCloud2 as numpy arrays and back; no message of OpenIGTLink is known here.
+A sensor_msgs/PointCloud2 as numpy arrays and back, independent of OpenIGTLink messages.
 
-Colours are those of PCL and RViz: one number of four bytes, 0xAARRGGBB, in a field ``rgba``, or
-0x00RRGGBB in a field ``rgb``, which may call itself a float32. Source: ``PointCloud2.msg``,
-``PointField.msg``; PCL, ``point_types.hpp``.
+See ``math/clouds.py`` for the colours. Source: ``PointCloud2.msg``, ``PointField.msg``; PCL,
+``point_types.hpp``.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from ros2_igtl.convert.errors import ConvertError
 from ros2_igtl.convert.interfaces import message_with_arrays, number_array
 
 XYZ = [('x', '<f4'), ('y', '<f4'), ('z', '<f4')]
-"""The fields that each cloud begins with, float32 in metres: RViz shows no others."""
+"""The first fields of each cloud, float32 in metres; RViz requires float32."""
 RGBA = ('rgba', '<u4')
 _CODES = {
     PointField.INT8: 'i1',
@@ -40,10 +39,10 @@ _MAX_POINT_SIZE = 2**31 - 1  # bytes: numpy's dtypes are no larger
 
 
 class Cloud(NamedTuple):
-    """The points of a cloud that are anywhere."""
+    """The points of a cloud that have a position."""
 
-    positions: NDArray[np.float64]  # (n, 3), metres; finite unless the cloud says it is dense
-    columns: dict[str, NDArray[Any]]  # the other fields: (n,), or (n, count) where that is not 1
+    positions: NDArray[np.float64]  # (n, 3), metres; finite unless the cloud declares itself dense
+    columns: dict[str, NDArray[Any]]  # the other fields: (n,), or (n, count) if count is not 1
 
 
 def make_cloud(
@@ -86,27 +85,27 @@ def make_cloud(
 
 def read_cloud(message: PointCloud2) -> Cloud:
     """
-    Return the points of a cloud with fields of any type, place and byte order.
+    Return the points of a cloud, whose fields may have any type, offset and byte order.
 
-    Points whose position is not finite are left out, unless the cloud says that it is dense.
+    Points whose position is not finite are left out, unless the cloud declares itself dense.
 
-    :raises ConvertError: ``point_fields``: x, y or z is missing or no single number, or a field
-        reaches beyond its point; ``size_mismatch``: data and steps contradict the size.
+    :raises ConvertError: ``point_fields``: x, y or z is missing or not a single number, or a field
+        ends beyond its point; ``size_mismatch``: data and steps contradict the size.
     """
     dtype = _dtype_of(message)
     keys: dict[str, str] = {}
     for index, field in enumerate(message.fields):
-        keys.setdefault(field.name, f'f{index}')  # the first of two of one name
+        keys.setdefault(field.name, f'f{index}')  # of two fields with one name, the first counts
     missing = [axis for axis in 'xyz' if axis not in keys or dtype[keys[axis]].shape]
     if missing:
         raise ConvertError(
-            'point_fields', f'{", ".join(missing)}: a number each of x, y and z is needed'
+            'point_fields', f'{", ".join(missing)}: one number each for x, y and z is needed'
         )
     row_size = message.width * message.point_step
     if message.row_step < row_size or len(message.data) != message.row_step * message.height:
         raise ConvertError(
             'size_mismatch',
-            f'{message.height} rows of {message.width} points of {message.point_step} bytes take '
+            f'{message.height} rows of {message.width} points of {message.point_step} bytes need '
             f'{row_size} bytes or more each, got {len(message.data)} bytes in rows of '
             f'{message.row_step}',
         )
@@ -116,7 +115,7 @@ def read_cloud(message: PointCloud2) -> Cloud:
         memoryview(message.data),
         strides=(message.row_step, message.point_step),
     ).reshape(-1)
-    with np.errstate(invalid='ignore'):  # some NaN have numpy warn of them
+    with np.errstate(invalid='ignore'):  # numpy would warn about some NaN
         positions = np.stack([points[keys[axis]] for axis in 'xyz'], axis=1).astype(np.float64)
     if not message.is_dense:
         is_valid = np.isfinite(positions).all(axis=1)
@@ -128,13 +127,13 @@ def read_cloud(message: PointCloud2) -> Cloud:
 
 def _dtype_of(message: PointCloud2) -> np.dtype[Any]:
     """
-    Return the dtype of a point, its fields named by number: their own names may be anything.
+    Return the dtype of a point with numbered fields, since their own names may be any text.
 
     :raises ConvertError: ``point_fields``.
     """
     if message.point_step > _MAX_POINT_SIZE:
         raise ConvertError(
-            'point_fields', f'a point of {message.point_step} bytes: {_MAX_POINT_SIZE} are allowed'
+            'point_fields', f'point_step is {message.point_step}; {_MAX_POINT_SIZE} is allowed'
         )
     order = '>' if message.is_bigendian else '<'
     formats: list[Any] = []
@@ -153,7 +152,7 @@ def _dtype_of(message: PointCloud2) -> np.dtype[Any]:
             raise ConvertError(
                 'point_fields',
                 f"field '{naming.escape(field.name)}' of {count} x {dtype} at {field.offset} "
-                f'reaches beyond a point of {message.point_step} bytes',
+                f'ends beyond the point of {message.point_step} bytes',
             )
         formats.append((dtype, (count,)) if count > 1 else dtype)
     return np.dtype(

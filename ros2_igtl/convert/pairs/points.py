@@ -33,14 +33,14 @@ def point_positions(content: codec.Point) -> list[Vector]:
     """
     Return the positions of a POINT in metres.
 
-    :raises ConvertError: ``not_finite``; ``out_of_range``: a single bad point refuses all.
+    :raises ConvertError: ``not_finite``; ``out_of_range``: one bad point rejects the message.
     """
     return [metres(*position) for position in content.points['position'].tolist()]
 
 
 def point_to_pose_array(content: codec.Point, context: Context) -> PoseArray:
     """
-    Return the positions as poses without rotation; names, groups and colours are left out.
+    Return the positions as poses without rotation.
 
     Lost: names, groups, owners, colours and sizes.
 
@@ -57,7 +57,7 @@ def point_to_pose_array(content: codec.Point, context: Context) -> PoseArray:
 
 def point_from_pose_array(message: PoseArray) -> Outbound:
     """
-    Return the positions as white points ``P0``, ``P1`` ... of size 0; the orientations are lost.
+    Return the positions as white points ``P0``, ``P1`` ... of size 0.
 
     Lost: the orientations.
 
@@ -68,18 +68,18 @@ def point_from_pose_array(message: PoseArray) -> Outbound:
 
 def point_to_point_stamped(content: codec.Point, context: Context) -> list[PointStamped]:
     """
-    Return one message a point, all with one stamp.
+    Return one message for each point, all with the same stamp.
 
-    Lost: names, groups, owners, colours and sizes, and which points came together.
+    Lost: names, groups, owners, colours and sizes, and which points belong to one message.
 
-    :raises ConvertError: ``not_finite``; ``out_of_range``: then none is returned.
+    :raises ConvertError: ``not_finite``; ``out_of_range``: one bad point rejects the message.
     """
     return [parts.point_stamped(position, context) for position in point_positions(content)]
 
 
 def point_from_point_stamped(message: PointStamped) -> Outbound:
     """
-    Return a list of the one white point ``P0`` of size 0.
+    Return a list of one white point ``P0`` of size 0.
 
     :raises ConvertError: ``not_finite``; ``out_of_range``.
     """
@@ -88,11 +88,11 @@ def point_from_point_stamped(message: PointStamped) -> Outbound:
 
 def point_to_point_array(content: codec.Point, context: Context) -> PointArray:
     """
-    Return the points with all that is known of them, in the parent frame, metres.
+    Return the points with all their fields, in the parent frame, metres.
 
-    Lost: what is no UTF-8 in names.
+    Lost: bytes that are not UTF-8 in names.
 
-    :raises ConvertError: ``not_finite``; ``out_of_range``: a single bad point refuses all.
+    :raises ConvertError: ``not_finite``; ``out_of_range``: one bad point rejects the message.
     """
     points = content.points
     rows = zip(
@@ -120,10 +120,10 @@ def point_to_point_array(content: codec.Point, context: Context) -> PointArray:
 
 def point_from_point_array(message: PointArray) -> Outbound:
     """
-    Return the points, every field as it came.
+    Return the points with all their fields.
 
     :raises ConvertError: ``not_finite``; ``out_of_range``; ``color_range``; ``name_too_long``:
-        name, group and owner have 63, 31 and 19 bytes at most.
+        name, group and owner may have 63, 31 and 19 bytes.
     """
     rows = [_row(point) for point in message.points]
     return outbound(codec.Point(np.array(rows, codec.Point.dtype)), message.header)
@@ -135,7 +135,7 @@ def point_to_point_cloud(content: codec.Point, context: Context) -> PointCloud2:
 
     Lost: names, groups, sizes, owners, and the last bit of a position.
 
-    :raises ConvertError: ``not_finite``; ``out_of_range``: a single bad point refuses all.
+    :raises ConvertError: ``not_finite``; ``out_of_range``: one bad point rejects the message.
     """
     points = content.points
     return point_cloud.make_cloud(
@@ -147,14 +147,14 @@ def point_to_point_cloud(content: codec.Point, context: Context) -> PointCloud2:
 
 def point_from_point_cloud(message: PointCloud2) -> Outbound:
     """
-    Return the points ``P0``, ``P1`` ... of size 0, white where the cloud has no colours.
+    Return points ``P0``, ``P1`` ... of size 0, white if the cloud has no colours.
 
-    Points that are nowhere, having NaN, are left out, unless the cloud says that it is dense.
+    Points with NaN are left out, unless the cloud declares itself dense.
 
     Lost: all fields but x, y, z and rgba or rgb.
 
-    :raises ConvertError: ``not_finite``; ``out_of_range``; those of
-        :func:`~.point_cloud.read_cloud` and :func:`~.point_cloud.unpack_colors`.
+    :raises ConvertError: ``not_finite``; ``out_of_range``; and as
+        :func:`~.point_cloud.read_cloud` and :func:`~.clouds.unpack_colors`.
     """
     cloud = point_cloud.read_cloud(message)
     colors = color_field(cloud.columns)
@@ -169,14 +169,14 @@ def point_from_point_cloud(message: PointCloud2) -> Outbound:
 
 def point_to_marker_array(content: codec.Point, context: Context) -> MarkerArray:
     """
-    Return a sphere for each point, its size being the diameter that RViz shows.
+    Return a sphere for each point; the size of the point is its diameter.
 
-    They stand behind a marker that deletes those of the list before. The group is the namespace,
-    the name the text, which nothing shows.
+    The first marker deletes those of the previous list. The group becomes the namespace and the
+    name the text, which RViz does not show.
 
     Lost: owners, empty names, and a size of 0 (shown as 1 mm).
 
-    :raises ConvertError: ``not_finite``; ``out_of_range``: a single bad point refuses all;
+    :raises ConvertError: ``not_finite``; ``out_of_range``: one bad point rejects the message;
         ``too_many_elements``.
     """
     parts.check_count(len(content.points))
@@ -201,12 +201,12 @@ def point_to_marker_array(content: codec.Point, context: Context) -> MarkerArray
 
 def point_from_marker_array(message: MarkerArray) -> Outbound:
     """
-    Return a point for each sphere, its size along x.
+    Return a point for each sphere; its scale along x becomes the size.
 
-    Markers that delete others are left out. Names and groups are where
-    :func:`point_to_marker_array` puts them; without a text the name is ``P0``, ``P1`` ...
+    Markers that delete others are left out. Names and groups are read from where
+    :func:`point_to_marker_array` writes them; without a text the name is ``P0``, ``P1`` ...
 
-    Lost: orientations, sizes along y and z, and what else a marker says, such as its lifetime.
+    Lost: orientations, sizes along y and z, and other fields of a marker, such as its lifetime.
 
     :raises ConvertError: ``marker_type``: any other marker; ``several_frames``; ``not_finite``;
         ``out_of_range``; ``color_range``; ``name_too_long``; ``too_many_elements``.
@@ -216,7 +216,7 @@ def point_from_marker_array(message: MarkerArray) -> Outbound:
     for index, marker in enumerate(markers):
         if marker.type != Marker.SPHERE:
             raise ConvertError(
-                'marker_type', f'marker {marker.id} of type {marker.type}: spheres are allowed'
+                'marker_type', f'marker {marker.id} has type {marker.type}; spheres are allowed'
             )
         points.append(
             LabeledPoint(

@@ -30,11 +30,12 @@ def transform_to_transform_stamped(
     content: codec.Transform, context: Context
 ) -> tuple[TransformStamped]:
     """
-    Return the pose of the child frame in the parent frame, the only message of the sequence.
+    Return the pose of the child frame in the parent frame, in a sequence of one message.
 
-    The message is made here and not by ``parts.transform_stamped``: hundreds pass in a second.
+    This function does not call ``parts.transform_stamped``, to save time: hundreds of messages a
+    second come through here.
 
-    Lost: the last bits of a rotation (5e-7), which is made a rotation.
+    Lost: the last bits of the rotation (5e-7), which is made orthogonal.
 
     :raises ConvertError: ``not_finite``; ``out_of_range``; ``non_rigid``; ``empty_frame``;
         ``same_frame``.
@@ -55,7 +56,7 @@ def transform_to_transform_stamped(
 
 def transform_from_transform_stamped(message: TransformStamped) -> tuple[Outbound]:
     """
-    Return the transform; the translation comes back bit by bit, the rotation within 5e-7.
+    Return the transform; a round trip keeps every bit of the translation, the rotation to 5e-7.
 
     :raises ConvertError: ``not_finite``; ``out_of_range``; ``zero_quaternion``;
         ``quaternion_norm``; ``empty_frame``; ``same_frame``.
@@ -73,7 +74,7 @@ def transform_to_pose_stamped(content: codec.Transform, context: Context) -> Pos
     """
     Return the pose in the parent frame.
 
-    Lost: the last bits of a rotation (5e-7), which is made a rotation, and the child frame.
+    Lost: the last bits of the rotation (5e-7), which is made orthogonal, and the child frame.
 
     :raises ConvertError: ``not_finite``; ``out_of_range``; ``non_rigid``.
     """
@@ -96,18 +97,17 @@ def position_to_pose_stamped(content: codec.Position, context: Context) -> PoseS
     """
     Return the pose in the parent frame, its quaternion scaled to length 1.
 
-    Lost: the length of the quaternion, its sign, and the child frame; it comes back with 28
-    bytes.
+    Lost: the length of the quaternion, its sign, and the child frame; the way back makes 28 bytes.
 
     :raises ConvertError: ``not_finite``; ``out_of_range``; ``zero_quaternion``;
-        ``quaternion_norm``: off by more than 1 %.
+        ``quaternion_norm``: the length differs from 1 by more than 1 %.
     """
     return parts.pose_stamped(*_position_parts(content), context)
 
 
 def position_from_pose_stamped(message: PoseStamped) -> Outbound:
     """
-    Return the position and the quaternion, always in the documented form of 28 bytes.
+    Return position and quaternion, always in the documented form of 28 bytes.
 
     :raises ConvertError: as :func:`position_to_pose_stamped`.
     """
@@ -121,9 +121,9 @@ def position_from_pose_stamped(message: PoseStamped) -> Outbound:
 
 def position_to_point_stamped(content: codec.Position, context: Context) -> PointStamped:
     """
-    Return the position in the parent frame; the quaternion, which may be anything, is left out.
+    Return the position in the parent frame, without checking the quaternion.
 
-    Lost: the quaternion and the child frame; it comes back with 28 bytes.
+    Lost: the quaternion and the child frame; the way back makes 28 bytes.
 
     :raises ConvertError: ``not_finite``; ``out_of_range``.
     """
@@ -132,7 +132,7 @@ def position_to_point_stamped(content: codec.Position, context: Context) -> Poin
 
 def position_from_point_stamped(message: PointStamped) -> Outbound:
     """
-    Return the position with no rotation, in the documented form of 28 bytes.
+    Return the position without rotation, in the documented form of 28 bytes.
 
     :raises ConvertError: ``not_finite``; ``out_of_range``.
     """
@@ -144,7 +144,7 @@ def position_to_transform_stamped(content: codec.Position, context: Context) -> 
     """
     Return the pose of the child frame in the parent frame.
 
-    Lost: the length of the quaternion and its sign; it comes back with 28 bytes.
+    Lost: the length of the quaternion and its sign; the way back makes 28 bytes.
 
     :raises ConvertError: as :func:`position_to_pose_stamped`; ``empty_frame``; ``same_frame``.
     """
@@ -170,7 +170,7 @@ def static_transform(
     frame_id: str, child_frame_id: str, translation: Vector, rotation: Quaternion
 ) -> TransformStamped:
     """
-    Return the pose of a child frame in its parent frame that holds for all times, without a stamp.
+    Return a static pose of a child frame in its parent frame, without a stamp.
 
     :param translation: metres.
     :param rotation: x, y, z, w; scaled to length 1.
@@ -189,7 +189,7 @@ def _position_parts(content: codec.Position) -> tuple[Vector, Quaternion]:
     )
 
 
-# One function for tf and for the topic, so that the message is made once for both.
+# The same function for tf and for the topic, so that both use one message.
 _POSITION_TO_TF = one(position_to_transform_stamped)
 
 CONVERSIONS = (

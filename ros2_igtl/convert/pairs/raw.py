@@ -17,20 +17,20 @@ from ros2_igtl.convert.pairs.metadata import entries_from_metadata, metadata_fro
 from ros2_igtl.msg import RawMessage
 
 RAW_TYPE = 'ros2_igtl/msg/RawMessage'
-"""The ROS type that a message of any type can become and be made of."""
+"""The ROS type to and from which messages of any type can be converted."""
 
 
 def content_to_raw_message(content: codec.Content, context: Context) -> RawMessage:
     """
-    Return a message of any type, its content as bytes.
+    Return a message of any type, with its content as bytes.
 
-    Of a type that nobody knows they are those that came; of any other those that the codec packs
-    the content to, under the name of the type.
+    The bytes of an unknown type are those received. Those of a known type are packed again, under
+    the name of the type.
 
-    Lost: what is no UTF-8 in the names of the device and of metadata, and another name of a type
-    that has two, as QTRANS.
+    Lost: bytes that are not UTF-8 in the device name and in metadata keys, and aliases of type
+    names, such as QTRANS.
 
-    :raises ConvertError: ``encode``: the content came in a form that cannot be packed.
+    :raises ConvertError: ``encode``: the received content cannot be packed.
     """
     try:
         if isinstance(content, codec.Unknown):
@@ -53,11 +53,12 @@ def content_to_raw_message(content: codec.Content, context: Context) -> RawMessa
 
 def content_from_raw_message(message: RawMessage) -> Outbound:
     """
-    Return the bytes under their type name, with metadata if there are any.
+    Return the content in the bytes, with the metadata.
 
-    Bytes of a type that the codec knows have to be a content of it.
+    If the codec knows the type, the bytes must be a valid content.
 
-    Lost: the device name and the header version; the mapping has the one, the peer the other.
+    Lost: the device name, which the mapping row sets, and the header version, which the peer
+    determines.
 
     :raises ConvertError: ``type_name``; ``metadata``; the causes of ``codec.MessageError``.
     """

@@ -1,10 +1,10 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-SENSOR <-> ros2_igtl/Sensor and the standard messages for quantities, chosen by its unit.
+SENSOR <-> ros2_igtl/Sensor and the standard messages for quantities.
 
-A SENSOR has numbers of one unit, which tells what they are. Their frame is the sensor's own, the
-child frame.
+A SENSOR has numbers of one unit, from which the conversions recognise the quantity. The frame is
+the sensor's own, the child frame.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ from ros2_igtl.msg import Sensor
 _ZERO_CELSIUS = 273.15  # kelvin
 _UNITS_OF_JOINTS = {'position': 'rad', 'velocity': 'rad/s', 'effort': 'N*m'}
 MAX_VALUES = 255  # uint8, sensordata.md
-# Base units do not tell these from other units: an angle from a mere number, a turn (Hz) from a
-# radian a second, an energy (J) from a torque (N*m).
-_ALIKE = frozenset(('rad', 'sr', 'Hz', 'Bq', 'J', 'lm', 'Gy', 'Sv'))
+# Units that have the base units of another quantity: an angle (rad) those of a plain number, a
+# frequency (Hz) those of an angular velocity (rad/s), an energy (J) those of a torque (N*m).
+_AMBIGUOUS = frozenset(('rad', 'sr', 'Hz', 'Bq', 'J', 'lm', 'Gy', 'Sv'))
 
 
 def sensor_to_wrench_stamped(content: codec.Sensor, context: Context) -> WrenchStamped:
     """
     Return a force in N and a torque in N*m, in the sensor's own frame, the child frame.
 
-    A SENSOR has one unit for all its numbers and cannot say two. That of the six is taken for the
-    force's, and the torque's for it times metre: mN with mN*m, kN with kN*m.
+    A SENSOR has one unit for all its numbers. It is read as the unit of the force; the unit of the
+    torque is then the same times metre: mN and mN*m, kN and kN*m.
 
     Lost: the prefix of the unit and the status.
 
-    :raises ConvertError: ``unit``: no force; ``value_count``: not 6; ``not_finite``.
+    :raises ConvertError: ``unit``: not a force; ``value_count``: not 6; ``not_finite``.
     """
     x, y, z, about_x, about_y, about_z = values_in(content, 'N', 6)
     return WrenchStamped(
@@ -54,9 +54,9 @@ def sensor_to_wrench_stamped(content: codec.Sensor, context: Context) -> WrenchS
 
 def sensor_from_wrench_stamped(message: WrenchStamped) -> Outbound:
     """
-    Return the force in N, then the torque in N*m, all under the unit of the force: N.
+    Return the force in N, then the torque in N*m, with the unit of the force: N.
 
-    See :func:`sensor_to_wrench_stamped`, which reads it as it is meant.
+    :func:`sensor_to_wrench_stamped` reads this form.
 
     :raises ConvertError: ``not_finite``.
     """
@@ -66,7 +66,7 @@ def sensor_from_wrench_stamped(message: WrenchStamped) -> Outbound:
 
 
 def sensor_to_sensor(content: codec.Sensor, context: Context) -> Sensor:
-    """Return the numbers as they came, NaN and all, with their unit as text and as word."""
+    """Return the numbers unchanged, NaN included, with their unit as text and as word."""
     return message_with_arrays(
         Sensor,
         {'values': number_array(content.values)},
@@ -79,14 +79,14 @@ def sensor_to_sensor(content: codec.Sensor, context: Context) -> Sensor:
 
 def sensor_from_sensor(message: Sensor) -> Outbound:
     """
-    Return the numbers with the unit that the text says, or the word where there is no text.
+    Return the numbers with the unit from the text, or from the word if there is no text.
 
-    :raises ConvertError: ``unit``: the text is no unit, or says another one than the word;
+    :raises ConvertError: ``unit``: the text is not a unit or contradicts the word;
         ``value_count``: more than 255 numbers.
     """
     if len(message.values) > MAX_VALUES:
         raise ConvertError(
-            'value_count', f'{len(message.values)} numbers, {MAX_VALUES} are allowed'
+            'value_count', f'{len(message.values)} numbers; {MAX_VALUES} are allowed'
         )
     unit = codec.Unit(message.unit_word)
     if message.unit:
@@ -96,7 +96,9 @@ def sensor_from_sensor(message: Sensor) -> Outbound:
             raise ConvertError('unit', str(error)) from None
         if message.unit_word not in (0, unit):
             raise ConvertError(
-                'unit', f"unit '{message.unit}' is {unit:#018x}, not {message.unit_word:#018x}"
+                'unit',
+                f"unit '{message.unit}' is {unit:#018x}, unit_word is {message.unit_word:#018x}; "
+                'leave unit empty or unit_word 0',
             )
     return sensor_outbound(
         codec.Sensor(np.array(message.values), unit, message.status), message.header
@@ -105,13 +107,13 @@ def sensor_from_sensor(message: Sensor) -> Outbound:
 
 def sensor_to_joint_state(content: codec.Sensor, context: Context) -> JointState:
     """
-    Return the positions, velocities or efforts of joints, as the unit says: rad, rad/s or N*m.
+    Return the positions (rad), velocities (rad/s) or efforts (N*m) of joints, by the unit.
 
-    The joints are named after the device and counted: ``Arm0``, ``Arm1`` ...
+    The names of the joints are the device name and a number: ``Arm0``, ``Arm1`` ...
 
     Lost: the prefix of the unit and the status.
 
-    :raises ConvertError: ``unit``: it is not one of the three; ``not_finite``.
+    :raises ConvertError: ``unit``: not one of the three; ``not_finite``.
     """
     for field, unit in _UNITS_OF_JOINTS.items():
         factor = factor_to(content.unit, unit)
@@ -124,31 +126,31 @@ def sensor_to_joint_state(content: codec.Sensor, context: Context) -> JointState
                 **{field: values},
             )
     allowed = ', '.join(_UNITS_OF_JOINTS.values())
-    raise ConvertError('unit', f"a SENSOR in '{content.unit}': {allowed} are allowed")
+    raise ConvertError('unit', f"the unit is '{content.unit}'; {allowed} are allowed")
 
 
 def sensor_from_joint_state(message: JointState) -> Outbound:
     """
     Return the positions in rad; without them, the velocities in rad/s; else the efforts.
 
-    Joints that slide, whose positions are metres, are not told from those that turn.
+    The message does not tell prismatic joints, whose positions are metres, from revolute ones.
 
-    Lost: the names of the joints, velocities beside positions, and efforts beside either.
+    Lost: the names of the joints, velocities next to positions, and efforts next to either.
 
-    :raises ConvertError: ``value_count``: none of them, or more than 255; ``not_finite``.
+    :raises ConvertError: ``value_count``: no values, or more than 255; ``not_finite``.
     """
     for field, unit in _UNITS_OF_JOINTS.items():
         values = list(getattr(message, field))
         if values:
             return sensor_outbound(sensor_of(values, unit), message.header)
-    raise ConvertError('value_count', 'a JointState of no positions, velocities or efforts')
+    raise ConvertError('value_count', 'the JointState has no positions, velocities or efforts')
 
 
 def sensor_to_temperature(content: codec.Sensor, context: Context) -> Temperature:
     """
-    Return a temperature in degrees Celsius of one in kelvin; its variance is not known.
+    Return in degrees Celsius a temperature given in kelvin; its variance is not known.
 
-    Lost: the prefix of the unit, the status, and the last bits to the zero of Celsius.
+    Lost: the prefix of the unit, the status, and the last bits in the shift to Celsius.
 
     :raises ConvertError: ``unit``; ``value_count``: not 1; ``not_finite``.
     """
@@ -158,7 +160,7 @@ def sensor_to_temperature(content: codec.Sensor, context: Context) -> Temperatur
 
 def sensor_from_temperature(message: Temperature) -> Outbound:
     """
-    Return a temperature in kelvin of one in degrees Celsius.
+    Return in kelvin a temperature given in degrees Celsius.
 
     Lost: the variance.
 
@@ -217,16 +219,16 @@ def sensor_from_magnetic_field(message: MagneticField) -> Outbound:
 
 def factor_to(unit: codec.Unit, wanted: str) -> float | None:
     """
-    Return by what to multiply numbers in a unit to have them in another.
+    Return the factor from one unit to another.
 
     :param wanted: text such as 'N*m'.
-    :returns: None if the two do not measure the same.
+    :returns: None if the units measure different quantities.
     """
     target = codec.Unit.parse(wanted)
     try:
-        if _alike(unit) == _alike(target):
+        if _ambiguous_factors(unit) == _ambiguous_factors(target):
             return unit.factor_to(target)
-    except codec.ValueRangeError:  # it measures something else, or nobody knows what
+    except codec.ValueRangeError:  # another quantity, or an unknown one
         pass
     return None
 
@@ -236,22 +238,22 @@ def values_in(content: codec.Sensor, wanted: str, count: int) -> list[float]:
     Return the numbers of a SENSOR in a unit.
 
     :param wanted: text such as 'N*m'.
-    :param count: how many there have to be.
-    :raises ConvertError: ``unit``: it measures something else; ``value_count``; ``not_finite``.
+    :param count: the number of values needed.
+    :raises ConvertError: ``unit``: another quantity; ``value_count``; ``not_finite``.
     """
     factor = factor_to(content.unit, wanted)
     if factor is None:
-        raise ConvertError('unit', f"a SENSOR in '{content.unit}': '{wanted}' is needed")
+        raise ConvertError('unit', f"the unit is '{content.unit}'; '{wanted}' is needed")
     if len(content.values) != count:
         raise ConvertError(
-            'value_count', f'a SENSOR of {len(content.values)} numbers: {count} are needed'
+            'value_count', f'the SENSOR has {len(content.values)} numbers; {count} are needed'
         )
     return scaled(content, factor)
 
 
 def scaled(content: codec.Sensor, factor: float) -> list[float]:
     """
-    Return the numbers of a SENSOR, multiplied.
+    Return the numbers of a SENSOR times a factor.
 
     :raises ConvertError: ``not_finite``.
     """
@@ -262,20 +264,21 @@ def scaled(content: codec.Sensor, factor: float) -> list[float]:
 
 def sensor_of(values: list[float], unit: str) -> codec.Sensor:
     """
-    Return the SENSOR of numbers in a unit.
+    Return a SENSOR with numbers in a unit.
 
     :raises ConvertError: ``not_finite``; ``value_count``: more than 255.
     """
     if len(values) > MAX_VALUES:
-        raise ConvertError('value_count', f'{len(values)} numbers, {MAX_VALUES} are allowed')
+        raise ConvertError('value_count', f'{len(values)} numbers; {MAX_VALUES} are allowed')
     check_finite(*values)
     return codec.Sensor(values, unit)
 
 
-def _alike(unit: codec.Unit) -> dict[str, int]:
+def _ambiguous_factors(unit: codec.Unit) -> dict[str, int]:
+    """Return the exponents of those factors of a unit that base units do not distinguish."""
     exponents: Counter[str] = Counter()
     for symbol, exponent in unit.factors:
-        if symbol in _ALIKE:
+        if symbol in _AMBIGUOUS:
             exponents[symbol] += exponent
     return {symbol: exponent for symbol, exponent in exponents.items() if exponent}
 

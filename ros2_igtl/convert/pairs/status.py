@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""STATUS <-> diagnostic_msgs. The diagnostics of the bridge itself are made elsewhere."""
+"""STATUS <-> diagnostic_msgs. ``nodes/reporting`` makes the diagnostics of the bridge itself."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ros2_igtl.convert.context import Context, Outbound
 from ros2_igtl.convert.conversion import ANY_OTHER_TYPE, Conversion, one
 from ros2_igtl.convert.errors import ConvertError
 
-# A device that is there and sound, but does not do what is asked of it now.
+# The device works, but cannot do at the moment what it is asked to.
 _WARN_CODES = frozenset(
     (StatusCode.BUSY, StatusCode.NOT_READY, StatusCode.MANUAL_MODE, StatusCode.DISABLED)
 )
@@ -30,10 +30,10 @@ def status_to_ros(content: codec.Status, context: Context) -> DiagnosticStatus:
     Return the state of a device under the device's name.
 
     Level: OK for code 1; WARN for 6 busy, 13 not ready, 14 manual mode and 15 disabled; ERROR for
-    all others, also those nobody knows. The values ``code``, ``subcode`` and ``error_name`` carry
-    the content back whole.
+    all others, including unknown ones. The values ``code``, ``subcode`` and ``error_name`` keep
+    the rest of the content.
 
-    Lost: the stamp, and what is no UTF-8.
+    Lost: the stamp, and bytes that are not UTF-8.
     """
     if content.code == StatusCode.OK:
         level = DiagnosticStatus.OK
@@ -56,13 +56,13 @@ def status_to_ros(content: codec.Status, context: Context) -> DiagnosticStatus:
 
 def status_from_ros(message: DiagnosticStatus) -> Outbound:
     """
-    Return the state that a diagnostic status tells.
+    Return the state in a diagnostic status.
 
-    The values ``code``, ``subcode`` and ``error_name`` are taken where they are present. Without
-    a code the level gives it: OK 1, WARN 13 (not ready), ERROR 2 (unknown error), STALE 7 (time
-    out); the sub-code is then 0 and the error name empty.
+    The values ``code``, ``subcode`` and ``error_name`` are used if present. Without a code it
+    follows from the level: OK 1, WARN 13 (not ready), ERROR 2 (unknown error), STALE 7 (time
+    out). A missing sub-code is 0, and a missing error name is empty.
 
-    Lost: hardware_id, all values but those three, and the level where there is a code.
+    Lost: hardware_id, all values but those three, and the level if there is a code.
 
     :raises ConvertError: ``status_value``: code, sub-code or level is not a number in its range;
         ``name_too_long``: an error name of more than 20 bytes.
@@ -73,7 +73,7 @@ def status_from_ros(message: DiagnosticStatus) -> Outbound:
     elif message.level in _CODE_OF_LEVEL:
         code = _CODE_OF_LEVEL[message.level]
     else:
-        raise ConvertError('status_value', f'level {message.level!r}: 0 to 3 are allowed')
+        raise ConvertError('status_value', f'level {message.level!r}; 0 to 3 are allowed')
     error_name = values.get('error_name', '')
     naming.content_name(error_name, codec.Status.error_name_size + 1, 'error name')
     subcode = _number(values.get('subcode', '0'), 'subcode', -(2**63), 2**63 - 1)
@@ -82,11 +82,11 @@ def status_from_ros(message: DiagnosticStatus) -> Outbound:
 
 def device_status(name: str, fault: str, is_stale: bool, age_s: float) -> DiagnosticStatus:
     """
-    Return what is said of a device or a tool whose poses are watched.
+    Return the status of a watched device or tool.
 
     :param name: of the device or tool.
-    :param fault: why it is not to be trusted; empty if it is.
-    :param is_stale: it is silent, and not only said to be in trouble.
+    :param fault: why its poses cannot be trusted; empty if they can.
+    :param is_stale: the device is silent; if False, the peer reported the fault.
     :param age_s: seconds since its last good sample.
     :returns: its level is OK, ERROR or STALE.
     """
@@ -100,7 +100,7 @@ def device_status(name: str, fault: str, is_stale: bool, age_s: float) -> Diagno
 
 
 def _number(text: str, field: str, least: int, greatest: int) -> int:
-    # Only digits: int() would also take '1_0' and whatever digits Unicode has.
+    # ASCII digits only: int() would also accept '1_0' and all digits of Unicode.
     digits = text.removeprefix('-')
     if digits.isascii() and digits.isdigit() and len(digits) <= 20:
         number = int(text)
@@ -126,4 +126,4 @@ CONVERSIONS = (
 DEVICE_STATUS = Conversion(
     ANY_OTHER_TYPE, 'diagnostic_msgs/msg/DiagnosticStatus', None, None, sibling='status'
 )
-"""What is published beside a watched topic, on ``<topic>/status``."""
+"""The status of a watched device or tool, published on ``<topic>/status``."""

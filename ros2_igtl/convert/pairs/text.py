@@ -16,15 +16,16 @@ def string_to_ros(content: codec.String, context: Context) -> String:
     """
     Return the text; std_msgs/String has neither stamp nor frame.
 
-    What is no text in its encoding becomes U+FFFD, and so does NUL, which would end a ROS string.
+    Bytes that are invalid in the encoding become U+FFFD, and so does NUL, which would end a ROS
+    string. Command strings of PLUS (``CMD_<id>``) are treated as text like any other.
 
-    Lost: the stamp, the encoding, and what is no text in it.
+    Lost: the stamp, the encoding, and bytes that are invalid in it.
     """
     return String(data=ros_text(content.text))
 
 
 def string_from_ros(message: String) -> Outbound:
-    """Return the text, as US-ASCII where that suffices and UTF-8 elsewhere."""
+    """Return the text, in US-ASCII if that suffices, else in UTF-8."""
     return Outbound(codec.String(ros_text(message.data)))
 
 

@@ -35,13 +35,13 @@ from ros2_igtl.msg import TrackedTool, TrackingData
 
 MAX_TOOLS = 1000
 """
-More than any tracker has. The largest message that a peer may send would hold three million, and
-converting them would hold up everything else for half a minute.
+More than any tracker has. The largest message that a peer may send contains three million, whose
+conversion would block everything else for half a minute.
 """
 
 
 class Tool(NamedTuple):
-    """One tool of TDATA or QTDATA as ROS sees it."""
+    """One tool of TDATA or QTDATA, in ROS units."""
 
     name: str
     tool_type: int
@@ -51,9 +51,9 @@ class Tool(NamedTuple):
 
 def tools_of(content: codec.TrackingData | codec.QuaternionTrackingData) -> list[Tool]:
     """
-    Return the tools of a TDATA or QTDATA, none of which may be bad.
+    Return the tools of a TDATA or QTDATA; one bad tool rejects the message.
 
-    A tool type that the protocol does not know is kept: its pose is one all the same.
+    Unknown tool types are kept, since their poses are valid.
 
     :raises ConvertError: ``not_finite``; ``out_of_range``; ``non_rigid``; ``zero_quaternion``;
         ``quaternion_norm``; ``duplicate_name``; ``too_many_tools``.
@@ -111,10 +111,10 @@ def quaternion_tracking_data_of(
 
 def tracking_data_frame(tools: Sequence[Tool], context: Context) -> str:
     """
-    Return the frame that the poses of tools are in.
+    Return the parent frame of the poses of tools.
 
-    ``ProbeToTracker`` says Tracker: the frame that all names agree on, read as device names. If
-    they do not, or there are none, the context's parent frame.
+    This is the parent in the names of the tools, such as Tracker in ``ProbeToTracker``. If they
+    name different parents, or there are no tools, it is the context's parent frame.
     """
     parents = {
         naming.frames_of(tool.name, context.frame_id, context.frame_prefix)[1] for tool in tools
@@ -128,12 +128,12 @@ def tracking_data_to_pose_array(
     """
     Return the poses of the tools in the order sent.
 
-    The frame is the one :func:`~.elements.tracking_data_frame` finds. A single bad tool refuses
-    all: a list with a gap would give the next tool's pose for it.
+    The frame is that of :func:`tracking_data_frame`. One bad tool rejects the message, since
+    leaving it out would shift the index of all tools after it.
 
     Lost: the names and types of the tools.
 
-    :raises ConvertError: as :func:`~.elements.tools_of`.
+    :raises ConvertError: as :func:`tools_of`.
     """
     tools = tools_of(content)
     return PoseArray(
@@ -171,9 +171,9 @@ def tracking_data_to_transform_stamped(
     """
     Return the pose of each tool's frame, for tf.
 
-    A tool's name is read as a device name is: ``ProbeToTracker`` is ``Probe`` in ``Tracker``, any
-    other name is a child of the context's parent frame. A tool that the metadata say is lost has
-    no pose.
+    The name of a tool is read like a device name: ``ProbeToTracker`` is ``Probe`` in ``Tracker``;
+    any other name is a child of the context's parent frame. Tools that the metadata report as
+    lost are left out.
 
     :raises ConvertError: as :func:`tracking_data_to_pose_array`; ``same_frame``.
     """
@@ -196,7 +196,7 @@ def tracking_data_from_transform_stamped(
     tools: Iterable[tuple[str, TransformStamped]],
 ) -> Outbound:
     """
-    Return one TDATA of 6D instruments given by name and transform, with the newest stamp.
+    Return a TDATA of 6D instruments given by name and transform, with the newest stamp.
 
     :raises ConvertError: ``not_finite``; ``out_of_range``; ``zero_quaternion``;
         ``quaternion_norm``; ``duplicate_name``; ``name_too_long``; ``too_many_tools``.
@@ -221,13 +221,13 @@ def tracking_data_to_tracking_data(
     content: codec.TrackingData | codec.QuaternionTrackingData, context: Context
 ) -> TrackingData:
     """
-    Return the poses of all tools; an empty list says that all are lost.
+    Return the poses of all tools; an empty list means that all tools are lost.
 
-    The frame is the one :func:`~.elements.tracking_data_frame` finds.
+    The frame is that of :func:`tracking_data_frame`.
 
     Lost: the last bits of a rotation, and the length of a quaternion.
 
-    :raises ConvertError: as :func:`~.elements.tools_of`: a single bad tool refuses all.
+    :raises ConvertError: as :func:`tools_of`.
     """
     tools = tools_of(content)
     message = TrackingData(
@@ -245,24 +245,24 @@ def tracking_data_to_tracking_data(
 
 def tracking_data_from_tracking_data(message: TrackingData) -> Outbound:
     """
-    Return the tools, translations bit by bit as they came, rotations within 5e-7.
+    Return the tools; a round trip keeps every bit of the translations, the rotations to 5e-7.
 
-    :raises ConvertError: as :func:`~.elements.tracking_data_of`.
+    :raises ConvertError: as :func:`tracking_data_of`.
     """
     return outbound(tracking_data_of(_tools(message)), message.header)
 
 
 def quaternion_tracking_data_from_tracking_data(message: TrackingData) -> Outbound:
     """
-    Return the tools, positions bit by bit as they came, quaternions of length 1.
+    Return the tools; a round trip keeps every bit of the positions, quaternions get length 1.
 
-    :raises ConvertError: as :func:`~.elements.quaternion_tracking_data_of`.
+    :raises ConvertError: as :func:`quaternion_tracking_data_of`.
     """
     return outbound(quaternion_tracking_data_of(_tools(message)), message.header)
 
 
 def _array_of(tools: list[tuple[str, int, Pose]], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Return an array of tools with their names and types, without their poses."""
+    """Return an array of tools with names and types, and poses still unset."""
     _check_tool_count(len(tools))
     _check_names([name for name, _, _ in tools])
     array = np.zeros(len(tools), dtype)
@@ -274,7 +274,7 @@ def _array_of(tools: list[tuple[str, int, Pose]], dtype: np.dtype[Any]) -> NDArr
 
 def _check_tool_count(count: int) -> None:
     if count > MAX_TOOLS:
-        raise ConvertError('too_many_tools', f'{count} tools, {MAX_TOOLS} are allowed')
+        raise ConvertError('too_many_tools', f'{count} tools; {MAX_TOOLS} are allowed')
 
 
 def _check_names(names: list[str]) -> None:

@@ -31,11 +31,11 @@ from ros2_igtl.msg import Trajectory, TrajectoryArray
 
 def trajectory_ends(content: codec.Trajectory) -> list[list[Vector]]:
     """
-    Return the ends of each trajectory that mean something, in metres, the entry first.
+    Return the ends of each trajectory that its type declares valid, in metres, the entry first.
 
-    A type that the protocol does not know says nothing of its ends: it has both.
+    A trajectory of an unknown type has both ends.
 
-    :raises ConvertError: ``not_finite``; ``out_of_range``: a single bad end refuses all;
+    :raises ConvertError: ``not_finite``; ``out_of_range``: one bad end rejects the message;
         ``too_many_elements``.
     """
     trajectories = content.trajectories
@@ -67,8 +67,7 @@ def trajectory_row(
     """
     Return one element of a TRAJ, millimetres.
 
-    :raises ConvertError: ``name_too_long``: name, group and owner have 63, 31 and 19 bytes at
-        most.
+    :raises ConvertError: ``name_too_long``: name, group and owner may have 63, 31 and 19 bytes.
     """
     dtype = codec.Trajectory.dtype
     return (
@@ -86,7 +85,7 @@ def trajectory_row(
 
 def trajectories_of(rows: list[tuple[object, ...]]) -> codec.Trajectory:
     """
-    Return the TRAJ of elements.
+    Return a TRAJ with the given elements.
 
     :raises ConvertError: ``too_many_elements``.
     """
@@ -96,10 +95,10 @@ def trajectories_of(rows: list[tuple[object, ...]]) -> codec.Trajectory:
 
 def trajectory_to_trajectory_array(content: codec.Trajectory, context: Context) -> TrajectoryArray:
     """
-    Return the trajectories with all that is known of them, in the parent frame, metres.
+    Return the trajectories with all their fields, in the parent frame, metres.
 
-    :raises ConvertError: ``not_finite``; ``out_of_range``: a single bad one refuses all, also in
-        an end that means nothing; ``too_many_elements``.
+    :raises ConvertError: ``not_finite``; ``out_of_range``: one bad end rejects the message, even
+        an end that the type declares invalid; ``too_many_elements``.
     """
     trajectories = content.trajectories
     parts.check_count(len(trajectories))
@@ -135,7 +134,7 @@ def trajectory_to_trajectory_array(content: codec.Trajectory, context: Context) 
 
 def trajectory_from_trajectory_array(message: TrajectoryArray) -> Outbound:
     """
-    Return the trajectories, every field as it came.
+    Return the trajectories with all their fields.
 
     :raises ConvertError: ``not_finite``; ``out_of_range``; ``color_range``; ``name_too_long``;
         ``too_many_elements``.
@@ -158,14 +157,14 @@ def trajectory_from_trajectory_array(message: TrajectoryArray) -> Outbound:
 
 def trajectory_to_marker_array(content: codec.Trajectory, context: Context) -> MarkerArray:
     """
-    Return an arrow from entry to target for each trajectory, or a sphere where it has one end.
+    Return an arrow from entry to target for each trajectory, or a sphere if it has one end.
 
-    They stand behind a marker that deletes those of the list before. The group is the namespace,
-    the name the text, which nothing shows; the size is the thickness.
+    The first marker deletes those of the previous list. The group becomes the namespace, the name
+    becomes the text, which RViz does not show, and the size becomes the thickness.
 
-    Lost: owners, a size of 0 (shown as 1 mm), and which end it is if there is only one.
+    Lost: owners, a size of 0 (shown as 1 mm), and whether a single end is the entry or the target.
 
-    :raises ConvertError: ``not_finite``; ``out_of_range``: a single bad one refuses all;
+    :raises ConvertError: ``not_finite``; ``out_of_range``: one bad end rejects the message;
         ``too_many_elements``.
     """
     header = Header(stamp=context.stamp, frame_id=context.frame_id)
@@ -199,10 +198,10 @@ def trajectory_from_marker_array(message: MarkerArray) -> Outbound:
     """
     Return a trajectory for each arrow or line of two points, and a target for each sphere.
 
-    Markers that delete others are left out. Names, groups and sizes are where
-    :func:`trajectory_to_marker_array` puts them; without a text the name is ``T0``, ``T1`` ...
+    Markers that delete others are left out. Names, groups and sizes are read from where
+    :func:`trajectory_to_marker_array` writes them; without a text the name is ``T0``, ``T1`` ...
 
-    Lost: what else a marker says, such as its lifetime.
+    Lost: other fields of a marker, such as its lifetime.
 
     :raises ConvertError: ``marker_type``: any other marker; ``several_frames``; ``not_finite``;
         ``out_of_range``; ``zero_quaternion``; ``quaternion_norm``; ``color_range``;
@@ -229,13 +228,14 @@ def trajectory_from_marker_array(message: MarkerArray) -> Outbound:
 
 def trajectory_to_path(content: codec.Trajectory, context: Context) -> list[Path]:
     """
-    Return one path a trajectory: the pose of the entry, then that of the target.
+    Return a path for each trajectory: the pose of the entry, then that of the target.
 
-    The poses have no rotation. A trajectory of one end has one pose.
+    The poses have no rotation. The path of a trajectory with one end has one pose.
 
-    Lost: names, groups, owners, colours and sizes, and which end it is if there is only one.
+    Lost: names, groups, owners, colours and sizes, and whether a single end is the entry or the
+    target.
 
-    :raises ConvertError: ``not_finite``; ``out_of_range``: then none is returned;
+    :raises ConvertError: ``not_finite``; ``out_of_range``: one bad end rejects the message;
         ``too_many_elements``.
     """
     header = Header(stamp=context.stamp, frame_id=context.frame_id)
@@ -253,23 +253,25 @@ def trajectory_to_path(content: codec.Trajectory, context: Context) -> list[Path
 
 def trajectory_from_path(message: Path) -> Outbound:
     """
-    Return the one white trajectory ``T0`` of size 0 from the first pose to the second.
+    Return one white trajectory ``T0`` of size 0 from the first pose to the second.
 
-    One pose alone is a target.
+    A single pose becomes the target.
 
     Lost: the rotations and stamps of the poses.
 
-    :raises ConvertError: ``value_count``: not 1 or 2 poses: a trajectory is straight;
-        ``several_frames``: a pose in another than the path; ``not_finite``; ``out_of_range``.
+    :raises ConvertError: ``value_count``: not 1 or 2 poses, since a trajectory is straight;
+        ``several_frames``: a pose in another frame than the path; ``not_finite``;
+        ``out_of_range``.
     """
     count = len(message.poses)
     if count not in (1, 2):
-        raise ConvertError('value_count', f'a path of {count} poses: 1 or 2 make a trajectory')
+        raise ConvertError('value_count', f'the path has {count} poses; 1 or 2 are allowed')
     for pose in message.poses:
         if pose.header.frame_id not in ('', message.header.frame_id):
             raise ConvertError(
                 'several_frames',
-                f"a pose in '{pose.header.frame_id}' of a path in '{message.header.frame_id}'",
+                f"a pose is in '{pose.header.frame_id}', its path in '{message.header.frame_id}'; "
+                'one frame is allowed',
             )
     ends = [parts.position_mm(pose.pose.position) for pose in message.poses]
     trajectory_type = TrajectoryType.TARGET if count == 1 else TrajectoryType.ENTRY_TARGET
@@ -278,18 +280,18 @@ def trajectory_from_path(message: Path) -> Outbound:
 
 
 def _ends(marker: Marker) -> list[Any]:
-    """Return the one or two ends that a marker shows, millimetres."""
+    """Return the one or two ends of a marker, millimetres."""
     columns = np.array(parts.columns_of_pose(marker.pose)).reshape(4, 3)
     if marker.type == Marker.SPHERE:
         return [columns[3].tolist()]
     if marker.type not in (Marker.ARROW, Marker.LINE_STRIP) or len(marker.points) != 2:
         raise ConvertError(
             'marker_type',
-            f'marker {marker.id} of type {marker.type} with {len(marker.points)} points: a '
-            'sphere, or an arrow or line strip of 2 points is allowed',
+            f'marker {marker.id} has type {marker.type} and {len(marker.points)} points; spheres, '
+            'and arrows and line strips of 2 points are allowed',
         )
     points = [parts.position_mm(point) for point in marker.points]
-    if marker.pose == Pose():  # then not even the sign of a zero changes
+    if marker.pose == Pose():  # keep even the sign of a zero
         return points
     # points are given in the frame of the pose
     return (np.array(points) @ columns[:3] + columns[3]).tolist()  # type: ignore[no-any-return]

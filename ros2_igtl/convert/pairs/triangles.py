@@ -1,9 +1,9 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-The triangles of a mesh, as ROS shows meshes; no ROS message is known here.
+The triangles of a mesh, to which ROS reduces meshes; independent of ROS messages.
 
-Nothing is done cell by cell.
+All functions work on whole arrays, never cell by cell.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ from ros2_igtl.convert.errors import ConvertError
 
 MAX_COUNT = 500_000
 """
-Of points and of triangles where each is a message of its own, which takes some microseconds: all
-together two seconds. ros2_igtl/PolyData has any number of them, in an array.
+The limit of points and of triangles in types where each is a message of its own, which takes some
+microseconds: two seconds for all. ros2_igtl/PolyData keeps them in arrays and has no such limit.
 """
 
 
 class Triangles(NamedTuple):
-    """Triangles, each with the cell of the mesh that it is a part of."""
+    """Triangles, each with its cell of the mesh."""
 
     corners: NDArray[np.uint32]  # (n, 3): indices of points
-    cells: NDArray[np.intp]  # (n,): counted as attributes count cells, through all kinds
+    cells: NDArray[np.intp]  # (n,): counted through all kinds of cells, as attributes do
 
 
 def triangles_of(content: codec.PolyData) -> Triangles:
     """
     Return the triangles of the polygons, then those of the triangle strips.
 
-    A polygon of more than three corners is cut into a fan about its first: that is exact where it
-    is flat and convex, as the polygons of meshes are. A strip turns every second triangle over,
-    so that all face the same way. A cell of fewer than three points has none.
+    A polygon of more than three corners is cut into a fan about its first corner, which is exact
+    for flat and convex polygons such as those of meshes. Every second triangle of a strip is
+    reversed, so that all face the same way. A cell of fewer than three points has no triangles.
 
-    :raises ConvertError: ``cell_index``: a cell has a point that is not there.
+    :raises ConvertError: ``cell_index``: a cell refers to a missing point.
     """
     check_cells(content)
     first = len(content.vertices) + len(content.lines)
@@ -52,7 +52,7 @@ def triangles_of(content: codec.PolyData) -> Triangles:
 
 def check_cells(content: codec.PolyData) -> None:
     """
-    Refuse cells with points that a mesh does not have.
+    Check that cells refer only to existing points.
 
     :raises ConvertError: ``cell_index``.
     """
@@ -60,20 +60,20 @@ def check_cells(content: codec.PolyData) -> None:
     for name in ('vertices', 'lines', 'polygons', 'triangle_strips'):
         if not getattr(content, name).within(count):
             raise ConvertError(
-                'cell_index', f'{name} have points beyond the {count} that are there'
+                'cell_index', f'{name} refer to points beyond the {count} of the mesh'
             )
 
 
 def check_count(points: int, triangles: int) -> None:
     """
-    Refuse a mesh that would take too long.
+    Check that a mesh is not so large that converting it would take too long.
 
     :raises ConvertError: ``too_many_elements``.
     """
     if max(points, triangles) > MAX_COUNT:
         raise ConvertError(
             'too_many_elements',
-            f'{points} points and {triangles} triangles, {MAX_COUNT} each are allowed',
+            f'{points} points and {triangles} triangles; {MAX_COUNT} of each are allowed',
         )
 
 
@@ -102,8 +102,8 @@ def _split(cells: codec.Cells) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]
     """
     Return three numbers for each triangle.
 
-    Its cell, how many triangles of the cell come before it, and where among the words the first
-    point of the cell stands.
+    Its cell, the number of triangles before it in the cell, and the index of the cell's first
+    point among the words.
     """
     counts = np.maximum(cells.counts.astype(np.intp) - 2, 0)
     numbers = np.repeat(np.arange(len(counts)), counts)

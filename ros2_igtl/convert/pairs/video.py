@@ -1,11 +1,11 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-VIDEO <-> sensor_msgs/CompressedImage, and sensor_msgs/Image for what is not compressed.
+VIDEO <-> sensor_msgs/CompressedImage, and sensor_msgs/Image for pixels.
 
-Where a frame lies and how large it is are no part of a CompressedImage: a ros2_igtl/ImageGeometry
-of the same stamp says it, as it does for an Image. Frames that need others are decoded before, by
-``video_decoder``.
+A CompressedImage contains neither geometry nor size of a frame: both are in a
+ros2_igtl/ImageGeometry with the same stamp, which also has the geometry of an Image. The frames
+of compressed videos depend on one another; ``streams/video_decoder.py`` decodes them first.
 
 Fourcc: ``igtl_video.h``. Formats: as Foxglove's CompressedVideo and FFmpeg name them.
 """
@@ -36,7 +36,7 @@ _FORMATS = {
     'H264': 'h264',
     'VP90': 'vp9',
     'X265': 'hevc',
-    'O265': 'hevc',  # the same, of another encoder
+    'O265': 'hevc',  # the same format from another encoder
     'AV10': 'av1',
     'I420': 'i420',
 }
@@ -52,9 +52,9 @@ _FOURCCS = {
 
 def video_to_compressed_image(content: codec.Video, context: Context) -> CompressedImage:
     """
-    Return a frame, its bit stream by reference if it is an array('B'), in the plane's frame.
+    Return a video frame in the plane's frame; an array('B') is kept by reference.
 
-    Formats: h264, vp9, hevc, av1, and i420 for what is not compressed.
+    Formats: h264, vp9, hevc, av1, and i420 for uncompressed video.
 
     Lost: the frame type, whether it is grey, the anatomical directions LPS, which become RAS, and
     O265, which becomes X265.
@@ -78,17 +78,17 @@ def video_to_compressed_image(content: codec.Video, context: Context) -> Compres
 
 def video_from_compressed_image(message: CompressedImage, geometry: Any | None = None) -> Outbound:
     """
-    Return a frame, its bit stream not copied.
+    Return a video frame without copying its bit stream.
 
-    Formats: those of :func:`video_to_compressed_image`, and h265; what follows a semicolon is
-    passed over. A frame of i420 is a key frame, of others it is not known whether they are.
+    Formats: those of :func:`video_to_compressed_image`, and h265; text after a semicolon is
+    ignored. Every frame of i420 is marked as a key frame, those of other formats as unknown.
 
-    Lost: what the format says after a semicolon.
+    Lost: text after a semicolon in the format.
 
-    :param geometry: the ros2_igtl/ImageGeometry with the same stamp: a CompressedImage does not
-        say how large it is.
+    :param geometry: the ros2_igtl/ImageGeometry with the same stamp; a CompressedImage does not
+        contain its size.
     :returns: the child frame is the image's frame.
-    :raises ConvertError: ``encoding``; ``no_geometry``; ``image_size``; and those of
+    :raises ConvertError: ``encoding``; ``no_geometry``; ``image_size``; and as
         :func:`~.image_geometry.axes_and_position`.
     """
     format_name = message.format.partition(';')[0].strip().lower()
@@ -100,7 +100,7 @@ def video_from_compressed_image(message: CompressedImage, geometry: Any | None =
         )
     if geometry is None:
         raise ConvertError(
-            'no_geometry', 'a CompressedImage has no size; an ImageGeometry of its stamp says it'
+            'no_geometry', 'a CompressedImage needs an ImageGeometry with its stamp for the size'
         )
     i, j, k = map(int, geometry.size)
     size = (i, j, k)
@@ -120,17 +120,16 @@ def video_from_compressed_image(message: CompressedImage, geometry: Any | None =
 
 def video_to_ros(content: codec.Video | codec.Image, context: Context) -> Image:
     """
-    Return the pixels of a frame of I420, mono8 if it is grey and rgb8 else, in the plane's frame.
+    Return the pixels of a frame of I420 in the plane's frame, mono8 if it is grey, else rgb8.
 
-    See :mod:`~.yuv`. Other codecs need those frames that came before, so no conversion of one
-    message can decode them: what :class:`~.video_decoder.VideoDecoder` made of one is taken in its
-    place.
+    See :mod:`~.yuv`. Frames of other codecs depend on earlier ones, so this function cannot decode
+    them; it takes the picture that :class:`~.video_decoder.VideoDecoder` made instead.
 
-    Lost: U and V of grey frames, what pixels of 8 bits round, the anatomical directions LPS, which
-    become RAS, and the place, where ImageGeometry is not taken beside it.
+    Lost: U and V of grey frames, rounding to 8 bits, the anatomical directions LPS, which become
+    RAS, and the geometry, unless ImageGeometry is used too.
 
-    :raises ConvertError: ``needs_decoder``: another codec; ``sub_volume``; ``image_size``: odd, or
-        of several slices; ``size_mismatch``.
+    :raises ConvertError: ``needs_decoder``: another codec; ``sub_volume``; ``image_size``: an odd
+        size, or several slices; ``size_mismatch``.
     """
     if isinstance(content, codec.Image):
         return image_to_ros(content, context)
@@ -138,18 +137,18 @@ def video_to_ros(content: codec.Video | codec.Image, context: Context) -> Image:
     if content.fourcc != 'I420':
         raise ConvertError(
             'needs_decoder',
-            f"a frame of '{naming.escape(content.fourcc)}' cannot be decoded without those before "
-            'it; sensor_msgs/msg/CompressedImage passes it on',
+            f"a frame of '{naming.escape(content.fourcc)}' cannot be decoded without earlier "
+            'frames; sensor_msgs/msg/CompressedImage passes it on',
         )
     width, height, depth = content.size
     if depth != 1:
-        raise ConvertError('image_size', f'{depth} slices, 1 makes an image')
+        raise ConvertError('image_size', f'{depth} slices; an image has 1')
     frame_size = yuv.frame_size(width, height)
     frame = memoryview(content.data).cast('B')
     if len(frame) != frame_size:
         raise ConvertError(
             'size_mismatch',
-            f'I420 of {width} x {height} takes {frame_size} bytes, got {len(frame)}',
+            f'I420 of {width} x {height} needs {frame_size} bytes, got {len(frame)}',
         )
     if content.is_grayscale:
         data, encoding, components = frame[: width * height], 'mono8', 1
@@ -170,17 +169,17 @@ def video_from_ros(message: Image, geometry: Any | None = None) -> Outbound:
     """
     Return an image as a key frame of I420, grey if it is mono8; see :mod:`~.yuv`.
 
-    Lost: the colour of each pixel for that of four together, and what 8 bits round.
+    Lost: the colour of single pixels, since four share one, and rounding to 8 bits.
 
-    :param geometry: as of :func:`image_from_ros`.
-    :raises ConvertError: ``encoding``: other than mono8, rgb8 and bgr8; ``image_size``: odd; and
-        those of :func:`image_from_ros`.
+    :param geometry: as for :func:`image_from_ros`.
+    :raises ConvertError: ``encoding``: other than mono8, rgb8 and bgr8; ``image_size``: an odd
+        size; and as :func:`image_from_ros`.
     """
     sent = image_from_ros(message, geometry)
     image: Any = sent.content
     if image.scalar_type != ScalarType.UINT8 or image.components not in (1, 3):
         raise ConvertError(
-            'encoding', f'encoding {message.encoding!r}; mono8, rgb8 and bgr8 are allowed as I420'
+            'encoding', f'encoding {message.encoding!r}; I420 allows mono8, rgb8 and bgr8'
         )
     is_grey = image.components == 1
     pixels = image.pixels[0]
@@ -204,7 +203,7 @@ CONVERSIONS = (
         one(video_to_compressed_image),
         one(video_from_compressed_image),
         default=True,
-        traffic='event',  # without one frame those after it mean nothing
+        traffic='event',  # later frames cannot be decoded if one is missing
         reads_sibling='geometry',
         to_tf=image_to_transform_stamped,
         is_bulk=True,
@@ -213,7 +212,7 @@ CONVERSIONS = (
         'VIDEO',
         'ros2_igtl/msg/ImageGeometry',
         one(image_to_image_geometry),
-        None,  # the other rows of VIDEO take it beside a message
+        None,  # the other conversions of VIDEO take it with a message
         default=True,
         sibling='geometry',
         traffic='event',

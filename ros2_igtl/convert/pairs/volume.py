@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""IMAGE of several slices <-> ros2_igtl/Volume, and its voxels as a sensor_msgs/PointCloud2."""
+"""IMAGE of several slices <-> ros2_igtl/Volume; its voxels -> sensor_msgs/PointCloud2."""
 
 from __future__ import annotations
 
@@ -21,18 +21,21 @@ from ros2_igtl.convert.pairs.image import ijk_to_frame_of
 from ros2_igtl.msg import Volume
 
 MAX_POINTS = 5_000_000
-"""Of a cloud of voxels: 80 MB, more than a viewer draws. A volume may have fifty times as many."""
+"""
+The limit of a cloud of voxels: 80 MB, more than a viewer draws. A volume may have fifty times as
+many voxels.
+"""
 
 
 def image_to_volume(content: codec.Image, context: Context) -> Volume:
     """
-    Return the voxels and where they lie, in the parent frame, metres, RAS.
+    Return the voxels and their geometry in the parent frame, metres, RAS.
 
-    The voxels keep their bytes, and are not copied if they are an array('B').
+    The bytes of the voxels stay the same; an array('B') is not copied.
 
     Lost: the anatomical directions LPS, which become RAS.
 
-    :raises ConvertError: ``sub_volume``; those of :func:`~.image_geometry.ijk_to_frame`.
+    :raises ConvertError: ``sub_volume``; and as :func:`~.image_geometry.ijk_to_frame`.
     """
     image_geometry.check_whole(content.sub_size, content.size)
     return message_with_data(
@@ -49,10 +52,10 @@ def image_to_volume(content: codec.Image, context: Context) -> Volume:
 
 def image_from_volume(message: Volume) -> Outbound:
     """
-    Return the voxels, which are not copied, as a whole image in RAS.
+    Return a whole image in RAS, without copying the voxels.
 
     :raises ConvertError: ``scalar_type``: type or number of components; ``image_size``;
-        ``size_mismatch``; those of :func:`~.image_geometry.axes_and_position`.
+        ``size_mismatch``; and as :func:`~.image_geometry.axes_and_position`.
     """
     i, j, k = map(int, message.size)
     size = (i, j, k)
@@ -60,7 +63,7 @@ def image_from_volume(message: Volume) -> Outbound:
     if message.scalar_type not in codec.ScalarType._value2member_map_ or not message.components:
         raise ConvertError(
             'scalar_type',
-            f'{message.components} x scalar type {message.scalar_type}: 1 to 255 x '
+            f'{message.components} x scalar type {message.scalar_type}; 1 to 255 x '
             f'{", ".join(f"{s} ({s.name})" for s in codec.ScalarType)} are allowed',
         )
     axes, position = image_geometry.axes_and_position(size, message.ijk_to_frame)
@@ -78,7 +81,7 @@ def image_from_volume(message: Volume) -> Outbound:
     if len(message.data) != expected:
         raise ConvertError(
             'size_mismatch',
-            f'a volume of {size}, {message.components} x {content.dtype} takes {expected} bytes, '
+            f'a volume of {size}, {message.components} x {content.dtype} needs {expected} bytes, '
             f'got {len(message.data)}',
         )
     return outbound(content, message.header)
@@ -88,35 +91,34 @@ def image_to_point_cloud(
     content: codec.Image, context: Context, *, threshold: float = 0.0
 ) -> PointCloud2:
     """
-    Return the voxels above a threshold: their centres in the parent frame, and an intensity.
+    Return the centres of the voxels above a threshold, in the parent frame, with intensities.
 
-    Fields: x, y, z and intensity, float32. There is no way back: a cloud has no grid, and what is
-    not above the threshold is not in it.
+    Fields: x, y, z and intensity, float32. There is no conversion back, because a cloud has no
+    grid and lacks the voxels up to the threshold.
 
-    Lost: all voxels up to the threshold, the grid, and digits that float32 does not have.
+    Lost: all voxels up to the threshold, the grid, and digits beyond the precision of float32.
 
-    :param threshold: a voxel of more than this is in the cloud. The default, which holds where
-        nothing else is said, is right for what has a background of 0: label maps, and volumes
-        that ultrasound images were put together to.
-    :raises ConvertError: ``sub_volume``; ``scalar_type``: several components make no intensity;
-        ``too_many_elements``: more than :data:`MAX_POINTS` are above the threshold; those of
+    :param threshold: the cloud contains the voxels greater than this. The default suits volumes
+        with a background of 0: label maps, and volumes reconstructed from ultrasound images.
+    :raises ConvertError: ``sub_volume``; ``scalar_type``: more than one component;
+        ``too_many_elements``: more than :data:`MAX_POINTS` voxels are above the threshold; and as
         :func:`~.image_geometry.ijk_to_frame`.
     """
     image_geometry.check_whole(content.sub_size, content.size)
     if content.components != 1:
-        raise ConvertError('scalar_type', f'{content.components} components, 1 makes an intensity')
+        raise ConvertError('scalar_type', f'{content.components} components; an intensity has 1')
     lps = content.coordinate == codec.CoordinateSystem.LPS
     numbers = image_geometry.ijk_to_frame(content.size, content.axes, content.position, lps=lps)
     pixels = content.pixels
-    with np.errstate(invalid='ignore'):  # some NaN have numpy warn of them
+    with np.errstate(invalid='ignore'):  # numpy would warn about some NaN
         is_above = pixels > threshold
     count = np.count_nonzero(is_above)
     if count > MAX_POINTS:
         raise ConvertError(
             'too_many_elements',
-            f'{count} voxels are above {threshold:g}, {MAX_POINTS} are allowed',
+            f'{count} voxels are above {threshold:g}; {MAX_POINTS} are allowed',
         )
-    with np.errstate(over='ignore'):  # infinite as float32
+    with np.errstate(over='ignore'):  # too large for float32: infinity
         intensities = pixels[is_above].astype('<f4')
     matrix = np.array(numbers).reshape(3, 4)
     indices = np.stack(np.nonzero(is_above)[::-1], axis=1)

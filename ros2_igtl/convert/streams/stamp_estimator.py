@@ -1,7 +1,7 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Which stamp each message of a device clock gets; no clock is read here.
+The stamps for the messages of a device clock; this module reads no clock.
 
 A ``timestamp`` is the raw 32.32 word of OpenIGTLink, a ``stamp`` is ROS time.
 """
@@ -23,18 +23,18 @@ class StampEstimator:
     :param mode: ``device``: as sent plus ``time_offset_ns``. ``receive``: arrival of the last
         byte. ``auto``: as sent while the two clocks agree, otherwise as sent plus
         :attr:`offset_ns`, so that no stamp lies in the future.
-    :param time_offset_ns: what mode ``device`` adds.
-    :param max_clock_skew_ns: how far apart the clocks may be in mode ``auto`` before the
-        estimated offset is added. Once it is, it is until they agree to half of this: a stream
-        at the very limit must not jump back and forth.
-    :param window_ns: how far back, in receive time, the offset is looked for. A device clock set
-        back is followed when the window has passed, one set forward at once.
+    :param time_offset_ns: added in mode ``device``.
+    :param max_clock_skew_ns: in mode ``auto``, the clock difference from which the estimated
+        offset is added. It is then added until the clocks agree to half of this, so that a stream
+        at the limit does not jump back and forth.
+    :param window_ns: the receive time over which the offset is estimated. The estimate follows a
+        device clock that was set forward at once, one that was set back after this window.
 
-    A message without time stamp, or with one that ROS cannot say, gets its receive time.
+    A message without timestamp, or with one beyond ROS time, gets its receive time.
     """
 
-    # The window is kept as the extremes of this many parts, so that memory has a bound at any
-    # message rate; it slides by one part at a time.
+    # The window is kept as the extremes of this many parts, which bounds the memory at any message
+    # rate; it slides by one part at a time.
     _PARTS = 10
 
     def __init__(
@@ -56,25 +56,25 @@ class StampEstimator:
         self._offset_ns = 0
         self._correcting = False
         self.out_of_range = 0
-        """How many messages got their receive time because ROS cannot say their own."""
+        """How many messages got their receive time because theirs is beyond ROS time."""
 
     @property
     def offset_ns(self) -> int:
         """
-        Our clock minus the device's: the least receive - device of the window.
+        Our clock minus the device's: the smallest receive - device of the window.
 
-        The least because a delay only ever adds. 0 before the first time stamp.
+        The smallest, because delays only add to the difference. 0 before the first timestamp.
         """
         return self._offset_ns
 
     @property
     def has_observed(self) -> bool:
-        """Whether a time stamp has come yet; before it, nothing is known of the clock."""
+        """Whether a timestamp has arrived; without one nothing is known about the clock."""
         return bool(self._parts)
 
     @property
     def jitter_ns(self) -> int:
-        """How much later than the quickest the slowest message of the window came."""
+        """The difference between the longest and the shortest delay in the window."""
         return (
             max((part[1] for part in self._parts.values()), default=self._offset_ns)
             - self._offset_ns
@@ -82,7 +82,7 @@ class StampEstimator:
 
     @property
     def correcting(self) -> bool:
-        """Whether mode ``auto`` adds the offset now, the clocks being too far apart."""
+        """Whether mode ``auto`` currently adds the offset, because the clocks disagree."""
         return self._correcting
 
     def stamp(self, device_timestamp: int, receive_ns: int) -> int:
@@ -90,7 +90,7 @@ class StampEstimator:
         Return the stamp of a message, in nanoseconds since the epoch.
 
         :param device_timestamp: raw 32.32 word of the header; 0 is unset.
-        :param receive_ns: when its last byte came, by our clock, since the epoch.
+        :param receive_ns: arrival of its last byte, by our clock, since the epoch.
         """
         if device_timestamp == 0:
             return receive_ns
@@ -114,7 +114,7 @@ class StampEstimator:
         number = receive_ns // self._part_ns
         part = self._parts.get(number)
         if part is None:
-            # Parts from the future are those of a clock of ours that was set back since.
+            # A part lies in the future if our clock was set back since; leave it out.
             first = number - self._PARTS + 1
             self._parts = {n: kept for n, kept in self._parts.items() if first <= n < number}
             self._parts[number] = [delay_ns, delay_ns]

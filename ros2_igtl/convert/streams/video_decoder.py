@@ -1,10 +1,10 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Frames of a VIDEO made pictures, by PyAV and so by FFmpeg; no ROS message is made here.
+Decodes the frames of VIDEO with PyAV (FFmpeg); this module makes no ROS message.
 
-A frame means nothing without those before it, so a decoder is fed all frames of a device in their
-order, and what comes before the first key frame makes no picture. PyAV is an extra: without it
+A frame depends on earlier ones, so a decoder must receive all frames of a device in order.
+Frames before the first key frame give no picture. PyAV is an optional dependency: without it
 only I420 is read, which needs no decoder.
 """
 
@@ -20,9 +20,12 @@ from ros2_igtl.convert.errors import ConvertError
 from ros2_igtl.convert.math import image_geometry
 
 MAX_STREAMS = 8
-"""Of one peer: each may keep 16 pictures, of 3 MB or more. The one fed longest ago gives way."""
+"""
+The limit for one peer, since a stream may keep 16 pictures of 3 MB or more. A further stream ends
+the least recently used one.
+"""
 
-_PADDING = 128  # pixels that a codec may add to a side, which is a number of its blocks
+_PADDING = 128  # pixels; a codec may round a side up to a multiple of its block size
 
 _DECODERS = {
     'H264': 'h264',
@@ -35,48 +38,48 @@ _DECODERS = {
 
 def load_decoders() -> Any:
     """
-    Return PyAV, which takes 0.2 s the first time.
+    Return PyAV; the first import takes 0.2 s.
 
-    :raises ConvertError: ``needs_decoder``: it is not installed; the text says how to.
+    :raises ConvertError: ``needs_decoder``: PyAV is not installed; the text has the command.
     """
     try:
         import av
     except ImportError as error:
         raise ConvertError(
             'needs_decoder',
-            f'PyAV decodes {", ".join(_DECODERS)}, and cannot be imported ({error}); install it '
-            'with: pip install av',
+            f'decoding {", ".join(_DECODERS)} needs PyAV, which cannot be imported ({error}); '
+            'install it with: pip install av',
         ) from None
     return av
 
 
 class VideoDecoder:
     """
-    Decodes the videos of one peer; one thread alone may use it.
+    Decodes the videos of one peer; only one thread may use it.
 
-    What a frame costs: 0.6 to 4 ms of 640 x 480, 3 to 11 ms of 1920 x 1080, on one core, by codec
-    and bit rate; which is about as much as publishing the picture.
+    A frame of 640 x 480 takes 0.6 to 4 ms on one core, one of 1920 x 1080 takes 3 to 11 ms,
+    depending on codec and bit rate. Publishing the picture takes about as long.
 
-    :param max_bytes: what a picture may take.
+    :param max_bytes: limit of a picture.
     """
 
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
-        self._streams: dict[str, _Stream] = {}  # by device name, the latest fed last
+        self._streams: dict[str, _Stream] = {}  # by device name, the most recently used last
 
     def decode(self, device_name: str, frame: codec.Video) -> codec.Video | codec.Image | None:
         """
-        Return the picture that a frame makes, None if it makes none yet.
+        Return the picture of a frame, None if there is no picture yet.
 
-        A frame of I420 is returned as it is. Of others the picture has red, green and blue, or
-        is grey if the frame is, and lies where the frame lies. One of another codec or size
-        begins a new stream. After an error the next key frame is waited for.
+        A frame of I420 is returned as it is. Other pictures are RGB, or grey if the frame is, and
+        have the geometry of the frame. A frame of another codec or size begins a new stream.
+        After an error the decoder waits for the next key frame.
 
-        :param frame: as the codec gives it.
+        :param frame: as the codec returns it.
         :raises ConvertError: ``encoding``: another fourcc; ``sub_volume``; ``image_size``: several
             slices, or a picture over the limit; ``needs_decoder``; ``video_stream``: FFmpeg
-            refuses the frame, or finds it damaged; ``size_mismatch``: its picture has another
-            size.
+            rejects the frame or reports it as damaged; ``size_mismatch``: the picture has another
+            size than the frame.
         """
         stream = self._streams.pop(device_name, None)
         if frame.fourcc == 'I420':
@@ -84,14 +87,14 @@ class VideoDecoder:
         self._check(frame)
         if stream is None or not stream.takes(frame):
             stream = _Stream(frame)
-        picture = stream.decode(frame)  # if it raises, the stream is given up
+        picture = stream.decode(frame)  # if this raises, the stream ends
         while len(self._streams) >= MAX_STREAMS:
             del self._streams[next(iter(self._streams))]
         self._streams[device_name] = stream
         return picture
 
     def forget(self, device_name: str) -> None:
-        """Wait for the next key frame of a device: frames of it were not decoded."""
+        """Wait for the next key frame of a device, because some of its frames were skipped."""
         self._streams.pop(device_name, None)
 
     def _check(self, frame: codec.Video) -> None:
@@ -103,37 +106,37 @@ class VideoDecoder:
         image_geometry.check_whole(frame.sub_size, frame.size)
         width, height, depth = frame.size
         if depth != 1:
-            raise ConvertError('image_size', f'{depth} slices, 1 makes an image')
+            raise ConvertError('image_size', f'{depth} slices; an image has 1')
         if 3 * width * height > self.max_bytes:
             raise ConvertError(
                 'image_size',
-                f'a picture of {width} x {height} takes {3 * width * height} bytes, '
+                f'a picture of {width} x {height} takes {3 * width * height} bytes; '
                 f'{self.max_bytes} are allowed',
             )
 
 
 class _Stream:
-    """The frames of one device, of one codec and size."""
+    """The frames of one device with the same codec and size."""
 
     def __init__(self, frame: codec.Video) -> None:
-        """Begin the stream that a frame is of; the frame itself is not decoded."""
+        """Begin a stream for a frame, without decoding the frame."""
         self._av = load_decoders()
         self._format = _format(frame)
         self._has_begun = False
         self._context = self._av.CodecContext.create(_DECODERS[frame.fourcc], 'r')
-        self._context.thread_count = 1  # with more of them pictures come later
-        # a stream may announce a huge picture, which would be allocated
+        self._context.thread_count = 1  # more threads would delay the pictures
+        # FFmpeg would allocate a picture of any size that a stream announces
         width, height = (size + _PADDING for size in frame.size[:2])
         self._context.options = {'max_pixels': str(width * height)}
 
     def takes(self, frame: codec.Video) -> bool:
-        """Return whether a frame is of this stream."""
+        """Return whether a frame belongs to this stream."""
         return _format(frame) == self._format
 
     def decode(self, frame: codec.Video) -> codec.Image | None:
-        """Return the picture, the newest if the decoder had kept some; None before the first."""
-        if not len(frame.data):  # it would mean the end to the decoder
-            raise ConvertError('video_stream', 'a frame of no bytes')
+        """Return the newest picture of the decoder; None before the first."""
+        if not len(frame.data):  # the decoder would read it as the end of the stream
+            raise ConvertError('video_stream', 'the frame has 0 bytes')
         try:
             pictures = self._context.decode(self._av.Packet(frame.data))
         except self._av.FFmpegError as error:
@@ -141,31 +144,31 @@ class _Stream:
                 raise ConvertError(
                     'video_stream', f'{frame.fourcc} cannot be decoded: {error.strerror}'
                 ) from None
-            return None  # it needs frames that never came
-        if not pictures:  # of what comes before the first key frame FFmpeg makes none
+            return None  # the frame needs earlier ones, which have not arrived
+        if not pictures:  # before the first key frame
             return None
         picture = pictures[-1]
         self._has_begun = True
         if picture.is_corrupt:
-            raise ConvertError('video_stream', f'a damaged frame of {frame.fourcc}')
+            raise ConvertError('video_stream', f'the frame of {frame.fourcc} is damaged')
         if (picture.width, picture.height) != frame.size[:2]:
             raise ConvertError(
                 'size_mismatch',
-                f'a picture of {picture.width} x {picture.height} in a frame of '
-                f'{frame.size[0]} x {frame.size[1]}',
+                f'the frame says {frame.size[0]} x {frame.size[1]}, its picture has '
+                f'{picture.width} x {picture.height}',
             )
         return _image_of(picture, frame)
 
 
 def _format(frame: codec.Video) -> tuple[Any, ...]:
-    """Return what the frames of one stream share."""
+    """Return the properties that all frames of a stream have in common."""
     return frame.fourcc, frame.size
 
 
 def _image_of(picture: Any, frame: codec.Video) -> codec.Image:
-    """Return a picture where its frame lies."""
+    """Return a picture with the geometry of its frame."""
     if frame.is_grayscale:
-        # Y is the grey from 0 to 255, as in a grey frame of I420
+        # Y is the grey value from 0 to 255, as in a grey frame of I420
         plane = picture.reformat(format='yuv420p').planes[0]
         rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
         pixels = np.ascontiguousarray(rows[: picture.height, : picture.width])

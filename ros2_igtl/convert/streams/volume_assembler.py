@@ -1,11 +1,11 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Parts of an IMAGE (sub-volumes) pasted together into whole ones; no ROS message is made here.
+Assembles whole images from the parts of an IMAGE (sub-volumes); this module makes no ROS message.
 
-The protocol has no word for "complete" (``image.md``): an image is so when each of its voxels has
-come. A scanner that streams sends the same parts again for the next image, so a part that comes a
-second time begins a new round, and what was there of the last one is given up.
+The protocol does not mark the last part (``image.md``): an image is complete when all of its
+voxels have arrived. A scanner that streams sends the same parts again for the next image, so a
+part that arrives a second time begins a new image, and the incomplete one is discarded.
 """
 
 from __future__ import annotations
@@ -20,35 +20,35 @@ from numpy.typing import NDArray
 from ros2_igtl import codec
 from ros2_igtl.convert.errors import ConvertError
 
-_PART_SIZE = 400  # bytes that it takes to remember that a part has come
+_PART_SIZE = 400  # bytes needed to remember one received part
 
 Box: TypeAlias = tuple[tuple[int, int, int], tuple[int, int, int]]  # offset, size
 
 
 class VolumeAssembler:
     """
-    Pastes the parts of the images of one peer together; one thread alone may feed it.
+    Assembles the images of one peer from their parts; only one thread may use it.
 
-    :param max_bytes: what all incomplete images may take together: their voxels, a byte more for
-        each of them, and 400 for each part. The one that has waited longest for a part gives way.
+    :param max_bytes: limit of all incomplete images together: their voxels, one more byte for each
+        voxel, and 400 for each part. The image that has waited longest for a part is discarded.
     """
 
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
         self.held_bytes = 0
         """Bytes of all incomplete images after the last part; other threads may read it."""
-        self._incomplete: dict[str, _Incomplete] = {}  # by device name, the latest fed last
+        self._incomplete: dict[str, _Incomplete] = {}  # by device name, the most recent part last
 
     def add(self, device_name: str, part: codec.Image) -> codec.Image | None:
         """
-        Paste a part into the image of a device; return the image if that completes it.
+        Add a part to the image of a device; return the image if that completes it.
 
-        An image that is whole already is returned as it is, and what was there is given up. So it
-        is if the part is of another image, in any field but offset, size and voxels, and if the
-        part has come before. Where parts overlap the later one holds.
+        A whole image is returned as it is. A whole image, a part that differs in any field but
+        offset, size and voxels, and a part that has already arrived discard the incomplete image.
+        Where parts overlap, the later one counts.
 
-        :param part: within its image, as the codec gives it.
-        :returns: whole, with the fields of its parts, in a buffer of its own.
+        :param part: within its image, as the codec returns it.
+        :returns: the whole image, with the fields of its parts, in a buffer of its own.
         :raises ConvertError: ``volume_too_large``: the image alone is over the limit.
         """
         try:
@@ -75,7 +75,7 @@ class VolumeAssembler:
         if size > self.max_bytes:
             raise ConvertError(
                 'volume_too_large',
-                f'a volume that comes in parts takes {size} bytes, {self.max_bytes} are allowed',
+                f'a volume sent in parts takes {size} bytes; {self.max_bytes} are allowed',
             )
         while self._count() + size > self.max_bytes:
             del self._incomplete[next(iter(self._incomplete))]
@@ -85,10 +85,10 @@ class VolumeAssembler:
 
 
 class _Incomplete:
-    """An image some of whose voxels have come."""
+    """An image of which some voxels are missing."""
 
     def __init__(self, part: codec.Image) -> None:
-        """Begin the image that a part is of; the part itself is not pasted."""
+        """Begin the image of a part, without pasting the part."""
         self._header = _header(part)
         self._parts: set[Box] = set()
         self._size = _size_of(part)
@@ -99,11 +99,11 @@ class _Incomplete:
 
     @property
     def size(self) -> int:
-        """Bytes of what is kept."""
+        """Memory of this image, in bytes."""
         return self._size + len(self._parts) * _PART_SIZE
 
     def takes(self, part: codec.Image) -> bool:
-        """Return whether a part is of this image, and of this round."""
+        """Return whether a part belongs to this image and has not arrived yet."""
         return _header(part) == self._header and _box(part) not in self._parts
 
     def paste(self, part: codec.Image) -> bool:
@@ -125,15 +125,15 @@ class _Incomplete:
 
 
 def _size_of(part: codec.Image) -> int:
-    """Return the bytes of the voxels of the whole image, and of one more for each."""
+    """Return the bytes of the whole image, with one more for each voxel."""
     return math.prod(part.size) * (part.components * part.dtype.itemsize + 1)
 
 
 def _zeros(size: int) -> NDArray[np.uint8]:
     """
-    Return bytes that take no memory and no time before they are written to.
+    Return zeros that take neither memory nor time until they are written to.
 
-    A part may announce a huge image. What malloc gives is cleared at once if it was used before.
+    A part may announce a huge image. ``np.zeros`` would clear memory at once if malloc reuses it.
     """
     return np.frombuffer(mmap(-1, size), np.uint8)
 
@@ -143,7 +143,7 @@ def _box(part: codec.Image) -> Box:
 
 
 def _header(image: codec.Image) -> tuple[Any, ...]:
-    """Return what the parts of one image share, in the order of the image's own fields."""
+    """Return the fields that all parts of an image share, in the order of the class."""
     return (
         image.size,
         image.scalar_type,

@@ -85,7 +85,7 @@ class Dialect(ABC):
         if status == 'SUCCESS':
             return Verdict(True), text
         if status == 'FAIL':
-            error = metadata.get('Error') or 'the peer says that it failed'
+            error = metadata.get('Error') or 'the peer reports a failure'
             return Verdict(False, error), text
         return command_text.judge_status(text) or self._judge_content(name, message), text
 

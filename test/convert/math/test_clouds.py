@@ -51,7 +51,7 @@ def test_colours_that_are_between_other_fields_are_read() -> None:
     'column', [np.zeros(2, '<u2'), np.zeros(2, '<f8'), np.zeros((2, 4), 'f4')]
 )
 def test_colours_that_are_no_number_of_four_bytes_are_refused(column: Any) -> None:
-    with pytest.raises(ConvertError, match='no number of 4 bytes') as refusal:
+    with pytest.raises(ConvertError, match='one number of 4 bytes a point is needed') as refusal:
         unpack_colors('rgb', column)
     assert refusal.value.cause == 'point_fields'
 

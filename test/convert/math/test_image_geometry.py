@@ -194,7 +194,8 @@ def test_in_plane_axes_at_an_angle_are_refused_beyond_the_tolerance() -> None:
 
 def test_b22_a_part_of_an_image_is_told_from_a_whole_one() -> None:
     image_geometry.check_whole((2, 3, 4), (2, 3, 4))
-    with pytest.raises(ConvertError, match=r'part \(2, 3, 1\) of an image \(2, 3, 4\)') as refusal:
+    text = r'a part of \(2, 3, 1\) of an image of \(2, 3, 4\); a whole image is needed'
+    with pytest.raises(ConvertError, match=text) as refusal:
         image_geometry.check_whole((2, 3, 1), (2, 3, 4))
     assert refusal.value.cause == 'sub_volume'
 

@@ -76,7 +76,7 @@ def test_a_key_that_is_no_utf_8_is_shown_as_far_as_it_is() -> None:
 
 def test_a_key_that_is_there_twice_is_refused() -> None:
     entries = [MetadataEntry(key='A', value='1'), MetadataEntry(key='A', value='2')]
-    with pytest.raises(ConvertError, match="key 'A' is there twice") as refusal:
+    with pytest.raises(ConvertError, match="key 'A' is used twice") as refusal:
         metadata_from_entries(entries)
     assert refusal.value.cause == 'metadata'
 

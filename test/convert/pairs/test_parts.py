@@ -36,7 +36,7 @@ def test_a_pose_gives_its_columns_in_millimetres() -> None:
 
 def test_a_list_has_at_most_as_many_elements_as_take_no_long_time() -> None:
     parts.check_count(parts.MAX_ELEMENTS)
-    with pytest.raises(ConvertError, match='10001 elements, 10000 are') as refusal:
+    with pytest.raises(ConvertError, match='10001 elements; 10000 are') as refusal:
         parts.check_count(parts.MAX_ELEMENTS + 1)
     assert refusal.value.cause == 'too_many_elements'
 

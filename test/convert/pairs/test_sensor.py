@@ -60,10 +60,10 @@ def test_a_unit_that_nobody_knows_measures_nothing(word: int) -> None:
 def test_values_are_scaled_and_counted() -> None:
     content = codec.Sensor([1.5, -2.0], 'kN')
     assert values_in(content, 'N', 2) == [1500.0, -2000.0]
-    with pytest.raises(ConvertError, match="in 'kN': 'K' is needed") as refusal:
+    with pytest.raises(ConvertError, match="the unit is 'kN'; 'K' is needed") as refusal:
         values_in(content, 'K', 2)
     assert refusal.value.cause == 'unit'
-    with pytest.raises(ConvertError, match='of 2 numbers: 3 are needed') as refusal:
+    with pytest.raises(ConvertError, match='has 2 numbers; 3 are needed') as refusal:
         values_in(content, 'N', 3)
     assert refusal.value.cause == 'value_count'
 

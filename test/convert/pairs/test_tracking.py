@@ -112,7 +112,7 @@ def test_b18_any_tool_type_is_passed_on(tool_type: int) -> None:
 
 def test_b18_the_number_of_tools_has_a_bound() -> None:
     most = np.zeros(MAX_TOOLS + 1, codec.TrackingData.dtype)
-    with pytest.raises(ConvertError, match='1001 tools, 1000 are') as refusal:
+    with pytest.raises(ConvertError, match='1001 tools; 1000 are') as refusal:
         tools_of(codec.TrackingData(most))
     assert refusal.value.cause == 'too_many_tools'
     with pytest.raises(ConvertError) as refusal:

@@ -66,7 +66,7 @@ def test_a_convex_polygon_keeps_its_area() -> None:
 def test_b27_a_cell_with_a_point_that_is_not_there_is_refused(kind: str) -> None:
     cells: dict[str, Any] = {kind: [[0, 1, 3]]}
     content = codec.PolyData(np.zeros((3, 3)), **cells)
-    with pytest.raises(ConvertError, match=f'{kind} have points beyond the 3') as refusal:
+    with pytest.raises(ConvertError, match=f'{kind} refer to points beyond the 3') as refusal:
         triangles.triangles_of(content)
     assert refusal.value.cause == 'cell_index'
 
@@ -76,6 +76,6 @@ def test_a_mesh_of_more_messages_than_can_be_made_in_time_is_refused(
     counts: tuple[int, int],
 ) -> None:
     triangles.check_count(500_000, 500_000)
-    with pytest.raises(ConvertError, match='500000 each are allowed') as refusal:
+    with pytest.raises(ConvertError, match='500000 of each are allowed') as refusal:
         triangles.check_count(*counts)
     assert refusal.value.cause == 'too_many_elements'

@@ -363,7 +363,7 @@ STATUS = 'CommandReply Name="Move" Status'
         ({'name': 'no motor'}, 'no motor'),
         ({'name': 'Move', 'metadata': {'Status': 'SUCCESS', 'Error': ''}}, ''),
         ({'name': 'Move', 'metadata': {'Status': 'FAIL', 'Error': 'no motor'}}, 'no motor'),
-        ({'metadata': {'Status': 'FAIL'}}, 'the peer says that it failed'),
+        ({'metadata': {'Status': 'FAIL'}}, 'the peer reports a failure'),
         ({'name': 'Move', 'text': f'<{STATUS}="FAIL" Error="a &lt; b"/>'}, 'a < b'),
         ({'name': 'Move', 'text': f'<{STATUS}="SUCCESS" Message="ok"></CommandReply>'}, ''),
         ({'name': 'Move', 'text': '<Command><Result>true</Result></Command>'}, ''),
