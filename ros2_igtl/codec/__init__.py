@@ -1,7 +1,7 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-OpenIGTLink messages as values and bytes. No socket, no thread, no clock, no ROS, no logging.
+OpenIGTLink messages as values and as bytes. No socket, no thread, no clock, no ROS, no logging.
 
 ::
 
@@ -13,7 +13,7 @@ OpenIGTLink messages as values and bytes. No socket, no thread, no clock, no ROS
     while (message := stream.next_message()) is not codec.NEED_DATA:
         handle(message)
 
-Each module lists in ``__all__`` what it offers here.
+Each module lists in ``__all__`` the names that this package exports.
 """
 
 from ros2_igtl.codec import timestamp as timestamp

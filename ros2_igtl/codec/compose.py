@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""A message from what ``describe`` says of it with its data: the way back from JSON."""
+"""Messages from their descriptions: the inverse of ``describe`` with data, for JSON."""
 
 from __future__ import annotations
 
@@ -27,27 +27,27 @@ from ros2_igtl.codec.registry import MESSAGE_TYPES
 
 __all__ = ['compose']
 
-_ENCODED = ('text', 'encoding', 'base64')  # what is said of a text
-_NO_JSON = {name: float(name) for name in ('nan', 'inf', '-inf')}
+_ENCODED = ('text', 'encoding', 'base64')  # keys of a described text
+_NOT_IN_JSON = {name: float(name) for name in ('nan', 'inf', '-inf')}
 _UNIONS = (Union, UnionType)
-_LISTS = (tuple, list, Sequence, Iterable)  # what is said of all of them becomes a tuple
+_LISTS = (tuple, list, Sequence, Iterable)  # annotations of fields that become tuples
 
 
 def compose(description: Mapping[str, Any]) -> Message:
     """
-    Return the message of a description as ``describe(message, data=True)`` gives it.
+    Return the message for a description as ``describe(message, data=True)`` returns it.
 
-    What is not said of the header or of the content has its default, where there is one. The
-    header version is then 2 for a COMMAND and for a message with metadata or a message_id, and 1
-    for any other. The message packs to the bytes that the described one packs to, with the right
-    CRC. These may be others than it arrived in: names are padded with NULs, the extended header
-    has 12 bytes, and metadata stand in the order of their keys.
+    Fields of the header and the content that the description lacks get their defaults, if they
+    have one. The default header version is 2 for a COMMAND and for a message with metadata or a
+    message_id, and 1 for any other. The message packs to the same bytes as the described message,
+    with the right CRC. The bytes it was received as may differ from these: names are padded with
+    NULs, the extended header has 12 bytes, and metadata are sorted by key.
 
-    :raises EncodeError: this is no description, or a value does not fit its field.
+    :raises EncodeError: the description is not valid, or a value does not fit its field.
     """
     type_name = description.get('type_name')
     if not isinstance(type_name, str):
-        raise ValueRangeError(f'type_name {type_name!r}: a text is needed')
+        raise ValueRangeError(f'type_name {type_name!r}: a string is allowed')
     try:
         message = _message(type_name, description)
         for name in ('timestamp', 'message_id'):
@@ -68,39 +68,39 @@ def compose(description: Mapping[str, Any]) -> Message:
     return message
 
 
-def _message(type_name: str, said: Mapping[str, Any]) -> Message:
-    content = _content(type_name, said)
-    return Message(content, said.get('device_name', ''), type_name=type_name)
+def _message(type_name: str, described: Mapping[str, Any]) -> Message:
+    content = _content(type_name, described)
+    return Message(content, described.get('device_name', ''), type_name=type_name)
 
 
 def _content(type_name: str, message: Mapping[str, Any]) -> Any:
     content_class: Any = MESSAGE_TYPES.get(type_name, Unknown)
     if 'content_base64' in message:
         return _content_of_bytes(content_class, type_name, message)
-    said = message.get('content', {})
-    if not isinstance(said, Mapping):
-        raise ValueRangeError(f'content {said!r}: an object is needed')
+    described = message.get('content', {})
+    if not isinstance(described, Mapping):
+        raise ValueRangeError(f'content {described!r}: an object is allowed')
     if content_class is Unknown:
-        if 'body' not in said:
-            raise ValueRangeError('this type is unknown: a body or content_base64 is needed')
-        return Unknown(type_name, _bulk(said['body']))
+        if 'body' not in described:
+            raise ValueRangeError('this type is unknown; give a body or content_base64')
+        return Unknown(type_name, _bulk(described['body']))
     if issubclass(content_class, ElementList):
-        return content_class(content_class.array_of(_rows(content_class, said['elements'])))
+        return content_class(content_class.array_of(_rows(content_class, described['elements'])))
     types = _field_types(content_class)
-    fields = {name: _read(types.get(name, Any), value) for name, value in said.items()}
+    fields = {name: _read(types.get(name, Any), value) for name, value in described.items()}
     if not issubclass(content_class, (String, Command)):
-        return _made(content_class, fields)
+        return _construct(content_class, fields)
     encoded = {name: fields.pop(name) for name in [*fields] if name in _ENCODED}
-    content = _made(content_class, fields)
+    content = _construct(content_class, fields)
     content.raw, content.encoding = _encoded(encoded)
     return content
 
 
 def _content_of_bytes(content_class: Any, type_name: str, message: Mapping[str, Any]) -> Any:
     """
-    Return the content of bytes that are said; what else is said of it has to agree.
+    Return the content for described bytes; the described fields must agree with the bytes.
 
-    :raises ValueRangeError: it does not, or the bytes are not of this type.
+    :raises ValueRangeError: they do not agree, or the bytes are not of this type.
     """
     data = _base64(message['content_base64'])
     if content_class is Unknown:
@@ -114,54 +114,54 @@ def _content_of_bytes(content_class: Any, type_name: str, message: Mapping[str, 
     return content
 
 
-def _rows(content_class: type[ElementList], said: Any) -> list[dict[str, Any]]:
+def _rows(content_class: type[ElementList], described: Any) -> list[dict[str, Any]]:
     fields: Any = content_class.dtype.fields
     texts = {name for name, (dtype, *_) in fields.items() if dtype.kind == 'S'}
     return [
         {name: value if name in texts else _numbers(value) for name, value in row.items()}
-        for row in said
+        for row in described
     ]
 
 
-def _made(content_class: Any, fields: Mapping[str, Any]) -> Any:
+def _construct(content_class: Any, fields: Mapping[str, Any]) -> Any:
     """
-    Return the content of its fields.
+    Return the content with these fields.
 
-    :raises ValueRangeError: it has no such field, or a field without a default is missing.
+    :raises ValueRangeError: the class has no such field, or a field without a default is missing.
     """
     known = signature(content_class)
     try:
         known.bind(**fields)
     except TypeError as error:
         names = ', '.join(known.parameters) or 'none'
-        raise ValueRangeError(f'{error}; its fields: {names}') from None
+        raise ValueRangeError(f'{error}; the fields are: {names}') from None
     return content_class(**fields)
 
 
 def _field_types(content_class: Any) -> dict[str, Any]:
-    """Return the types of the fields and of the constructor's arguments, as they are annotated."""
+    """Return the annotated types of the fields and of the constructor's arguments."""
     try:
         return {**get_type_hints(content_class.__init__), **get_type_hints(content_class)}
-    except NameError:  # in a module of another package, which imports it for type checkers only
+    except NameError:  # another package imports a type only for type checkers
         return {}
 
 
-def _read(field_type: Any, said: Any) -> Any:
-    """Return what is said of a field, as the type that the field has."""
+def _read(field_type: Any, described: Any) -> Any:
+    """Return a described value as the type of its field."""
     types = get_args(field_type) if get_origin(field_type) in _UNIONS else (field_type,)
-    if isinstance(said, Mapping):
-        return _thing(said)
-    if isinstance(said, list):
+    if isinstance(described, Mapping):
+        return _structured(described)
+    if isinstance(described, list):
         for kind in types:
             if get_origin(kind) in _LISTS:
-                return tuple(_read(get_args(kind)[0], item) for item in said)
-        return _numbers(said)
-    if isinstance(said, str):
+                return tuple(_read(get_args(kind)[0], item) for item in described)
+        return _numbers(described)
+    if isinstance(described, str):
         for kind in types:
             if isinstance(kind, type) and issubclass(kind, Enum):
-                return _named(kind, said)
-        return float(said) if float in types and str not in types else said
-    return said
+                return _named(kind, described)
+        return float(described) if float in types and str not in types else described
+    return described
 
 
 def _named(kind: Any, name: Any) -> Any:
@@ -170,56 +170,58 @@ def _named(kind: Any, name: Any) -> Any:
     return kind[name]
 
 
-def _thing(said: Mapping[str, Any]) -> Any:
-    """Return what several values together say."""
-    if 'type_name' in said:
-        return _message(said['type_name'], said)
-    if 'attribute_type' in said:
-        kind = _named(AttributeType, said['attribute_type'])
-        return Attribute(kind, said['name'], _array(said['values']))
-    if 'cells' in said:
-        return Cells(_array(said))
-    if 'dtype' in said or 'shape' in said:
-        return _array(said)
-    return _bulk(said) if 'bytes' in said or 'base64' in said else said
+def _structured(described: Mapping[str, Any]) -> Any:
+    """Return the message, attribute, cells, array or bytes that an object describes."""
+    if 'type_name' in described:
+        return _message(described['type_name'], described)
+    if 'attribute_type' in described:
+        kind = _named(AttributeType, described['attribute_type'])
+        return Attribute(kind, described['name'], _array(described['values']))
+    if 'cells' in described:
+        return Cells(_array(described))
+    if 'dtype' in described or 'shape' in described:
+        return _array(described)
+    return _bulk(described) if 'bytes' in described or 'base64' in described else described
 
 
-def _encoded(said: Mapping[str, Any]) -> tuple[bytes, int]:
+def _encoded(described: Mapping[str, Any]) -> tuple[bytes, int]:
     """Return the bytes of a text and their encoding."""
-    if 'base64' in said:
-        return _base64(said['base64']), said['encoding']
-    return encode_text(said.get('text', ''), said.get('encoding'))
+    if 'base64' in described:
+        return _base64(described['base64']), described['encoding']
+    return encode_text(described.get('text', ''), described.get('encoding'))
 
 
-def _base64(said: Any) -> bytes:
-    return base64.b64decode(said, validate=True)
+def _base64(described: Any) -> bytes:
+    return base64.b64decode(described, validate=True)
 
 
-def _bulk(said: Mapping[str, Any]) -> bytes:
-    if 'base64' not in said:
-        raise ValueRangeError('bulk data are missing: they are said only where they are asked for')
-    return _base64(said['base64'])
+def _bulk(described: Mapping[str, Any]) -> bytes:
+    if 'base64' not in described:
+        raise ValueRangeError(
+            'bulk data have no base64: describe the message with data=True (igtl dump --data)'
+        )
+    return _base64(described['base64'])
 
 
-def _numbers(said: Any) -> Any:
-    """Return numbers, however nested, with those that JSON lacks."""
-    if isinstance(said, list):
-        return [_numbers(item) for item in said]
-    return _NO_JSON.get(said, said) if isinstance(said, str) else said
+def _numbers(described: Any) -> Any:
+    """Return nested numbers, with the names of NaN and the infinities replaced by values."""
+    if isinstance(described, list):
+        return [_numbers(item) for item in described]
+    return _NOT_IN_JSON.get(described, described) if isinstance(described, str) else described
 
 
-def _array(said: Any) -> Any:
-    """Return an array that is said with its shape and type, or the numbers of one that is not."""
-    if not isinstance(said, Mapping):
-        return _numbers(said)
-    dtype, shape = np.dtype(said['dtype']), tuple(said['shape'])
-    if 'values' not in said:
-        return np.frombuffer(_bulk(said), dtype).reshape(shape)
+def _array(described: Any) -> Any:
+    """Return an array described with shape and type, or plain numbers as they are."""
+    if not isinstance(described, Mapping):
+        return _numbers(described)
+    dtype, shape = np.dtype(described['dtype']), tuple(described['shape'])
+    if 'values' not in described:
+        return np.frombuffer(_bulk(described), dtype).reshape(shape)
     if 0 in shape:
         return np.zeros(shape, dtype)
     if dtype.kind != 'c':
-        return _fitted(said['values'], dtype, shape)
-    parts = _fitted(said['values'], np.dtype('>f8'), (*shape, 2))
+        return _fitted(described['values'], dtype, shape)
+    parts = _fitted(described['values'], np.dtype('>f8'), (*shape, 2))
     return parts.reshape(-1).view('>c16').reshape(shape)
 
 

@@ -1,17 +1,17 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-CRC-64/ECMA-182 of a buffer, by the fastest of four means that is there.
+CRC-64/ECMA-182 of a buffer, by the fastest available of four implementations.
 
 Polynomial 0x42F0E1EBA9EA3693, initial value 0, not reflected, no final XOR (``crc.md``,
-``igtl_util.c``). :data:`IMPLEMENTATION` says which one runs:
+``igtl_util.c``). :data:`IMPLEMENTATION` names the one in use:
 
-* ``fastcrc`` 0.4 or newer runs at memory speed; older ones are slow and take ``bytes`` only.
-* ``compiled``, our ``src/crc64.c``, comes with every colcon build, and with pip's where there is a
-  C compiler. On 48 bytes it saves 0.03 µs of fastcrc's 0.09, but fastcrc, which has AVX-512 too,
-  saves 12 µs of its 18 on 262 KB, and so comes first.
-* ``liblzma`` has the reflected twin of ours, at 1.3 GB/s.
-* ``numpy`` is always there; folding in it needs no carry-less multiplication.
+* ``fastcrc`` 0.4 or newer runs at memory speed; older versions are slow and accept only ``bytes``.
+* ``compiled``, our ``src/crc64.c``, is part of every colcon build, and of a pip build if there is
+  a C compiler. On 48 bytes it takes 0.06 µs and fastcrc 0.09 µs; on 262 KB it takes 18 µs and
+  fastcrc, which also uses AVX-512, takes 6 µs. So fastcrc comes first.
+* ``liblzma`` computes the reflected variant of this CRC, at 1.3 GB/s.
+* ``numpy`` is always available; it folds the message with XORs, without carry-less multiplication.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ _MASK = 0xFFFFFFFFFFFFFFFF
 
 
 class Crc64(Protocol):
-    """What all implementations look like."""
+    """The signature of all implementations."""
 
     def __call__(self, data: Any, initial: int = 0, /) -> int:
-        """Return the CRC of a contiguous buffer, continuing from that of the bytes before it."""
+        """Return the CRC of a contiguous buffer, continued from the CRC of the bytes before it."""
 
 
 def _from_fastcrc() -> Crc64 | None:
     try:
         function: Crc64 = importlib.import_module('fastcrc').crc64.ecma_182
         function(memoryview(b''), 0)
-    except (ImportError, AttributeError, TypeError):  # missing, or one that takes bytes only
+    except (ImportError, AttributeError, TypeError):  # missing, or too old: accepts only bytes
         return None
     return function
 
@@ -54,21 +54,21 @@ def _from_compiled() -> Crc64 | None:
 
 def _from_liblzma() -> Crc64 | None:
     """
-    Build ours from CRC-64/XZ, which is the same polynomial with every bit order turned round.
+    Compute this CRC with CRC-64/XZ, which uses the same polynomial with all bit orders reversed.
 
-    Each byte's bits are reversed on the way in and the result's on the way out; XZ's initial and
-    final inversion are undone.
+    The bits of each byte are reversed on the way in, and those of the result on the way out. The
+    initial and the final inversion of XZ are undone.
     """
     try:
-        # PyDLL keeps the interpreter's lock: to get it back from a busy thread takes 5 ms, 64 KB
-        # take 0.05 ms.
+        # PyDLL keeps the interpreter's lock: regaining it from a busy thread takes 5 ms, a call
+        # for 64 KB only 0.05 ms.
         function = ctypes.PyDLL('liblzma.so.5').lzma_crc64
     except (OSError, AttributeError):
         return None
     function.restype = ctypes.c_uint64
     function.argtypes = (ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint64)
     table = bytes(int(f'{value:08b}'[::-1], 2) for value in range(256))
-    piece_size = 1 << 16  # both copies stay in the cache, and come without page faults
+    piece_size = 1 << 16  # both copies stay in the cache and cause no page faults
 
     def reversed_bits(value: int) -> int:
         return int.from_bytes(value.to_bytes(8, 'little').translate(table), 'big')
@@ -85,9 +85,9 @@ def _from_liblzma() -> Crc64 | None:
     return crc64
 
 
-# x^379 is the sum of these powers of x, modulo the polynomial (a search for few of them found
-# these; the tests do the sum). Squared six times, it says the same of powers of x^64: a word of a
-# message vanishes when it is XORed onto the eleven words at these distances behind it.
+# x^379 is the sum of these powers of x, modulo the polynomial (found by a search for a short sum;
+# the tests check it). Squaring six times gives the same relation for powers of x^64: a word of a
+# message can be removed by XORing it onto the eleven words at these distances behind it.
 _DEGREE = 379
 _POWERS = (309, 306, 220, 204, 168, 107, 104, 58, 25, 2, 0)
 
@@ -102,7 +102,7 @@ def _byte_table() -> NDArray[np.uint64]:
 
 @functools.cache
 def _place_tables() -> NDArray[np.uint64]:
-    """Return the CRC of a byte with zeros behind it, shape (8 * _DEGREE, 256), last place last."""
+    """Return the CRC of each byte at each place, shape (8 * _DEGREE, 256), last place last."""
     tables = np.empty((8 * _DEGREE, 256), dtype=np.uint64)
     row = last = _byte_table()
     for place in range(len(tables) - 1, -1, -1):
@@ -112,7 +112,7 @@ def _place_tables() -> NDArray[np.uint64]:
 
 
 def _from_numpy() -> Crc64:
-    """Fold a message until it is short, then look up what each of its bytes leaves."""
+    """Fold a message until it is short, then XOR the tabulated CRCs of its bytes."""
     piece_size = 1 << 20  # stays in the cache
     distances = [_DEGREE - power for power in sorted(_POWERS, reverse=True)]
     offsets = np.arange(8 * _DEGREE) * 256
@@ -124,8 +124,8 @@ def _from_numpy() -> Crc64:
         return crc
 
     def long_crc(data: memoryview, initial: int) -> int:
-        # Zeros in front of a message change nothing, and what came before it acts as if XORed
-        # onto its first eight bytes.
+        # Leading zeros do not change the CRC, and the CRC of the bytes before is XORed onto the
+        # first eight bytes.
         words = np.zeros(-(-len(data) // 8), dtype=np.uint64)
         octets = words.view(np.uint8)[-len(data) :]
         octets[:] = np.frombuffer(data, dtype=np.uint8)
@@ -164,6 +164,6 @@ def _choose() -> tuple[str, Crc64]:
 
 IMPLEMENTATION, crc64 = _choose()
 """
-``crc64(data, initial=0)`` returns the CRC-64 of a contiguous buffer, continuing from ``initial``,
-the CRC of the bytes before it. Not wrapped in a function: this runs for every message.
+``crc64(data, initial=0)`` returns the CRC-64 of a contiguous buffer, continued from ``initial``,
+the CRC of the bytes before it. No function wraps it, since it runs for every message.
 """

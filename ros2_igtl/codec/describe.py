@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""A message as plain dictionaries, lists, numbers and texts, for JSON and for people."""
+"""Messages as plain dictionaries, lists, numbers and texts, for JSON and for people."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ __all__ = ['describe']
 
 def describe(message: Message, *, data: bool = False) -> dict[str, Any]:
     """
-    Return everything a message says, as values that JSON knows.
+    Return all values of a message in types that JSON has.
 
-    Numbers are exact. Those that JSON lacks (NaN, infinities) become their names as text, complex
-    numbers a list of two. A byte of a name that is no UTF-8 becomes a lone surrogate, U+DC80 to
-    U+DCFF. Bulk data (pixels, bit streams, bodies of unknown types, arrays of more than
-    :data:`LONGEST_ARRAY` numbers) become their size and CRC-64. Of a message's own CRC is said
-    only that it is wrong.
+    Numbers are exact. NaN and infinities, which JSON lacks, become their names as text, and a
+    complex number becomes a list of two. A byte of a name that is not UTF-8 becomes a lone
+    surrogate, U+DC80 to U+DCFF. Bulk data (pixels, bit streams, bodies of unknown types, arrays of
+    more than :data:`LONGEST_ARRAY` numbers) become their size and CRC-64. ``crc_ok`` appears only
+    if the CRC of the message is wrong.
 
-    :param data: say all that :func:`compose` needs to make a message of it that packs to the same
-        bytes: bulk data in base64 too, and as ``content_base64`` a whole content with what is not
-        said of it, such as bytes behind the NUL of a name or which of its bit patterns a NaN has.
+    :param data: include all that :func:`compose` needs for a message that packs to the same bytes:
+        bulk data in base64, and the whole content as ``content_base64`` if its fields do not
+        determine its bytes, for example bytes after the NUL of a name or the bit pattern of a NaN.
     """
-    said: dict[str, Any] = {
+    described: dict[str, Any] = {
         'type_name': message.type_name,
         'device_name': message.device_name,
         'timestamp': message.timestamp,
@@ -45,20 +45,20 @@ def describe(message: Message, *, data: bool = False) -> dict[str, Any]:
         'content': describe_content(message.content, data=data),
     }
     if not message.crc_ok:
-        said['crc_ok'] = False
+        described['crc_ok'] = False
     if data:
-        said.update(_unsaid(message, said['content']))
-    return said
+        described.update(_undescribed(message, described['content']))
+    return described
 
 
-def _unsaid(message: Message, said: dict[str, Any]) -> dict[str, Any]:
-    """Return the bytes of a content where what is said of it gives others, else nothing."""
+def _undescribed(message: Message, described: dict[str, Any]) -> dict[str, Any]:
+    """Return the bytes of a content if its description does not determine them, else nothing."""
     try:
         own = _pack_content(message.content)
-    except EncodeError:  # it has no bytes
+    except EncodeError:  # cannot be packed
         return {}
     with contextlib.suppress(EncodeError):
-        composed = compose({'type_name': message.type_name, 'content': said})
+        composed = compose({'type_name': message.type_name, 'content': described})
         if _pack_content(composed.content) == own:
             return {}
     encoded = {'content_base64': base64.b64encode(own).decode()}

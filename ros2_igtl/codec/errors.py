@@ -1,16 +1,16 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-The exceptions of the codec, split by whose fault it is; nothing else.
+The exceptions of the codec, split by whose fault the error is.
 
 ::
 
     CodecError(ValueError)
-    ├── EncodeError                 what we were asked to send cannot be written
+    ├── EncodeError                 a message of ours cannot be packed
     │   ├── NameTooLongError        a name does not fit its field
     │   └── ValueRangeError         a number, count or text does not fit its field
-    └── DecodeError                 what a peer sent cannot be read
-        ├── MessageError            the message was consumed, the stream goes on
+    └── DecodeError                 bytes of a peer cannot be unpacked
+        ├── MessageError            the message was consumed; the stream continues
         │   ├── CrcError                    'crc'
         │   ├── NoDataError                 'no_data'
         │   ├── ContentSizeError            'content_size'
@@ -19,7 +19,7 @@ The exceptions of the codec, split by whose fault it is; nothing else.
         │   ├── ExtendedHeaderError         'extended_header'
         │   ├── TypeNameError               'type_name'
         │   └── UnsupportedVersionError     'unsupported_version'
-        └── FramingError            the stream cannot be followed: close it
+        └── FramingError            the next message cannot be found: close the connection
             ├── HeaderVersionError          'header_version'
             ├── BodyTooLargeError           'body_too_large'
             └── TruncatedError              'truncated'
@@ -54,11 +54,11 @@ __all__ = [
 
 
 class CodecError(ValueError):
-    """Anything the codec refuses."""
+    """The base of all errors of the codec; the text is one line."""
 
 
 class EncodeError(CodecError):
-    """What we were asked to send cannot be written; the fault is ours."""
+    """A message of ours cannot be packed."""
 
 
 class NameTooLongError(EncodeError):
@@ -71,9 +71,10 @@ class ValueRangeError(EncodeError):
 
 class DecodeError(CodecError):
     """
-    What a peer sent cannot be read.
+    Bytes of a peer cannot be unpacked.
 
-    ``cause`` is one word for counting; ``header`` is the message's header where it was read.
+    ``cause`` is the word under which it is counted; ``header`` is the header of the message, or
+    None if none was read.
     """
 
     cause: ClassVar[str] = 'decode'
@@ -81,7 +82,7 @@ class DecodeError(CodecError):
 
 
 class MessageError(DecodeError):
-    """One message is refused; it was consumed whole and the stream goes on after it."""
+    """One message is rejected; it was consumed whole, and the stream continues after it."""
 
     cause = 'message'
 
@@ -93,7 +94,7 @@ class CrcError(MessageError):
 
 
 class NoDataError(MessageError):
-    """The content is empty though its type has a fixed part: the peer has nothing to give."""
+    """The content is empty though its type has a fixed part: the peer has no data."""
 
     cause = 'no_data'
 
@@ -105,7 +106,7 @@ class ContentSizeError(MessageError):
 
 
 class ContentValueError(MessageError):
-    """A field of the content has a value that the specification does not know."""
+    """A field of the content has a value that the specification does not define."""
 
     cause = 'content_value'
 
@@ -129,19 +130,19 @@ class TypeNameError(MessageError):
 
 
 class UnsupportedVersionError(MessageError):
-    """The header version is newer than we know; the body was skipped."""
+    """The header version is newer than those known here; the body was skipped."""
 
     cause = 'unsupported_version'
 
 
 class FramingError(DecodeError):
-    """There is no way to find the next message: the connection has to be closed."""
+    """The next message cannot be found: the connection must be closed."""
 
     cause = 'framing'
 
 
 class HeaderVersionError(FramingError):
-    """These bytes are no OpenIGTLink header."""
+    """The bytes are not an OpenIGTLink header."""
 
     cause = 'header_version'
 

@@ -1,7 +1,7 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-The 58-byte header of both header versions and the 12-byte extended header; no body.
+The 58-byte header of both header versions, and the 12-byte extended header.
 
 Source: ``header.md``, ``igtl_header.h``.
 """
@@ -56,6 +56,6 @@ DEVICE_NAME_SIZE = 20
 START_SIZE = 2 + TYPE_NAME_SIZE + DEVICE_NAME_SIZE
 HEADER_BY_START = struct.Struct(f'>{START_SIZE}sQQQ')
 """
-:class:`Header` with version and names as one field. A peer sends few different ones, so what they
-mean is worked out once and then looked up by these bytes.
+:class:`Header` with version and names as one field. A peer sends few different values of it, so
+each is decoded once and then looked up by its bytes.
 """

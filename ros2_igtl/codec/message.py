@@ -1,7 +1,7 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-A message as a value: its content, device name, time stamp and metadata; no bytes.
+A message as a value: its content, device name, time stamp and metadata.
 
 pack.py writes messages, unpack.py reads whole ones, and stream.py reads them as they arrive.
 """
@@ -18,7 +18,7 @@ __all__ = ['Message', 'Unknown']
 
 class Unknown(Content):
     """
-    The content of a type that nobody registered, kept as bytes.
+    The content of an unregistered type, kept as bytes.
 
     :ivar type_name: the type name it arrived under.
     :ivar body: the content, without extended header and metadata.
@@ -33,8 +33,8 @@ class Unknown(Content):
 
     @classmethod
     def unpack(cls, content: memoryview) -> Unknown:
-        """Refuse: bytes alone do not say their type."""
-        raise TypeError('Unknown is made by Unknown(type_name, body)')
+        """Raise TypeError: the bytes do not contain their type."""
+        raise TypeError('make an Unknown with Unknown(type_name, body)')
 
     def pack_parts(self) -> tuple[Any]:
         """Return the bytes unchanged."""
@@ -55,15 +55,15 @@ class Message:
     """
     A message of OpenIGTLink.
 
-    :param content: the content, of a class of ``MESSAGE_TYPES`` or :class:`Unknown`.
+    :param content: a value of a class in ``MESSAGE_TYPES``, or an :class:`Unknown`.
     :param device_name: at most 20 bytes of UTF-8.
     :param timestamp: the raw 32.32 word, 0 = unset; see ``codec.timestamp``.
     :param header_version: 1, or 2 for a message identifier and metadata.
     :param message_id: 0 to 2**32 - 1, header version 2 only.
     :param metadata: header version 2 only; received values are ``EncodedText``.
-    :param type_name: an alias of the content's type name to send it under.
-    :ivar body_size: bytes of the body that was received; 0 for a message that was not received.
-    :ivar crc_ok: False only for a received message whose CRC is wrong and was not enforced.
+    :param type_name: the alias to send the content under; None for its own type name.
+    :ivar body_size: bytes of the received body; 0 for a message that was not received.
+    :ivar crc_ok: False only for a message received with a wrong CRC that was accepted.
     """
 
     __slots__ = (
@@ -100,7 +100,7 @@ class Message:
         self.crc_ok = True
 
     def _values(self) -> tuple[Any, ...]:
-        return tuple(getattr(self, name) for name in self.__slots__ if name not in _OF_RECEIPT)
+        return tuple(getattr(self, name) for name in self.__slots__ if name not in _NOT_COMPARED)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Message):
@@ -117,4 +117,4 @@ class Message:
         )
 
 
-_OF_RECEIPT = frozenset({'body_size', 'crc_ok'})  # how a message came, not what it says
+_NOT_COMPARED = frozenset({'body_size', 'crc_ok'})  # set on receipt; not part of the value

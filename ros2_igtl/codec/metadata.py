@@ -1,10 +1,11 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-The metadata block of header version 2, and text with a declared encoding.
+The metadata block of header version 2, and texts with a declared encoding.
 
 Source: ``v3_proposal.md``, ``igtlMessageBase.cxx``; encodings: IANA character sets (MIBenum),
-``igtl_types.h``. Keys stand in ascending byte order; of a repeated key the last value counts.
+``igtl_types.h``. Keys are written in ascending byte order. If a key is repeated, the last value
+counts.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ __all__ = ['EncodedText']
 US_ASCII = 3
 UTF_8 = 106
 
-# MIBenum -> Python codec, for all of the registry that Python knows.
+# MIBenum -> Python codec, for all entries of the registry that Python supports.
 _CODECS: dict[int, str] = {
     US_ASCII: 'ascii',
     **{3 + part: f'iso8859-{part}' for part in range(1, 10)},  # 4 to 12
@@ -34,7 +35,7 @@ _CODECS: dict[int, str] = {
     39: 'iso2022_jp',
     40: 'iso2022_jp_2',
     57: 'gb2312',  # GB_2312-80
-    **dict.fromkeys((81, 82), 'iso8859-6'),  # -E and -I: who turns the text round
+    **dict.fromkeys((81, 82), 'iso8859-6'),  # -E and -I mark the direction in different ways
     **dict.fromkeys((84, 85), 'iso8859-8'),
     103: 'utf-7',
     UTF_8: 'utf-8',
@@ -42,7 +43,7 @@ _CODECS: dict[int, str] = {
     113: 'gbk',
     114: 'gb18030',
     119: 'kz1048',
-    1000: 'utf-16-be',  # ISO-10646-UCS-2 as the registry orders its bytes
+    1000: 'utf-16-be',  # ISO-10646-UCS-2, in the byte order of the registry
     1001: 'utf-32-be',
     1012: 'utf-7',
     1013: 'utf-16-be',
@@ -92,8 +93,8 @@ def decode_text(raw: bytes, encoding: int) -> str:
     """
     Return the text of raw bytes; never fails.
 
-    An encoding that nobody knows is read as Latin-1, which keeps every byte apart; bytes that are
-    not text in the declared encoding become U+FFFD.
+    An unknown encoding is read as Latin-1, which keeps all bytes distinct; bytes that are not
+    text in the declared encoding become U+FFFD.
     """
     return raw.decode(_CODECS.get(encoding, 'latin-1'), 'replace')
 
@@ -102,13 +103,15 @@ def encode_text(text: str, encoding: int | None) -> tuple[bytes, int]:
     """
     Return the bytes of a text and their encoding.
 
-    :param encoding: a MIBenum, or None for US-ASCII where it suffices and UTF-8 elsewhere.
+    :param encoding: a MIBenum; None selects US-ASCII if it suffices, otherwise UTF-8.
     :raises ValueRangeError: the encoding is unknown or cannot express the text.
     """
     if encoding is None:
         encoding = US_ASCII if text.isascii() else UTF_8
     if encoding not in _CODECS:
-        raise ValueRangeError(f'encoding {encoding} is unknown; 3 (US-ASCII) or 106 (UTF-8)')
+        raise ValueRangeError(
+            f'encoding {encoding} is unknown; 3 (US-ASCII), 106 (UTF-8) and others are allowed'
+        )
     try:
         return text.encode(_CODECS[encoding]), encoding
     except UnicodeError as error:
@@ -116,14 +119,14 @@ def encode_text(text: str, encoding: int | None) -> tuple[bytes, int]:
 
 
 class EncodedText(str):
-    """A text that remembers the bytes and the encoding it arrived in."""
+    """A text that keeps the bytes and the encoding it arrived in."""
 
     __slots__ = ('encoding', 'raw')
     raw: bytes
     encoding: int
 
     def __new__(cls, raw: bytes, encoding: int) -> EncodedText:
-        """Decode ``raw`` without ever failing; both arguments are kept."""
+        """Decode ``raw``, which never fails, and keep both arguments."""
         self = super().__new__(cls, decode_text(raw, encoding))
         self.raw = raw
         self.encoding = encoding
@@ -139,8 +142,8 @@ class _Entry(NamedTuple):
 _ENTRY = wire.struct_of(_Entry)
 _COUNT_SIZE = 2
 _MAX_ENTRIES = (0xFFFF - _COUNT_SIZE) // _ENTRY.size  # the metadata header's size is a uint16
-# Of keys and values together. The reference receiver takes 65535 bytes (igtlMessageBase.cxx).
-# Values are decoded at once, which costs up to 0.15 microseconds and 9 bytes for each of theirs.
+# Keys and values together, in bytes. The reference receiver accepts 65535 (igtlMessageBase.cxx).
+# Values are decoded on receipt, at up to 0.15 microseconds and 9 bytes of memory a byte.
 _MAX_SIZE = 1_048_576
 
 
@@ -178,7 +181,7 @@ def unpack_metadata(header: Buffer, body: Buffer) -> dict[str, str]:
 
     :param header: the metadata header; empty means no metadata.
     :param body: the keys and values.
-    :raises MetadataError: the sizes contradict each other, or there are more than 1048576 bytes.
+    :raises MetadataError: the sizes contradict each other, or exceed 1048576 bytes.
     """
     if len(body) > _MAX_SIZE:
         raise MetadataError(f'metadata has {len(body)} bytes, {_MAX_SIZE} are allowed')

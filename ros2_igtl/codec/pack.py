@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""A message to bytes: header, content and metadata."""
+"""Messages to bytes: header, content and metadata."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from ros2_igtl.codec.registry import TYPE_NAME_RULE, is_type_name
 
 __all__ = ['pack', 'pack_parts']
 
-_MOST_REMEMBERED = 1024  # starts of headers; a program may send a new device name each time
+_CACHE_SIZE = 1024  # starts of headers; a program may send ever new device names
 
 
-@functools.lru_cache(maxsize=_MOST_REMEMBERED)
+@functools.lru_cache(maxsize=_CACHE_SIZE)
 def pack_names(type_name: str, device_name: str) -> tuple[bytes, bytes]:
     """
     Return the bytes of a type name and of a device name, not padded.
@@ -48,20 +48,20 @@ class _Starts(dict[tuple[int, str, str], bytes]):
         version, type_name, device_name = key
         type_bytes, device_bytes = pack_names(type_name, device_name)
         header = HEADER.pack(version, type_bytes, device_bytes, 0, 0, 0)
-        if len(self) >= _MOST_REMEMBERED:
+        if len(self) >= _CACHE_SIZE:
             self.clear()
         start = self[key] = header[:START_SIZE]
         return start
 
 
 _STARTS = _Starts()
-# Bound once: the look-ups take a tenth of the time that a small message takes.
+# Bound here, since the attribute look-ups take a tenth of the time of a small message.
 _pack_header = HEADER_BY_START.pack
-_NOT_WRITABLE = (EncodeError, struct.error, OverflowError, TypeError, ValueError)
+_PACKING_ERRORS = (EncodeError, struct.error, OverflowError, TypeError, ValueError)
 
 
 def _assemble(message: Message, parts: Sequence[Any]) -> list[Any]:
-    """Return the header and the parts of the body, given those of the content."""
+    """Return the header and the parts of the body, given the parts of the content."""
     version = message.header_version
     if version == 2:
         metadata_header, metadata = pack_metadata(message.metadata)
@@ -84,7 +84,7 @@ def _assemble(message: Message, parts: Sequence[Any]) -> list[Any]:
 
 
 def _encode_error(message: Message, error: Exception) -> EncodeError:
-    """Return the error of a message that cannot be packed; it names the message."""
+    """Return the error for a message that cannot be packed; it names the message."""
     kind: type[EncodeError] = ValueRangeError
     text = str(error)
     if isinstance(error, EncodeError):
@@ -96,13 +96,13 @@ def _encode_error(message: Message, error: Exception) -> EncodeError:
 
 def pack_parts(message: Message) -> list[Any]:
     """
-    Return buffers whose concatenation is the message; bulk data are not copied.
+    Return buffers whose concatenation is the message; this does not copy bulk data.
 
     :raises EncodeError: a value does not fit its field.
     """
     try:
         return _assemble(message, message.content.pack_parts())
-    except _NOT_WRITABLE as error:
+    except _PACKING_ERRORS as error:
         raise _encode_error(message, error) from error
 
 
@@ -116,9 +116,9 @@ def pack(message: Message) -> bytes:
         parts = message.content.pack_parts()
         if message.header_version == 1 and not message.metadata and not message.message_id:
             body = parts[0] if len(parts) == 1 else None
-            if type(body) is bytes:  # what _assemble does, without lists and loops
+            if type(body) is bytes:  # a shortcut for _assemble, without lists and loops
                 start = _STARTS[1, message.type_name, message.device_name]
                 return _pack_header(start, message.timestamp, len(body), crc64(body)) + body
         return b''.join(_assemble(message, parts))
-    except _NOT_WRITABLE as error:
+    except _PACKING_ERRORS as error:
         raise _encode_error(message, error) from error

@@ -1,9 +1,9 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-A content as plain dictionaries, lists, numbers and texts.
+Contents as plain dictionaries, lists, numbers and texts.
 
-describe.py makes a whole message plain, and compose.py goes the other way.
+describe.py does this for whole messages; compose.py is the inverse.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ from ros2_igtl.codec.metadata import EncodedText, encode_text
 from ros2_igtl.codec.registry import Content
 
 LONGEST_ARRAY = 256
-"""Numbers of an array that are said one by one; a SENSOR has at most 255."""
+"""Longest array whose numbers are listed; a SENSOR has at most 255."""
 
 
 def describe_content(content: Any, *, data: bool = False) -> dict[str, Any]:
-    """Return everything a content says, in the form of :func:`describe`."""
-    return _Speaker(data).content(content)
+    """Return all fields of a content, in the form of :func:`describe`."""
+    return _Describer(data).content(content)
 
 
 def describe_value(value: Any, *, data: bool = False) -> Any:
-    """Return one value of a content or of metadata, in the form of :func:`describe_content`."""
-    return _Speaker(data).value(value)
+    """Return a value of a content or of metadata, in the form of :func:`describe_content`."""
+    return _Describer(data).value(value)
 
 
 def _base64(data: Any) -> str:
@@ -53,7 +53,7 @@ def _base64(data: Any) -> str:
 
 
 def field_names(content: Any) -> list[str]:
-    """Return the names of the fields of a content, in order where its class has one."""
+    """Return the names of the fields of a content, in the order of its class if it has one."""
     if hasattr(content, '_fields'):
         return list(content._fields)
     if dataclasses.is_dataclass(content):
@@ -64,28 +64,28 @@ def field_names(content: Any) -> list[str]:
 
 
 @dataclass
-class _Speaker:
+class _Describer:
     """
-    How things are said.
+    Describes values.
 
-    :ivar data: whether bulk data are said in full.
+    :ivar data: whether to include bulk data in base64.
     """
 
     data: bool
 
     def content(self, content: Any) -> dict[str, Any]:
         typed = isinstance(content, (NDArrayContent, ColorTable))
-        say = self.typed if typed else self.value
-        # pixels are bytes, also where they are an array of few
+        describe_field = self.typed if typed else self.value
+        # pixels are bytes, even if they are given as a short array
         bulk = 'data' if isinstance(content, Picture) else None
-        said = {
-            name: (self.bulk if name == bulk else say)(getattr(content, name))
+        described = {
+            name: (self.bulk if name == bulk else describe_field)(getattr(content, name))
             for name in field_names(content)
         }
         if isinstance(content, (String, Command)):
-            del said['raw']
-            said.update(self.encoded(content.text, content.raw, content.encoding))
-        return said
+            del described['raw']
+            described.update(self.encoded(content.text, content.raw, content.encoding))
+        return described
 
     def value(self, value: Any) -> Any:
         if isinstance(value, Enum):
@@ -107,10 +107,10 @@ class _Speaker:
         return self.object(value)
 
     def encoded(self, text: str, raw: bytes, encoding: int) -> dict[str, Any]:
-        said: dict[str, Any] = {'text': str(text), 'encoding': encoding}
-        if self.data and not _stands_for(str(text), raw, encoding):
-            said['base64'] = _base64(raw)
-        return said
+        described: dict[str, Any] = {'text': str(text), 'encoding': encoding}
+        if self.data and not _is_default_encoding(str(text), raw, encoding):
+            described['base64'] = _base64(raw)
+        return described
 
     def array(self, value: Any) -> Any:
         if value.ndim and value.dtype.kind in 'SV':
@@ -124,19 +124,19 @@ class _Speaker:
         return self.value(value.tolist())
 
     def typed(self, array: NDArray[Any]) -> dict[str, Any]:
-        """Return an array whose type is not known from where it stands, or a long one."""
-        said: dict[str, Any] = {'shape': list(array.shape), 'dtype': array.dtype.str}
+        """Return an array with shape and type, if its field does not fix these or it is long."""
+        described: dict[str, Any] = {'shape': list(array.shape), 'dtype': array.dtype.str}
         if array.size <= LONGEST_ARRAY:
-            # of no numbers there are still as many lists as the sizes before the 0 announce
-            return {**said, 'values': self.value(array.tolist()) if array.size else []}
-        return {**said, **self.bulk(np.ascontiguousarray(array).reshape(-1).view(np.uint8))}
+            # tolist() of an empty array makes as many lists as the sizes before the 0 announce
+            return {**described, 'values': self.value(array.tolist()) if array.size else []}
+        return {**described, **self.bulk(np.ascontiguousarray(array).reshape(-1).view(np.uint8))}
 
     def bulk(self, data: Any) -> dict[str, Any]:
         view = memoryview(data).cast('B')
-        said: dict[str, Any] = {'bytes': len(view), 'crc64': f'{crc64(view):016x}'}
+        described: dict[str, Any] = {'bytes': len(view), 'crc64': f'{crc64(view):016x}'}
         if self.data:
-            said['base64'] = _base64(view)
-        return said
+            described['base64'] = _base64(view)
+        return described
 
     def object(self, value: Any) -> Any:
         if isinstance(value, Message):  # a child
@@ -159,8 +159,8 @@ class _Speaker:
             return self.content(value) or str(value)
 
 
-def _stands_for(text: str, raw: bytes, encoding: int) -> bool:
-    """Return whether the bytes of a text are those that writing it gives."""
+def _is_default_encoding(text: str, raw: bytes, encoding: int) -> bool:
+    """Return whether encoding a text gives these bytes."""
     try:
         return encode_text(text, encoding)[0] == raw
     except ValueRangeError:

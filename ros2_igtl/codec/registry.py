@@ -1,10 +1,10 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Which content class stands for which type name, and what every content class offers.
+The content class of each type name, and the interface of all content classes.
 
-Packages of users add types with :func:`register`; the entry point group ``ros2_igtl.messages``
-names modules that do so when they are imported.
+Other packages add types with :func:`register`, in modules that the entry point group
+``ros2_igtl.messages`` names.
 """
 
 from __future__ import annotations
@@ -32,17 +32,18 @@ __all__ = [
 ENTRY_POINT_GROUP = 'ros2_igtl.messages'
 MAX_ITEMS = 65535
 """
-The largest :attr:`Content.item_count` of a message. An item costs a peer some 10 bytes, and us up
-to 700 and 4 microseconds. A BIND can announce as many children; a hundred items are many.
+The largest :attr:`Content.item_count` of a message. An item of some 10 bytes on the wire takes up
+to 700 bytes and 4 microseconds here. A BIND cannot announce more children than this; real messages
+rarely have a hundred items.
 """
 
 
 class Content:
     """
-    The content of a message: what stands between extended header and metadata.
+    The content of a message: the bytes between extended header and metadata.
 
-    Subclasses set :attr:`type_name` and the two methods, and are made known by :func:`register`.
-    A constructor that takes the attributes by name makes contents from JSON too.
+    A subclass defines :attr:`type_name` and both methods; :func:`register` makes it known. If its
+    constructor takes the attributes by name, contents can also be made from JSON.
     """
 
     __slots__ = ()
@@ -51,40 +52,40 @@ class Content:
     aliases: ClassVar[tuple[str, ...]] = ()
     """Other type names that carry the same content."""
     sizes: ClassVar[str] = '?'
-    """The bytes that it takes: '48', '28, 24 or 12', '136 n' of a list, '72 + pixels'."""
+    """The number of bytes: '48', '28, 24 or 12', '136 n' for a list, '72 + pixels'."""
     protocol_version: ClassVar[int | None] = None
-    """The version of the protocol that brought the type; None for a type of somebody else."""
+    """The version of the protocol that introduced the type; None if it is not in the protocol."""
     default_header_version: ClassVar[int] = 1
     bulk_offset: ClassVar[int | None] = None
     """
-    Where bulk data begin. When set, :meth:`unpack_parts` is given them in a buffer of their own,
-    so that a receiver can fill the very buffer that is handed on.
+    The offset of the bulk data, or None. If set, a receiver writes the bulk data into a buffer of
+    their own, which :meth:`unpack_parts` receives without a copy.
     """
     views: ClassVar[bool] = True
     """
-    Whether values view the content's bytes. Where they do not, :meth:`unpack` may be given
-    ``bytes``, since to copy a few takes less time than to make a view of them.
+    Whether values are views of the content's bytes. If not, :meth:`unpack` may receive ``bytes``,
+    since copying a few takes less time than making a view.
     """
 
     @property
     def item_count(self) -> int:
-        """How many objects there are that cost a peer next to nothing, such as names; bounded."""
+        """The number of items, such as names, that are small on the wire but not in memory."""
         return 0
 
     @classmethod
     @abstractmethod
     def unpack(cls, content: memoryview) -> Any:
         """
-        Return the value of the content's bytes.
+        Return the value that the content's bytes encode.
 
-        :param content: its bytes; may be ``bytes`` where :attr:`views` is False.
-        :raises MessageError: the bytes are not what the specification allows. Whoever receives
-            catches nothing else.
+        :param content: the bytes; may be ``bytes`` if :attr:`views` is False.
+        :raises MessageError: the specification does not allow these bytes. Receivers catch no
+            other exception.
         """
 
     @classmethod
     def unpack_parts(cls, fixed: memoryview, bulk: Any) -> Any:
-        """Return the value of the part before :attr:`bulk_offset` and the bulk data after it."""
+        """Return the value, given the part before :attr:`bulk_offset` and the bulk data."""
         raise TypeError(f'{cls.__name__} has no bulk data')
 
     @abstractmethod
@@ -106,7 +107,7 @@ _C = TypeVar('_C', bound=Content)
 
 def register(content_class: type[_C]) -> type[_C]:
     """
-    Make a content class known under its type name and aliases; a class decorator.
+    Register a content class under its type name and aliases; a class decorator.
 
     :raises ValueError: a name is taken, or not 1 to 12 printable ASCII characters.
     """
@@ -125,43 +126,42 @@ def register(content_class: type[_C]) -> type[_C]:
 
 
 def is_type_name(type_name: str) -> bool:
-    """Return whether a type name can stand in a header: 1 to 12 printable ASCII characters."""
+    """Return whether a header can contain a type name: 1 to 12 printable ASCII characters."""
     return 0 < len(type_name) <= TYPE_NAME_SIZE and type_name.isascii() and type_name.isprintable()
 
 
 class EntryPointWarning(UserWarning):
-    """What another package names in a group of entry points cannot be loaded."""
+    """An entry point of another package cannot be loaded."""
 
 
 def load_entry_points() -> None:
     """
     Import the modules that other packages name in the group ``ros2_igtl.messages``.
 
-    Messages of types that are missing since :func:`load_group` could not load them are passed on
-    as ``Unknown``.
+    If a module cannot be loaded, messages of its types are received as ``Unknown``.
     """
     load_group(ENTRY_POINT_GROUP, 'message types', _load_types)
 
 
 def load_group(group: str, what: str, load: Callable[[metadata.EntryPoint], object]) -> None:
     """
-    Load what other packages name in a group of entry points.
+    Load the entry points of a group from all installed packages.
 
-    One that fails is named in an :class:`EntryPointWarning`; all the others are loaded. Nothing
-    else fails with it: this may serve a device in use, and what is wrong may be in a package that
-    has nothing to do with that device. Who would rather stop turns the warning into an error.
+    An entry point that fails causes an :class:`EntryPointWarning`, and the others are still
+    loaded: a damaged package must not stop a program that serves a device in use and may not need
+    the package. To stop instead, turn the warning into an error.
 
-    :param what: is loaded, for the warning.
-    :param load: loads one entry point; where it raises it has to leave nothing of it behind.
+    :param what: the name of the loaded objects in the warning.
+    :param load: loads one entry point; if it raises, it must leave no part of it behind.
     """
     packages: set[str] = set()
     for package in metadata.distributions():
         try:
             entry_points = package.entry_points.select(group=group)
-        except Exception as error:  # whatever the package is for, its file is damaged
-            _warn(what, package, 'the file of its entry points cannot be read', error)
+        except Exception as error:  # a damaged file can raise anything
+            _warn(what, package, 'its entry_points.txt cannot be read', error)
             continue
-        if not entry_points or package.name in packages:  # hidden by one of the same name
+        if not entry_points or package.name in packages:  # a package of the same name comes first
             continue
         packages.add(package.name)
         for entry_point in entry_points:
@@ -173,7 +173,7 @@ def load_group(group: str, what: str, load: Callable[[metadata.EntryPoint], obje
 
 
 def _load_types(entry_point: metadata.EntryPoint) -> None:
-    """Import a module that registers types; if it fails, none of them is known."""
+    """Import a module that registers types; if it fails, unregister its types."""
     known = {*MESSAGE_TYPES}
     try:
         entry_point.load()
@@ -185,15 +185,15 @@ def _load_types(entry_point: metadata.EntryPoint) -> None:
 
 def _warn(what: str, package: metadata.Distribution, reason: str, error: BaseException) -> None:
     warnings.warn(
-        f'{what} of the package {package.name} {package.version} are not known, '
-        f'since {reason}: {type(error).__name__}: {error}',
+        f'{what} of the package {package.name} {package.version} are not available: '
+        f'{reason}: {type(error).__name__}: {error}',
         EntryPointWarning,
         stacklevel=4,
     )
 
 
 def size_error(type_name: str, content: Buffer, allowed: str) -> MessageError:
-    """Return the refusal of a content of another size than its type's."""
+    """Return the error for a content whose size its type does not allow."""
     if not len(content):
         return NoDataError(f'{type_name} takes {allowed}, got an empty content')
     return ContentSizeError(f'{type_name} takes {allowed}, got {len(content)}')
@@ -201,7 +201,7 @@ def size_error(type_name: str, content: Buffer, allowed: str) -> MessageError:
 
 def check_size(type_name: str, content: Buffer, size: int) -> None:
     """
-    Check that a content has its size.
+    Check that a content has this size.
 
     :raises NoDataError: it is empty.
     :raises ContentSizeError: it has any other size.
@@ -223,7 +223,7 @@ def check_minimum_size(type_name: str, content: Buffer, size: int) -> None:
 
 def check_multiple(type_name: str, content: Buffer, size: int) -> None:
     """
-    Check that a list has whole elements.
+    Check that a list consists of whole elements.
 
     :raises ContentSizeError: the content is not a multiple of the element size.
     """

@@ -3,9 +3,9 @@
 """
 A stream of bytes in, messages out; no socket and no clock.
 
-Small messages are read into one scratch buffer. A message larger than that gets a buffer of its
-own, and its bulk data (the pixels of an IMAGE) one that holds nothing else, so that what the
-socket wrote is what is published.
+Small messages are read into one scratch buffer. A larger message gets a buffer of its own, and its
+bulk data (the pixels of an IMAGE) another one, so that the pixels that the socket has written can
+be published without a copy.
 """
 
 from __future__ import annotations
@@ -50,18 +50,18 @@ class NeedData(Enum):
 
 
 NEED_DATA: Final = NeedData.NEED_DATA
-"""What :meth:`Stream.next_message` returns when no whole message is there."""
+"""The return value of :meth:`Stream.next_message` if no whole message has arrived."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """
-    What a peer may ask for.
+    The limits of what a peer can make a stream allocate.
 
     :ivar max_body_size: bytes of a body. 256 MiB hold a CT volume of 512 x 512 x 512 x u16; a
-        peer may announce 2**64 - 1.
-    :ivar max_unreceived: bytes set aside for a body before they have arrived; beyond that the
-        buffer grows with what arrives. 16 MiB hold an RGBA image of 1920 x 1080.
+        peer can announce 2**64 - 1.
+    :ivar max_unreceived: bytes allocated for a body before they arrive; a larger body's buffer
+        grows as it fills. 16 MiB hold an RGBA image of 1920 x 1080.
     """
 
     max_body_size: int = 268_435_456
@@ -69,15 +69,17 @@ class Limits:
 
     def __post_init__(self) -> None:
         if self.max_body_size < 0 or self.max_unreceived < 1:
-            raise ValueError(f'{self}: sizes of bytes, max_unreceived of 1 or more')
+            raise ValueError(
+                f'{self}: max_body_size of 0 or more and max_unreceived of 1 or more are allowed'
+            )
 
 
 _SCRATCH_SIZE = 65536
-_SMALL_SIZE = 32768  # a larger message is not gathered in the scratch buffer
+_SMALL_SIZE = 32768  # bytes; larger messages do not use the scratch buffer
 
 
 class _Growing:
-    """A buffer of a final size that grows with what has arrived."""
+    """A buffer that grows to its final size as it fills."""
 
     __slots__ = ('data', 'filled', 'size', 'step')
 
@@ -85,7 +87,7 @@ class _Growing:
         self.size = size
         self.step = step
         self.filled = 0
-        self.data = self._zeros(0)  # the tail's is not set aside before the bulk data have come
+        self.data = self._zeros(0)  # allocate the tail only after the bulk data
 
     @staticmethod
     def _zeros(size: int) -> array[int]:
@@ -100,7 +102,7 @@ class _Growing:
         return memoryview(self.data)[self.filled :]
 
     def write(self, data: memoryview) -> int:
-        """Take what fits from the front of ``data``; return how much that was."""
+        """Copy as much of the front of ``data`` as fits; return the number of bytes copied."""
         taken = 0
         while taken < len(data) and self.filled < self.size:
             room = self.room()
@@ -113,10 +115,10 @@ class _Growing:
 
 class _Large:
     """
-    A message that has buffers of its own: head, bulk data, tail.
+    A message with buffers of its own: head, bulk data, tail.
 
-    :param head: of the body, up to the bulk data; empty where the whole body is one buffer.
-    :param layout: None in header version 1, and where the whole body is one buffer.
+    :param head: the body up to the bulk data; empty if the whole body is in one buffer.
+    :param layout: None in header version 1, and if the whole body is in one buffer.
     """
 
     __slots__ = ('buffers', 'head', 'header', 'layout', 'origin')
@@ -146,12 +148,12 @@ class Stream:
     """
     The parser of one stream of bytes: bytes in, messages out.
 
-    Bytes come in by :meth:`receive_data`, or without a copy by :meth:`get_buffer` and
-    :meth:`buffer_updated`, which are those of ``asyncio.BufferedProtocol``. After either,
-    :meth:`next_message` is called until it returns :data:`NEED_DATA`.
+    Pass bytes to :meth:`receive_data`, or write them without a copy with :meth:`get_buffer` and
+    :meth:`buffer_updated`, as in ``asyncio.BufferedProtocol``. Then call :meth:`next_message`
+    until it returns :data:`NEED_DATA`.
 
-    :param limits: what the peer may ask for.
-    :param crc_policy: 'reject' refuses a message with a wrong CRC; 'warn' and 'ignore' pass it on
+    :param limits: the limits of what the peer can make the stream allocate.
+    :param crc_policy: 'reject' rejects a message with a wrong CRC; 'warn' and 'ignore' accept it
         with ``crc_ok`` False.
     """
 
@@ -163,35 +165,35 @@ class Stream:
         self._max_body_size = self.limits.max_body_size
         self._scratch = bytearray(_SCRATCH_SIZE)
         self._view = memoryview(self._scratch)
-        self._start = 0  # of what is not consumed in the scratch buffer
+        self._start = 0  # of the unread bytes in the scratch buffer
         self._end = 0
         self._backlog: deque[memoryview] = deque()
-        self._header: Header | None = None  # read, its body not yet there
+        self._header: Header | None = None  # of a message whose body is incomplete
         self._large: _Large | None = None
-        self._skip = 0  # bytes of a refused body still to come
+        self._skip = 0  # bytes of a rejected body that are still to be skipped
         self._skip_error: MessageError | None = None
         self._fatal: DecodeError | None = None
 
     @property
     def idle(self) -> bool:
-        """Whether no byte of an unfinished message is held."""
+        """Whether the stream is between two messages, with no unread bytes."""
         is_whole = self._start == self._end and self._large is None and self._skip_error is None
         return is_whole and not self._backlog
 
     @property
     def state(self) -> Literal['header', 'body']:
-        """What is being waited for."""
+        """The part of a message that the stream waits for."""
         in_body = self._header is not None or self._large is not None or self._skip_error
         return 'body' if in_body else 'header'
 
     @property
     def unread(self) -> memoryview:
-        """The bytes of a header that is incomplete or was refused, and what came after them."""
+        """The bytes of a header that is incomplete or was rejected, and the bytes after them."""
         return self._view[self._start : self._end]
 
     @property
     def held_bytes(self) -> int:
-        """How many bytes are set aside for a large message that is not complete."""
+        """The number of bytes allocated for a large message that is incomplete."""
         return 0 if self._large is None else sum(len(part.data) for part in self._large.buffers)
 
     def get_buffer(self, size_hint: int = -1) -> memoryview:
@@ -208,9 +210,9 @@ class Stream:
 
     def buffer_updated(self, count: int) -> None:
         """
-        Say that ``count`` bytes were written to the start of the buffer last got.
+        Take ``count`` bytes that were written to the start of the last buffer returned.
 
-        :raises FramingError: the stream was lost before.
+        :raises FramingError: the stream has failed before.
         """
         if self._fatal is not None:
             raise self._fatal
@@ -226,7 +228,7 @@ class Stream:
         Take bytes from the peer.
 
         :param data: any contiguous bytes-like object.
-        :raises FramingError: the stream was lost before.
+        :raises FramingError: the stream has failed before.
         """
         if self._fatal is not None:
             raise self._fatal
@@ -235,9 +237,9 @@ class Stream:
 
     def close(self) -> None:
         """
-        Say that the peer sends no more.
+        End the stream: the peer sends no more.
 
-        :raises TruncatedError: a message had begun and was not finished.
+        :raises TruncatedError: a message is incomplete.
         """
         if self._fatal is None and not self.idle:
             self._fatal = TruncatedError('the stream ends within a message')
@@ -250,8 +252,8 @@ class Stream:
         """
         Return the next whole message, or :data:`NEED_DATA`.
 
-        :raises MessageError: a message was refused and consumed; the stream goes on.
-        :raises FramingError: the stream is lost; every further call raises the same.
+        :raises MessageError: a message was rejected and consumed; the stream continues.
+        :raises FramingError: the next message cannot be found; all further calls raise the same.
         """
         if self._fatal is not None:
             raise self._fatal
@@ -273,7 +275,7 @@ class Stream:
             self._backlog[0] = chunk[count:]
 
     def _compact(self) -> None:
-        """Move what is not consumed to the front of the scratch buffer."""
+        """Move the unread bytes to the front of the scratch buffer."""
         count = self._end - self._start
         self._view[:count] = self._view[self._start : self._end]
         self._start, self._end = 0, count
@@ -300,7 +302,7 @@ class Stream:
             return self._wait(origin, header_of(start, (timestamp, body_size, crc)))
         self._start = body_end
         self._header = None
-        # Contents view their bytes, so each message gets its own.
+        # Contents are views of their bytes, so each message gets bytes of its own.
         body: Buffer = bytes(self._view[body_start:body_end])
         try:
             if origin.views:
@@ -311,7 +313,7 @@ class Stream:
             raise
 
     def _wait(self, origin: Origin, header: Header) -> Message | Literal[NeedData.NEED_DATA]:
-        """Remember a header whose body is not there yet, or too large to be gathered here."""
+        """Keep a header whose body is incomplete or too large for the scratch buffer."""
         self._header = header
         if header.body_size > _SMALL_SIZE:
             return self._begin_large(origin, header)
@@ -320,7 +322,7 @@ class Stream:
     def _begin_large(
         self, origin: Origin, header: Header
     ) -> Message | Literal[NeedData.NEED_DATA]:
-        """Set buffers aside for a message as soon as its bulk data's place is known."""
+        """Allocate the buffers of a message as soon as the offset of its bulk data is known."""
         body = self._view[self._start + HEADER_SIZE : self._end]
         layout = None
         head_size = origin.content_class.bulk_offset or 0
@@ -335,7 +337,7 @@ class Stream:
                     head_size = header.body_size
             bulk_end = header.body_size if layout is None else layout.content_end
             if head_size > min(bulk_end, _SMALL_SIZE):
-                # Not what its type needs: gathered whole, and judged like any other message.
+                # Too short for its type: receive it whole, and let unpacking reject it.
                 layout, head_size = None, 0
             if len(body) < head_size:
                 return self._wait_for(HEADER_SIZE + head_size)
@@ -367,7 +369,7 @@ class Stream:
             raise
 
     def _refuse(self, error: DecodeError, header: Header) -> Literal[NeedData.NEED_DATA]:
-        """Skip a body, then raise why; give up the stream if it is no header."""
+        """Skip the body and raise the error; end the stream if it cannot be followed."""
         error.header = header
         if not isinstance(error, MessageError):
             self._fatal = error

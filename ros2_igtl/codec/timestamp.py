@@ -1,11 +1,12 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Time stamps: the raw 32.32 fixed-point word and nanoseconds; no clock is read here.
+Time stamps: conversion between the raw 32.32 fixed-point word and nanoseconds.
 
 Source: ``timestamp.md``. The upper 32 bits are seconds since 1970-01-01 UTC, the lower 32 a
 binary fraction; 0 means unset. The reference library rounds its fractions bit by bit and is up to
-10 ns off (``igtlTimeStamp.cxx``), so compare raw words, never decoded times.
+10 ns off (``igtlTimeStamp.cxx``), so compare raw words, never decoded times. Nothing here reads a
+clock.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ def from_nanoseconds(nanoseconds: int) -> int:
     """
     Return the raw 32.32 word of nanoseconds since the epoch, rounded up.
 
-    Rounding up here and down in :func:`to_nanoseconds` brings every nanosecond back exactly.
+    Rounding up here and down in :func:`to_nanoseconds` preserves every nanosecond on a round trip.
 
     :raises ValueRangeError: the time lies before 1970 or after 2106, when the word wraps.
     """

@@ -1,7 +1,7 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-A whole message from bytes: header, content and metadata.
+Whole messages from bytes: header, content and metadata.
 
 stream.py reads messages that arrive in pieces.
 """
@@ -45,11 +45,11 @@ __all__ = ['unpack']
 
 class Origin:
     """
-    The meaning of the first 34 bytes of a header: version, type and device.
+    The decoded first 34 bytes of a header: version, type and device.
 
-    :ivar content_class: :class:`Unknown` for a type that nobody registered.
-    :ivar views: whether the content views its bytes.
-    :ivar unpack: returns the content of its bytes.
+    :ivar content_class: :class:`Unknown` for an unregistered type.
+    :ivar views: whether contents are views of their bytes.
+    :ivar unpack: the function from bytes to content.
     """
 
     __slots__ = ('content_class', 'device_name', 'type_name', 'unpack', 'version', 'views')
@@ -65,22 +65,21 @@ class Origin:
             self.unpack = functools.partial(Unknown, self.type_name)
 
 
-_MOST_REMEMBERED = 1024  # starts of headers; a peer may send a new device name each time
-# Bound once: the look-ups take a tenth of the time that a small message takes.
+_CACHE_SIZE = 1024  # starts of headers; a peer may send ever new device names
+# Bound here, since the attribute look-ups take a tenth of the time of a small message.
 _unpack_header = HEADER_BY_START.unpack_from
 _new = object.__new__
 ORIGINS: dict[bytes, Origin] = {}
-"""By the first 34 bytes of a header, for registered types and the header versions 1 and 2."""
+"""A cache by the first 34 bytes of a header, for registered types and header versions 1 and 2."""
 
 
 def find_origin(start: bytes, numbers: tuple[int, int, int], max_body_size: float = inf) -> Origin:
     """
-    Check a header before its body has arrived, and return the meaning of its first 34 bytes.
+    Check a header before its body arrives, and return its decoded first 34 bytes.
 
     :param numbers: the rest of the header: time stamp, body size and CRC.
-    :raises FramingError: these bytes are no header, or the body is larger than the limit; the
-        stream is lost.
-    :raises MessageError: the message is refused and its body has to be skipped.
+    :raises FramingError: the bytes are not a header, or the body is larger than the limit.
+    :raises MessageError: the message is rejected; the caller has to skip its body.
     """
     header = header_of(start, numbers)
     printable = is_type_name(header.type_name)
@@ -98,7 +97,7 @@ def find_origin(start: bytes, numbers: tuple[int, int, int], max_body_size: floa
         raise TypeNameError(f'type name {header.type_bytes!r}: {TYPE_NAME_RULE}')
     origin = Origin(header)
     if origin.content_class is not Unknown:  # an unknown type may be registered later
-        if len(ORIGINS) >= _MOST_REMEMBERED:
+        if len(ORIGINS) >= _CACHE_SIZE:
             ORIGINS.clear()
         ORIGINS[start] = origin
     return origin
@@ -111,11 +110,11 @@ def header_of(start: bytes, numbers: tuple[int, int, int]) -> Header:
 
 def unpack(data: Any, *, check_crc: bool = True) -> Message:
     """
-    Return the message of its bytes; its bulk data are a view of them.
+    Return the message that the bytes encode; its bulk data are a view of them.
 
     :param data: one whole message, any contiguous bytes-like object.
-    :param check_crc: False to accept a message with a wrong CRC, with ``crc_ok`` False.
-    :raises DecodeError: the bytes are not one whole message of the specification.
+    :param check_crc: False accepts a message with a wrong CRC and sets its ``crc_ok`` to False.
+    :raises DecodeError: the bytes are not exactly one valid message.
     """
     if type(data) is not bytes:
         data = memoryview(data)
@@ -144,9 +143,9 @@ def unpack(data: Any, *, check_crc: bool = True) -> Message:
 
 class BodyLayout:
     """
-    Where the parts of a body lie in header version 2.
+    The offsets of the parts of a body in header version 2.
 
-    :param body_size: as the header announces it.
+    :param body_size: the number of bytes that the header announces.
     :param start: the first bytes of the body, at least the 12 of the extended header.
     :raises MessageError: the sizes contradict each other.
     """
@@ -162,7 +161,7 @@ class BodyLayout:
             )
         size, header_size, metadata_size, self.message_id = EXTENDED_HEADER.unpack_from(start)
         self.metadata_start = body_size - metadata_size
-        self.content_start = size  # a later version may have a longer one
+        self.content_start = size  # of the extended header, which a later version may extend
         self.content_end = self.metadata_start - header_size
         if size < EXTENDED_HEADER_SIZE or self.content_end < size:
             raise ExtendedHeaderError(
@@ -172,10 +171,10 @@ class BodyLayout:
 
     def read_metadata(self, message: Message, tail: Buffer) -> None:
         """
-        Set a message's identifier and metadata.
+        Set the identifier and the metadata of a message.
 
         :param tail: the body from :attr:`content_end` on.
-        :raises MetadataError: the metadata contradict themselves.
+        :raises MetadataError: the sizes in the metadata contradict each other.
         """
         split = self.metadata_start - self.content_end
         message.message_id = self.message_id
@@ -186,7 +185,7 @@ def unpack_body(
     origin: Origin, timestamp: int, announced_crc: int, body: Buffer, check_crc: bool = True
 ) -> Message:
     """
-    Return the message of a checked header and its whole body.
+    Return the message, given its checked header and its whole body.
 
     :raises MessageError: the specification does not allow this body.
     """
@@ -223,9 +222,9 @@ def unpack_large(
     check_crc: bool,
 ) -> Message:
     """
-    Return the message of a checked header and a body in three buffers.
+    Return the message, given its checked header and its body in three buffers.
 
-    :param head: the body up to the bulk data of its type; empty if ``bulk`` is the whole body.
+    :param head: the body up to the bulk data; empty if ``bulk`` is the whole body.
     :param bulk: the bulk data, in a buffer that the content keeps.
     :param tail: the metadata.
     :param layout: None in header version 1.
@@ -250,7 +249,7 @@ def unpack_large(
 
 
 def _crc_error(origin: Origin, announced: int, crc: int) -> CrcError:
-    """Return the error of a body whose CRC differs from the one in its header."""
+    """Return the error for a body whose CRC differs from the one in its header."""
     return CrcError(
         f'{origin.type_name} {origin.device_name!r}: header has CRC {announced:016x}, '
         f'body has {crc:016x}'

@@ -4,8 +4,9 @@
 Wire types, and the compilation of a specification table into a struct or a numpy dtype.
 
 A layout is written once, as a ``NamedTuple`` whose annotations are the wire types below, in the
-order of the specification. :func:`struct_of` and :func:`dtype_of` compile it once, at import; no
-loop over fields runs afterwards. All numbers are big-endian and unpadded (``igtl_types.h``).
+order of the specification. :func:`struct_of` and :func:`dtype_of` compile it once, at import, so
+that no message needs a loop over fields. All numbers are big-endian, without padding
+(``igtl_types.h``).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 
 class WireType(NamedTuple):
-    """How one field stands on the wire: for ``struct`` and for numpy."""
+    """The format of one field on the wire: for ``struct`` and for numpy."""
 
     struct_format: str
     dtype: str
@@ -62,7 +63,7 @@ def struct_of(table: type) -> struct.Struct:
 
 
 def dtype_of(table: type) -> np.dtype[Any]:
-    """Compile a table into an unpadded structured dtype, one field a line of the table."""
+    """Compile a table into an unpadded structured dtype with a field for each line."""
     return np.dtype([(name, wire.dtype, wire.shape) for name, wire in _fields(table)])
 
 
@@ -72,13 +73,13 @@ def size_of(table: type, field: str) -> int:
 
 
 def big_endian(array: NDArray[Any]) -> NDArray[np.uint8]:
-    """Return the big-endian bytes of an array, last index fastest, copied only where needed."""
+    """Return the big-endian bytes of an array, last index fastest, copied only if needed."""
     swapped = np.ascontiguousarray(array, array.dtype.newbyteorder('>'))
     return swapped.reshape(-1).view(np.uint8)
 
 
 def same_array(first: NDArray[Any], second: NDArray[Any]) -> bool:
-    """Return whether two arrays stand for the same bytes and shape, in whatever byte order."""
+    """Return whether two arrays have the same shape and, in big-endian order, the same bytes."""
     same = first.shape == second.shape
     same = same and first.dtype.newbyteorder('>') == second.dtype.newbyteorder('>')
     return same and np.array_equal(big_endian(first), big_endian(second))
@@ -86,10 +87,10 @@ def same_array(first: NDArray[Any], second: NDArray[Any]) -> bool:
 
 def text(value: bytes) -> str:
     """
-    Return the name that a character field holds: what stands before the first NUL.
+    Return the name in a character field: the bytes before the first NUL, as text.
 
-    The protocol names no encoding beyond ASCII (``header.md``). This reads UTF-8 and keeps any
-    other byte as a surrogate, which :func:`~ros2_igtl.codec.names.pack_name` writes back
-    unchanged.
+    The protocol specifies ASCII only (``header.md``). This function reads UTF-8 and keeps any
+    other byte as a surrogate, which :func:`~ros2_igtl.codec.names.pack_name` turns back into the
+    byte.
     """
     return value.partition(b'\0')[0].decode('utf-8', 'surrogateescape')

@@ -329,20 +329,20 @@ def said(type_name: Any, **content: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ('description', 'match'),
     [
-        ({}, 'type_name None: a text is needed'),
-        (said(5), 'type_name 5: a text is needed'),
-        (said('NEW'), 'NEW: this type is unknown: a body or content_base64 is needed'),
-        (said('NEW', body={'bytes': 1}), 'NEW: bulk data are missing'),
+        ({}, 'type_name None: a string is allowed'),
+        (said(5), 'type_name 5: a string is allowed'),
+        (said('NEW'), 'NEW: this type is unknown; give a body or content_base64'),
+        (said('NEW', body={'bytes': 1}), 'NEW: bulk data have no base64'),
         (said('NEW', body={'base64': '!'}), 'NEW: '),
         (said('NEW', body=5), 'NEW: '),
-        (said('IMAGE'), "IMAGE: missing .* 'data'; its fields: data, size, scalar_type"),
+        (said('IMAGE'), "IMAGE: missing .* 'data'; the fields are: data, size, scalar_type"),
         (
             said('IMAGE', data={'base64': ''}, size=[1, 1, 1], endian='MIDDLE'),
             "'MIDDLE': BIG, LITTLE are allowed",
         ),
-        (said('STATUS', colour=5), "STATUS: .*'colour'; its fields: code, subcode"),
-        (said('STRING', txt='x'), "STRING: .*'txt'; its fields: text, encoding"),
-        (said('GET_IMAGE', code=5), "GET_IMAGE: .*'code'; its fields: none"),
+        (said('STATUS', colour=5), "STATUS: .*'colour'; the fields are: code, subcode"),
+        (said('STRING', txt='x'), "STRING: .*'txt'; the fields are: text, encoding"),
+        (said('GET_IMAGE', code=5), "GET_IMAGE: .*'code'; the fields are: none"),
         (said('POINT'), "POINT: 'elements' is missing"),
         (said('TRANSFORM', r11='x'), 'TRANSFORM: could not convert'),
         (said('POINT', elements=[{'size': 'x'}]), 'POINT: POINT size .* is allowed'),
@@ -355,7 +355,7 @@ def said(type_name: Any, **content: Any) -> dict[str, Any]:
         (said('STRING', text='\u00e9', encoding=3), 'STRING: encoding 3 cannot express'),
         ({'type_name': 'STATUS', 'metadata': {'a': 5}}, 'STATUS: '),
         ({'type_name': 'STATUS', 'metadata': 5}, 'STATUS: '),
-        ({'type_name': 'STATUS', 'content': 5}, 'STATUS: content 5: an object is needed'),
+        ({'type_name': 'STATUS', 'content': 5}, 'STATUS: content 5: an object is allowed'),
         ({'type_name': 'STATUS', 'content_base64': '!'}, 'STATUS: '),
         ({'type_name': 'STATUS', 'content_base64': 5}, 'STATUS: '),
         ({'type_name': 'STATUS', 'content_base64': 'AAE='}, 'content_base64: STATUS takes'),
@@ -369,5 +369,5 @@ def test_what_is_no_description_is_refused(description: dict[str, Any], match: s
 
 
 def test_a_description_without_its_bulk_data_is_refused() -> None:
-    with pytest.raises(codec.ValueRangeError, match='bulk data are missing'):
+    with pytest.raises(codec.ValueRangeError, match='bulk data have no base64'):
         codec.compose(codec.describe(codec.unpack(golden('image'))))

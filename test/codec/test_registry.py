@@ -173,8 +173,8 @@ def test_a_package_with_a_damaged_file_is_named_and_the_others_are_loaded(
         registry.load_entry_points()
     (warning,) = warned
     assert str(warning.message).startswith(
-        'message types of the package damaged 1.0 are not known, since the file of its entry '
-        'points cannot be read: '
+        'message types of the package damaged 1.0 are not available: its entry_points.txt cannot '
+        'be read: '
     )
     assert 'THERMO' in codec.MESSAGE_TYPES
 

@@ -34,7 +34,7 @@ __all__ = ['Bind', 'BindReply', 'GetBind', 'StartBind', 'StopBind']
 
 
 class _Count(NamedTuple):
-    number: U16  # of children, or bytes of the name table with its padding
+    number: U16  # of children; or of bytes in the name table, padding included
 
 
 class _Child(NamedTuple):
@@ -50,7 +50,7 @@ _COUNT = wire.struct_of(_Count)
 _CHILD = wire.struct_of(_Child)
 _WANTED = wire.struct_of(_Wanted)
 _TABLES = '{} + {} n + names'
-_MAX_DEPTH = 8  # of BINDs in BINDs; each costs a peer 24 bytes and us a level of recursion
+_MAX_DEPTH = 8  # of nested BINDs: a peer can add a level of recursion with 24 bytes
 
 
 @register
@@ -59,9 +59,9 @@ class Bind(Content):
     """
     Several messages in one, each with its content, its type and its device name.
 
-    :ivar children: messages of header version 1 without a time stamp: theirs is that of the BIND.
-        Types that nobody registered are :class:`Unknown`; a BIND may be a child, 8 deep. Those of
-        all levels, and the names and attributes in them, are 65535 at most.
+    :ivar children: messages of header version 1 without a time stamp: the BIND's applies to them.
+        Unregistered types are :class:`Unknown`. BINDs can be nested, up to 8 levels. The children
+        of all levels and the names and attributes in them are at most 65535 together.
     """
 
     type_name = 'BIND'
@@ -73,7 +73,7 @@ class Bind(Content):
     @classmethod
     def unpack(cls, content: memoryview) -> Bind:
         """
-        Return the children, their bulk data viewing the content.
+        Return the BIND; bulk data of its children are views of the content.
 
         :raises ContentSizeError: the children do not fill the content.
         :raises MessageError: a child cannot be read.
@@ -82,7 +82,7 @@ class Bind(Content):
 
     @property
     def item_count(self) -> int:
-        """How many children there are, and how many items in them."""
+        """The number of children and of the items in them."""
         inner: int = sum(child.content.item_count for child in self.children)
         return len(self.children) + inner
 
@@ -95,12 +95,12 @@ class Bind(Content):
         if end != len(content):
             raise ContentSizeError(f'BIND and its children take {end} bytes, got {len(content)}')
         children = []
-        room = _less(room, len(headers))
+        room = _reduce(room, len(headers))
         for (type_bytes, size), name in zip(headers, names, strict=True):
             try:
                 part = content[start : start + size]
                 child = _unpack_child(type_bytes, part, depth, room)
-                room = _less(room, child.content.item_count)
+                room = _reduce(room, child.content.item_count)
             except MessageError as error:
                 raise type(error)(f'BIND, child {name!r}: {error}') from None
             child.device_name = name
@@ -109,10 +109,10 @@ class Bind(Content):
         return cls(tuple(children))
 
     def pack_parts(self) -> list[Any]:
-        """Return the tables and the children's own buffers."""
+        """Return the tables and the buffers of the children."""
         parts = self._pack(1)
         if self.item_count > MAX_ITEMS:
-            raise ValueRangeError(_too_many(self.item_count))
+            raise ValueRangeError(_too_many_items(self.item_count))
         return parts
 
     def _pack(self, depth: int) -> list[Any]:
@@ -124,8 +124,8 @@ class Bind(Content):
         for child in self.children:
             if child.timestamp or child.message_id or child.metadata or child.header_version != 1:
                 raise ValueRangeError(
-                    f'child {child.device_name!r}: without time stamp, message_id and metadata, '
-                    'in header version 1 is allowed'
+                    f'child {child.device_name!r}: only header version 1 without time stamp, '
+                    'message_id and metadata is allowed'
                 )
             type_bytes, name = pack_names(child.type_name, child.device_name)
             inner = child.content
@@ -137,18 +137,18 @@ class Bind(Content):
         return [_pack_tables(headers, names), *contents]
 
 
-def _too_many(count: int) -> str:
+def _too_many_items(count: int) -> str:
     return f'BIND has {count} children, names and attributes, {MAX_ITEMS} in all are allowed'
 
 
-def _less(room: int, count: int) -> int:
+def _reduce(room: int, count: int) -> int:
     """
-    Return for how many items there is still room.
+    Return how many more items are allowed after ``count`` of them.
 
-    :raises ContentValueError: there are more.
+    :raises ContentValueError: there are too many.
     """
     if count > room:
-        raise ContentValueError(_too_many(MAX_ITEMS - room + count))
+        raise ContentValueError(_too_many_items(MAX_ITEMS - room + count))
     return room - count
 
 
@@ -171,9 +171,9 @@ def _unpack_tables(
     type_name: str, content: Buffer, layout: Any
 ) -> tuple[list[Any], list[str], int]:
     """
-    Return the rows of the table of types, the names, and where what follows them begins.
+    Return the rows of the table of types, the names, and the end of both tables.
 
-    :raises MessageError: the tables are longer than the content, or a name is not there.
+    :raises MessageError: the tables are longer than the content, or a name is missing.
     """
     check_minimum_size(type_name, content, _COUNT.size)
     (count,) = _COUNT.unpack_from(content)
@@ -184,10 +184,12 @@ def _unpack_tables(
     start = end + _COUNT.size
     end = start + table_size
     check_minimum_size(type_name, content, end)
-    # An odd size is what the reference sends in GET_BIND; no table at all is what it reads.
+    # In GET_BIND the reference sends a table of odd size, but expects no table at all.
     *names, rest = bytes(content[start:end] or count * b'\0').split(b'\0', count)
     if len(names) != count or rest not in (b'', b'\0'):
-        raise ContentValueError(f'{type_name} of {count} children has {len(names)} names and more')
+        raise ContentValueError(
+            f'{type_name} announces {count} children; as many names are needed, each with a NUL'
+        )
     longest = max(names, key=len, default=b'')
     if len(longest) > DEVICE_NAME_SIZE:
         raise ContentValueError(
@@ -213,7 +215,7 @@ def _pack_tables(rows: Sequence[bytes], names: Iterable[bytes]) -> bytes:
 
 
 Wanted = Sequence[tuple[str, str]]
-"""Children that are asked for: type name and device name."""
+"""The children that a query asks for: type name and device name."""
 
 
 def _unpack_wanted(type_name: str, content: Buffer) -> Wanted:
@@ -239,9 +241,9 @@ def _pack_wanted(children: Wanted) -> bytes:
 @dataclass(slots=True)
 class GetBind(Get):
     """
-    GET_BIND: asks for a BIND. Empty, or the children that are wanted.
+    GET_BIND: asks for a BIND. Empty, or a list of the wanted children.
 
-    :ivar children: type name and device name of each; none for all there are.
+    :ivar children: type name and device name of each; empty for all.
     """
 
     type_name = 'GET_BIND'
@@ -252,7 +254,7 @@ class GetBind(Get):
 
     @property
     def item_count(self) -> int:
-        """How many children are asked for."""
+        """The number of wanted children."""
         return len(self.children)
 
     @classmethod
@@ -261,7 +263,7 @@ class GetBind(Get):
         return cls(_unpack_wanted('GET_BIND', content))
 
     def pack_parts(self) -> tuple[bytes]:
-        """Return nothing, or the tables."""
+        """Return no bytes, or the tables."""
         return (_pack_wanted(self.children),)
 
 
@@ -276,12 +278,12 @@ _START = wire.struct_of(_StartBind)
 @dataclass(slots=True)
 class StartBind(Start):
     """
-    STT_BIND: asks for a stream of BINDs. 8 bytes, and the children that are wanted.
+    STT_BIND: asks for a stream of BINDs. 8 bytes, and a list of the wanted children.
 
-    The reference sends uninitialised memory as resolution; do not rely on a received one.
+    The reference sends uninitialised memory as resolution, so do not rely on a received value.
 
     :ivar resolution_ns: smallest time between two messages in nanoseconds.
-    :ivar children: type name and device name of each; none for all there are.
+    :ivar children: type name and device name of each; empty for all.
     """
 
     type_name = 'STT_BIND'
@@ -293,7 +295,7 @@ class StartBind(Start):
 
     @property
     def item_count(self) -> int:
-        """How many children are asked for."""
+        """The number of wanted children."""
         return len(self.children)
 
     @classmethod
@@ -306,13 +308,15 @@ class StartBind(Start):
     def pack_parts(self) -> tuple[bytes, bytes]:
         """Return 8 bytes, and the tables."""
         if not 0 <= self.resolution_ns < 2**64:
-            raise ValueRangeError(f'resolution {self.resolution_ns} ns: an unsigned 64-bit number')
+            raise ValueRangeError(
+                f'resolution {self.resolution_ns} ns: 0 to 2**64 - 1 are allowed'
+            )
         return _START.pack(self.resolution_ns), _pack_wanted(self.children)
 
 
 @register
 class StopBind(Stop):
-    """STP_BIND: asks for no more BIND messages. Empty."""
+    """STP_BIND: stops the stream of BIND messages. Empty."""
 
     __slots__ = ()
     type_name = 'STP_BIND'
@@ -329,5 +333,5 @@ class BindReply(Reply):
 
     @classmethod
     def unpack(cls, content: Buffer) -> BindReply:
-        """Return the reply of 1 byte, or of none, which ``bind.md`` has: success."""
+        """Return the reply of 1 byte, or of 0 bytes as in ``bind.md``, which means success."""
         return super().unpack(content) if len(content) else cls()

@@ -19,7 +19,7 @@ __all__ = ['Capability', 'CapabilityReply', 'GetCapability']
 @register
 @dataclass(slots=True)
 class Capability(Content):
-    """The type names that the sender can receive, 65535 at most. 12 bytes each."""
+    """The type names that the sender can receive, at most 65535. 12 bytes each."""
 
     type_name = 'CAPABILITY'
     sizes = f'{TYPE_NAME_SIZE} n'
@@ -29,12 +29,12 @@ class Capability(Content):
 
     @property
     def item_count(self) -> int:
-        """How many names there are."""
+        """The number of names."""
         return len(self.type_names)
 
     @classmethod
     def unpack(cls, content: memoryview) -> Capability:
-        """Return the names of a multiple of 12 bytes."""
+        """Return the capability from a multiple of 12 bytes."""
         check_multiple('CAPABILITY', content, TYPE_NAME_SIZE)
         count = len(content) // TYPE_NAME_SIZE
         if count > MAX_ITEMS:
@@ -48,7 +48,7 @@ class Capability(Content):
         )
 
     def pack_parts(self) -> tuple[bytes]:
-        """Return 12 bytes a name; a name of 12 has no NUL."""
+        """Return 12 bytes for each name; a name of 12 characters has no NUL."""
         count = len(self.type_names)
         if count > MAX_ITEMS:
             raise ValueRangeError(f'CAPABILITY has {count} names, {MAX_ITEMS} are allowed')

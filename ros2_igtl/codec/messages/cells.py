@@ -1,9 +1,9 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-The cells of a POLYDATA, each a list of indices of points; no points in here.
+The cells of a POLYDATA: lists of indices of points.
 
-Source: ``polydata.md`` (STRUCT_ARRAY). Nothing is done cell by cell.
+Source: ``polydata.md`` (STRUCT_ARRAY). Everything works on whole arrays, not cell by cell.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from ros2_igtl.codec.errors import ValueRangeError
 __all__ = ['Cells']
 
 WORD = np.dtype('>u4')
-_BLOCK = 16384  # words that are looked at together; their tables stay in the processor's cache
+_BLOCK = 16384  # words processed together; their tables fit the processor's cache
 
 
 class Cells:
     """
-    Cells as they stand on the wire: for each its number of points, then their indices.
+    Cells in their wire format: for each cell the number of its points, then their indices.
 
-    :param words: shape (n,), dtype big-endian u4. They are not to change any more: what is found
-        out about them is kept, and :attr:`words` is a view that cannot be written to.
+    :param words: shape (n,), dtype big-endian u4. Do not change them afterwards, since values
+        derived from them are cached; :attr:`words` is a read-only view.
     :raises ValueRangeError: the last cell announces more points than follow, or the array has
         another shape or dtype.
     """
@@ -44,7 +44,7 @@ class Cells:
         self.words = words[:]
         self.words.flags.writeable = False
         self._largest: int | None = None  # word
-        self._step = int(words[0]) + 1 if len(words) else 1  # 0 where the cells are not alike
+        self._step = int(words[0]) + 1 if len(words) else 1  # 0 if the cells differ in size
         self._starts: NDArray[np.intp] | None = None
         step = self._step
         if len(words) % step or not np.all(words[::step] == step - 1):
@@ -54,10 +54,10 @@ class Cells:
     @classmethod
     def from_rows(cls, rows: NDArray[Any] | Sequence[Sequence[int] | NDArray[Any]]) -> Cells:
         """
-        Return the cells of indices of points.
+        Return cells with these indices of points.
 
         :param rows: shape (n, k), or n rows of different lengths.
-        :raises ValueRangeError: an index is no whole number of 0 to 2**32 - 1.
+        :raises ValueRangeError: an index is not a whole number from 0 to 2**32 - 1.
         """
         if isinstance(rows, np.ndarray) and rows.ndim == 2:
             words = np.full((len(rows), rows.shape[1] + 1), rows.shape[1], WORD)
@@ -75,19 +75,19 @@ class Cells:
 
     @property
     def starts(self) -> NDArray[np.intp]:
-        """Where each cell begins in :attr:`words`, shape (n,)."""
+        """The index in :attr:`words` at which each cell begins, shape (n,)."""
         if self._starts is None:
             self._starts = np.arange(0, len(self.words), self._step)
         return self._starts
 
     @property
     def counts(self) -> NDArray[Any]:
-        """How many points each cell has, shape (n,)."""
+        """The number of points of each cell, shape (n,)."""
         return self.words[self.starts]
 
     @property
     def indices(self) -> NDArray[Any]:
-        """The indices of all cells, one after the other, shape (sum of :attr:`counts`,)."""
+        """The concatenated indices of all cells, shape (sum of :attr:`counts`,)."""
         if self._step:
             return self.words.reshape(-1, self._step)[:, 1:].reshape(-1)
         is_index = np.ones(len(self.words), bool)
@@ -96,7 +96,7 @@ class Cells:
 
     @property
     def uniform(self) -> NDArray[Any] | None:
-        """The indices where all cells have k points, a view of shape (n, k); None elsewhere."""
+        """A view of the indices, shape (n, k), if all cells have k points; otherwise None."""
         return self.words.reshape(-1, self._step)[:, 1:] if self._step else None
 
     def rows(self) -> list[NDArray[Any]]:
@@ -107,7 +107,9 @@ class Cells:
         """Return whether all indices are below a number of points."""
         if self._largest is None:
             self._largest = int(self.words.max(initial=0))
-        if len(self.words) == 0 or self._largest < points:  # counts are in it, mostly low
+        if (
+            len(self.words) == 0 or self._largest < points
+        ):  # _largest includes the counts, which are mostly small
             return True
         indices = self.indices
         return not len(indices) or int(indices.max()) < points
@@ -128,7 +130,7 @@ class Cells:
 
 def _indices(values: NDArray[Any]) -> NDArray[Any]:
     """
-    Return indices that fit a word.
+    Return the indices, which must fit a word.
 
     :raises ValueRangeError: one does not.
     """
@@ -136,16 +138,17 @@ def _indices(values: NDArray[Any]) -> NDArray[Any]:
         values.dtype.kind in 'iu' and int(values.min()) >= 0 and int(values.max()) < 2**32
     )
     if not fits:
-        raise ValueRangeError('cells take whole numbers of 0 to 2**32 - 1 as indices')
+        raise ValueRangeError('cells take whole numbers from 0 to 2**32 - 1 as indices')
     return values
 
 
 def _find_starts(words: NDArray[Any]) -> NDArray[np.intp]:
     """
-    Return where cells begin, each behind the one before it.
+    Return the starts of consecutive cells.
 
-    Block by block: if every word were the start of a cell, the next would begin at ``jump`` of it.
-    From the starts of the first 2**k cells and 2**k jumps in one come those of 2**(k + 1).
+    This works in blocks. If a cell started at word i, the next one would start at ``jump[i]``.
+    Pointer doubling: the starts of the first 2**k cells, and ``jump`` applied 2**k times, give the
+    starts of the first 2**(k + 1) cells.
 
     :raises ValueRangeError: the last cell reaches beyond the end.
     """

@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""COLORT: a colour for each value of a voxel. Source: ``colortable.md``, ``igtl_colortable.h``."""
+"""COLORT: a colour for each voxel value. Source: ``colortable.md``, ``igtl_colortable.h``."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _ENTRIES: dict[int, tuple[np.dtype[Any], tuple[int, ...]]] = {
 @register
 class ColorTable(Content):
     """
-    A colour or another value for each value of a voxel, an array that views the received bytes.
+    A colour or another number for each voxel value, in an array that views the received bytes.
 
     :param table: shape (n,) of u1 or u2 in either byte order, or (n, 3) of u1, red, green and
         blue; n is 256 or 65536, for voxels of u1 or u2.
@@ -59,7 +59,7 @@ class ColorTable(Content):
 
     @staticmethod
     def _types(table: NDArray[Any]) -> tuple[int, int] | None:
-        """Return index type and map type of a table, None if they are not defined."""
+        """Return index type and map type of a table, or None if the specification has none."""
         for index_type, count in _COUNTS.items():
             for map_type, (dtype, shape) in _ENTRIES.items():
                 if (table.shape, table.dtype.newbyteorder('>')) == ((count, *shape), dtype):
@@ -68,7 +68,7 @@ class ColorTable(Content):
 
     @classmethod
     def unpack(cls, content: memoryview) -> ColorTable:
-        """Return the table of 2 bytes and its entries, which are not copied."""
+        """Return the table from 2 bytes and the entries, which are not copied."""
         check_minimum_size('COLORT', content, _LAYOUT.size)
         index_type, map_type = _LAYOUT.unpack_from(content)
         if index_type not in _COUNTS or map_type not in _ENTRIES:
@@ -86,10 +86,13 @@ class ColorTable(Content):
         return cls(np.frombuffer(content, dtype, offset=_LAYOUT.size).reshape(shape))
 
     def pack_parts(self) -> tuple[bytes, Any]:
-        """Return 2 bytes and the entries, copied only where they are not big-endian."""
+        """Return 2 bytes and the entries, copied only if they are not big-endian."""
         types = self._types(self.table)
         if types is None:
-            raise ValueRangeError(f'COLORT has a table of {self.table.shape} {self.table.dtype}')
+            raise ValueRangeError(
+                f'COLORT has a table of shape {self.table.shape} and {self.table.dtype}; '
+                f'256 or 65536 entries of u1 or u2, or of 3 u1 are allowed'
+            )
         return _LAYOUT.pack(*types), wire.big_endian(self.table)
 
     def __eq__(self, other: object) -> bool:

@@ -30,12 +30,12 @@ _C = TypeVar('_C', bound='Command')
 @register
 class Command(Content):
     """
-    A command: its number, its name and a text, by convention XML, which is never parsed here.
+    A command: its number, its name and a text, by convention XML, which the codec does not parse.
 
     :param command_id: 0 to 2**32 - 1; a reply echoes it.
     :param name: at most 127 bytes.
     :param text: the parameters.
-    :param encoding: how to write the text; None for US-ASCII where it suffices, else UTF-8.
+    :param encoding: a MIBenum; None selects US-ASCII if it suffices, otherwise UTF-8.
     :raises ValueRangeError: the encoding is unknown or cannot express the text.
     """
 
@@ -56,12 +56,12 @@ class Command(Content):
 
     @property
     def text(self) -> str:
-        """The text; an unknown encoding reads as Latin-1, what is no text as U+FFFD."""
+        """The text; an unknown encoding is read as Latin-1, an undecodable byte as U+FFFD."""
         return decode_text(self.raw, self.encoding)
 
     @classmethod
     def unpack(cls: type[_C], content: memoryview) -> _C:
-        """Return the command of 138 bytes and its text."""
+        """Return the command from 138 bytes and the text."""
         check_minimum_size(cls.type_name, content, _LAYOUT.size)
         self = cls.__new__(cls)
         self.command_id, name, self.encoding, length = _LAYOUT.unpack_from(content)

@@ -1,12 +1,12 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-The four kinds of messages that ask for others: GET_, STT_, STP_ and RTS_.
+The four kinds of messages that query others: GET_, STT_, STP_ and RTS_.
 
 Source: ``query.md``, ``summary.md``. GET_, STT_ and STP_ are empty, and RTS_ is one byte. A
-companion with more than that is a class in the module of its type. Names are cut to 12
-characters, and not always as documented: where the documents and the reference library differ, we
-send the library's name and read both.
+companion with more content has its class in the module of its type. Names are cut to 12
+characters. If the documents and the reference library cut a name differently, the codec sends the
+library's name and reads both.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ros2_igtl.codec.wire import Buffer
 
 __all__ = ['Companion', 'Get', 'Reply', 'Start', 'Stop', 'companions']
 
-_QUERIES_SINCE = 2  # protocol version; index.md
+_QUERIES_SINCE = 2  # protocol version of GET_, STT_ and STP_; index.md
 
 _C = TypeVar('_C', bound='Companion')
 _C2 = TypeVar('_C2', bound='Companion')
@@ -32,15 +32,15 @@ _R = TypeVar('_R', bound='Reply')
 
 @dataclass(slots=True)
 class Companion(Content):
-    """A message about messages of another type, without content."""
+    """A message that refers to messages of another type; without content."""
 
     type_name: ClassVar[str]
     subject: ClassVar[str]
-    """The type name of the messages that it is about."""
+    """The type name of the messages that it refers to."""
     prefix: ClassVar[str]
     """The first four characters of the type name."""
     meaning: ClassVar[str]
-    """The docstring of a companion that :func:`companions` makes."""
+    """The docstring of the companions that :func:`companions` makes."""
     sizes = '0'
     views = False
 
@@ -51,18 +51,18 @@ class Companion(Content):
 
     @classmethod
     def unpack(cls: type[_C], content: Buffer) -> _C:
-        """Return the message of an empty content."""
+        """Return the message; the content has to be empty."""
         if len(content):
             check_size(cls.type_name, content, 0)
         return cls()
 
     def pack_parts(self) -> tuple[bytes, ...]:
-        """Return nothing."""
+        """Return no bytes."""
         return ()
 
 
 class Get(Companion):
-    """GET_: asks for one message of the same device name, or of any device if it has none."""
+    """GET_: asks for one message of its device name, or of any device if it has none."""
 
     __slots__ = ()
     prefix = 'GET_'
@@ -78,11 +78,11 @@ class Start(Companion):
 
 
 class Stop(Companion):
-    """STP_: asks for no more messages."""
+    """STP_: stops a stream of messages."""
 
     __slots__ = ()
     prefix = 'STP_'
-    meaning = 'asks for no more {subject} messages. Empty.'
+    meaning = 'stops the stream of {subject} messages. Empty.'
 
 
 @dataclass(slots=True)
@@ -159,14 +159,14 @@ def companions(
 
         GetStatus, StatusReply = companions(Status, Get, Reply)
 
-    The module names them so: ``Get``, ``Start`` or ``Stop`` before the content's name, ``Reply``
-    after it. In annotations write :class:`Get` and the like: mypy knows these classes as
-    ``type[Get]``.
+    By convention the names are ``Get``, ``Start`` or ``Stop`` before the content's name, or
+    ``Reply`` after it. In annotations use :class:`Get` and the like, since mypy knows the returned
+    classes only as ``type[Get]``.
 
-    :param content: the class of the messages that the companions are about.
+    :param content: the class of the messages that the companions refer to.
     :param kinds: :class:`Get`, :class:`Start`, :class:`Stop`, :class:`Reply`.
-    :param name: what follows the prefix; the content's type name if empty.
-    :param aliases: other names of these companions, whole, each taken by the kind of its prefix.
+    :param name: the part after the prefix; the content's type name if empty.
+    :param aliases: further full type names; each belongs to the kind with its prefix.
     :raises ValueError: a type name is taken, or not 1 to 12 printable ASCII characters.
     """
     subject = content.type_name

@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What the types share whose content is a list of equal elements and nothing else."""
+"""The base of the types whose content is a list of elements of equal size."""
 
 from __future__ import annotations
 
@@ -18,15 +18,17 @@ from ros2_igtl.codec.registry import Content, check_multiple
 __all__ = ['ElementList']
 
 _E = TypeVar('_E', bound='ElementList')
-_SMALL_SIZE = 16384  # to copy takes less time than to make a view
+_SMALL_SIZE = 16384  # bytes; up to this size a copy takes less time than a view
 
 
 def fit(values: list[Any], dtype: np.dtype[Any], field: str) -> Any:
     """
-    Return the values of one field as the field holds them; numpy alone would cut, wrap or repeat.
+    Return values as an array stores them in a field, or raise if they do not fit.
+
+    Without this check numpy would cut, wrap or repeat values.
 
     :raises NameTooLongError: a text fills the field.
-    :raises ValueRangeError: a value has another shape than the field, or does not fit it.
+    :raises ValueRangeError: a value does not have the shape of the field, or does not fit it.
     """
     if dtype.kind == 'S':
         texts = (wire.text(value) if isinstance(value, bytes) else value for value in values)
@@ -34,14 +36,14 @@ def fit(values: list[Any], dtype: np.dtype[Any], field: str) -> Any:
     try:
         given = np.array(values)
         if given.dtype.kind == 'f' and dtype.base.kind != 'f':
-            given = np.array(values, object)  # 2**64 - 1 beside a smaller number would be rounded
+            given = np.array(values, object)  # as floats, numbers such as 2**64 - 1 are rounded
         with np.errstate(over='ignore', invalid='ignore'):
             stored = given.astype(dtype.base)
         if dtype.base.kind == 'f':
             fits = np.array_equal(np.isfinite(stored), np.isfinite(given))
         else:
             fits = np.array_equal(stored, given)
-    except (ValueError, TypeError, OverflowError):  # ragged, or no numbers
+    except (ValueError, TypeError, OverflowError):  # ragged, or not numbers
         fits = False
     if not fits or given.shape[1:] != dtype.shape:
         raise ValueRangeError(f'{field} {values}: shape {dtype.shape} of {dtype.base} is allowed')
@@ -69,14 +71,14 @@ class ElementList(Content):
 
     @classmethod
     def unpack(cls: type[_E], content: memoryview) -> _E:
-        """Return the list of a multiple of the element's size; nothing is copied."""
+        """Return the list from a multiple of the element's size; nothing is copied."""
         check_multiple(cls.type_name, content, cls.dtype.itemsize)
         self = cls.__new__(cls)
         self.elements = np.frombuffer(content, cls.dtype)
         return self
 
     def pack_parts(self) -> tuple[Any]:
-        """Return the elements' own bytes, or a copy of few."""
+        """Return the bytes of the elements, copied if they are few."""
         if self.elements.nbytes <= _SMALL_SIZE:
             return (self.elements.tobytes(),)
         return (np.ascontiguousarray(self.elements).view(np.uint8),)
@@ -84,9 +86,9 @@ class ElementList(Content):
     @classmethod
     def array_of(cls, rows: Iterable[Mapping[str, Any]]) -> NDArray[Any]:
         """
-        Return an array of elements given by field name, their texts as str.
+        Return an array of elements, each given as a mapping by field name, with texts as str.
 
-        :raises NameTooLongError: a name fills its field; one byte of it has to stay NUL.
+        :raises NameTooLongError: a name fills its field, whose last byte must stay NUL.
         :raises ValueRangeError: a field is unknown or its value does not fit.
         """
         rows = list(rows)

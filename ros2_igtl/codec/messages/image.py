@@ -38,7 +38,7 @@ Indices = tuple[int, int, int]
 
 
 class ScalarType(IntEnum):
-    """What a component of a voxel is."""
+    """The number format of a component of a voxel."""
 
     INT8 = 2
     UINT8 = 3
@@ -79,7 +79,8 @@ _DTYPES = {
     for scalar, code in _SCALAR_CODES.items()
     for endian in Endian
 }
-# By the three numbers on the wire, with the bytes of a component; an enumeration takes longer.
+# By the three numbers on the wire, which is faster than making enumerations. With the bytes of a
+# component.
 _FORMATS = {
     (scalar.value, endian.value, coordinate.value): (scalar, endian, coordinate, dtype.itemsize)
     for (scalar, endian), dtype in _DTYPES.items()
@@ -122,7 +123,7 @@ _LAYOUT = wire.struct_of(_ImageHeader)
 
 class Picture(Content):
     """
-    What IMAGE and VIDEO share: data of a part of a grid that lies in space.
+    The base of IMAGE and VIDEO: data of a part of a grid, and the pose of the grid.
 
     :ivar data: any contiguous bytes-like object.
     """
@@ -148,9 +149,9 @@ class Picture(Content):
 
     def check_part(self, error: type[CodecError]) -> None:
         """
-        Check that the part lies in the whole, and that the whole fits its fields.
+        Check that the part lies within the whole, and that the whole fits its fields.
 
-        :raises error: the part does not lie within the whole.
+        :raises error: one of them is not so.
         """
         i, j, k = self.offset
         di, dj, dk = self.sub_size
@@ -184,15 +185,15 @@ class Image(Picture):
     An image of up to three dimensions, or a part of one. 72 bytes and the pixels.
 
     :param data: the pixels of the part, any contiguous bytes-like object: i fastest, then j, then
-        k, components interleaved. One that came through a connection is an ``array.array('B')``.
+        k, components interleaved. A stream returns large ones as ``array.array('B')``.
     :param size: voxels of the whole image along i, j and k.
-    :param scalar_type: what a component is.
-    :param components: numbers a voxel, 1 to 255.
+    :param scalar_type: the number format of a component.
+    :param components: components of each voxel, 1 to 255.
     :param endian: byte order of the pixels.
-    :param coordinate: what the axes and the position are measured in.
+    :param coordinate: the anatomical directions of the axes and the position.
     :param axes: i, j and k axis, each a unit vector times the spacing in millimetres.
-    :param position: the centre of the whole image in millimetres. ``image.md`` says centre;
-        3D Slicer, PLUS and pyigtl take it as index (size - 1) / 2, and so is it meant here.
+    :param position: the centre of the whole image in millimetres, that is index (size - 1) / 2, as
+        in 3D Slicer, PLUS and pyigtl; ``image.md`` only says centre.
     :param offset: first index of the part.
     :param sub_size: size of the part; None for the whole image.
     """
@@ -237,10 +238,10 @@ class Image(Picture):
         coordinate: CoordinateSystem = CoordinateSystem.RAS,
     ) -> Image:
         """
-        Return the image of an array, which is copied only where it is not contiguous.
+        Return the image with the pixels of an array, copied only if it is not contiguous.
 
         :param pixels: shape (k, j, i) or (k, j, i, components), in either byte order.
-        :raises ValueRangeError: another shape, or a dtype that IMAGE does not have.
+        :raises ValueRangeError: the array has another shape, or a dtype that IMAGE lacks.
         """
         if pixels.ndim not in (3, 4):
             raise ValueRangeError(
@@ -267,7 +268,7 @@ class Image(Picture):
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """The dtype of the pixels, in the byte order that they have."""
+        """The dtype of the pixels, in their byte order."""
         return _DTYPES[ScalarType(self.scalar_type), Endian(self.endian)]
 
     @property
@@ -275,7 +276,7 @@ class Image(Picture):
         """
         The pixels of the part, a view of :attr:`data`.
 
-        Shape (k, j, i), or (k, j, i, components) where there are several.
+        Shape (k, j, i), or (k, j, i, components) if there are several components.
         """
         i, j, k = self.sub_size
         shape = (k, j, i) if self.components == 1 else (k, j, i, self.components)
@@ -283,7 +284,7 @@ class Image(Picture):
 
     @property
     def spacing(self) -> tuple[float, float, float]:
-        """The distance of neighbouring voxels along i, j and k in millimetres."""
+        """The distance between neighbouring voxels along i, j and k in millimetres."""
         axes = self.axes
         return math.hypot(*axes[0:3]), math.hypot(*axes[3:6]), math.hypot(*axes[6:9])
 
@@ -303,16 +304,16 @@ class Image(Picture):
 
     @classmethod
     def unpack(cls, content: memoryview) -> Image:
-        """Return the image of 72 bytes and the pixels, which are not copied."""
+        """Return the image from 72 bytes and the pixels, which are not copied."""
         check_minimum_size('IMAGE', content, _LAYOUT.size)
         return cls.unpack_parts(content[: _LAYOUT.size], content[_LAYOUT.size :])
 
     @classmethod
     def unpack_parts(cls, fixed: memoryview, bulk: Any) -> Image:
         """
-        Return the image of its 72 bytes and a buffer that is kept as :attr:`data`.
+        Return the image from 72 bytes and a buffer, which becomes :attr:`data`.
 
-        :raises ContentValueError: a field has a value that the specification does not know, or
+        :raises ContentValueError: a field has a value that the specification does not define, or
             the part does not lie within the image.
         :raises ContentSizeError: there are more or fewer pixels than announced.
         """
@@ -342,7 +343,7 @@ class Image(Picture):
         return self
 
     def pack_parts(self) -> tuple[Any, Any]:
-        """Return 72 bytes and the pixels' own buffer."""
+        """Return 72 bytes and the buffer of the pixels."""
         data = memoryview(self.data).cast('B')
         self.check_part(ValueRangeError)
         if not 1 <= self.components <= 255:
@@ -376,7 +377,7 @@ def _find_format(
     scalar_type: int, endian: int, coordinate: int, error: type[CodecError]
 ) -> tuple[ScalarType, Endian, CoordinateSystem, int]:
     """
-    Return what three numbers mean, and the bytes of a component.
+    Return the enumeration members for three numbers, and the bytes of a component.
 
     :raises error: the specification does not define a number.
     """

@@ -1,12 +1,13 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-IMGMETA and LBMETA: what images and labels a peer can be asked for.
+IMGMETA and LBMETA: lists of the images and labels that a peer offers.
 
 Source: ``imagemeta.md``, ``labelmeta.md``, ``igtl_imgmeta.h``, ``igtl_lbmeta.h``.
 
-The reference receiver counts their elements from the whole body of header version 2
-(``igtlImageMetaMessage.cxx``): beside much metadata it sees elements that are not there.
+In header version 2 the reference receiver computes the number of elements from the size of the
+whole body (``igtlImageMetaMessage.cxx``), so with large metadata it reads elements that do not
+exist.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ __all__ = [
 
 class _ImageMetaElement(NamedTuple):
     name: Char64  # or description
-    device_name: Char20  # to ask for IMAGE and COLORT with; the documents call it ID
+    device_name: Char20  # for queries of IMAGE and COLORT; the documents call it ID
     modality: Char32
     patient_name: Char64
     patient_id: Char64
@@ -69,7 +70,7 @@ class ImageMeta(ElementList):
     @classmethod
     def from_images(cls, images: Iterable[Mapping[str, Any]]) -> ImageMeta:
         """
-        Return the list of images given by field name; what is missing is empty or zero.
+        Return a list of images given by field name; missing fields become empty or zero.
 
         :raises NameTooLongError: a name fills its field (63, 19, 31 bytes are allowed).
         :raises ValueRangeError: a field is unknown or its value does not fit.
@@ -82,7 +83,7 @@ GetImageMeta, ImageMetaReply = companions(ImageMeta, Get, Reply)
 
 class _LabelMetaElement(NamedTuple):
     name: Char64  # or description
-    device_name: Char20  # to ask for the IMAGE with, which may hold several labels; called ID
+    device_name: Char20  # for queries of the IMAGE, which may contain several labels; called ID
     label: U8  # value of its voxels, 0 if unused
     reserved: U8  # 0
     rgba: U8x4  # 0 0 0 0 if there is no colour
@@ -113,7 +114,7 @@ class LabelMeta(ElementList):
     @classmethod
     def from_labels(cls, labels: Iterable[Mapping[str, Any]]) -> LabelMeta:
         """
-        Return the list of labels given by field name; what is missing is empty or zero.
+        Return a list of labels given by field name; missing fields become empty or zero.
 
         :raises NameTooLongError: a name fills its field (63, 19 bytes are allowed).
         :raises ValueRangeError: a field is unknown or its value does not fit.

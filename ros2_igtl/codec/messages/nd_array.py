@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""NDARRAY: numbers in any number of dimensions. Source: ``ndarray.md``, ``igtl_ndarray.h``."""
+"""NDARRAY: an array of any number of dimensions. Source: ``ndarray.md``, ``igtl_ndarray.h``."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ __all__ = ['GetNDArray', 'NDArray', 'NDArrayReply', 'StartNDArray', 'StopNDArray
 
 class _NDArrayHeader(NamedTuple):
     scalar_type: U8
-    dimensions: U8  # each with its size, a uint16, behind this
+    dimensions: U8  # their sizes follow, a uint16 each
 
 
 _LAYOUT = wire.struct_of(_NDArrayHeader)
 _SIZE = np.dtype('>u2')
-# Those of IMAGE, and complex numbers: real part, imaginary part.
+# As in IMAGE, and complex numbers: real part, imaginary part.
 _DTYPES = {
     number: np.dtype(code)
     for number, code in (
@@ -42,17 +42,17 @@ _DTYPES = {
     )
 }
 _SCALAR_TYPES = {dtype: number for number, dtype in _DTYPES.items()}
-_MAX_DIMENSIONS = 32  # of a numpy array before version 2; the field holds 255
+_MAX_DIMENSIONS = 32  # the limit of numpy before version 2; the field allows 255
 
 
 @register
 class NDArray(Content):
     """
-    An array of numbers, which views the received bytes.
+    An array of numbers that views the received bytes.
 
-    :param array: at most 32 dimensions of at most 65535 elements, the last index fastest on the
-        wire; of i1, u1, i2, u2, i4, u4, f4, f8 or c16 in either byte order. Received arrays are
-        big-endian.
+    :param array: at most 32 dimensions of at most 65535 elements, with the last index fastest on
+        the wire; dtype i1, u1, i2, u2, i4, u4, f4, f8 or c16 in either byte order. Received arrays
+        are big-endian.
     """
 
     __slots__ = ('array',)
@@ -65,7 +65,7 @@ class NDArray(Content):
 
     @classmethod
     def unpack(cls, content: memoryview) -> NDArray:
-        """Return the array of 2 bytes, the sizes and the numbers, which are not copied."""
+        """Return the array from 2 bytes, the sizes and the numbers, which are not copied."""
         check_minimum_size('NDARRAY', content, _LAYOUT.size)
         scalar_type, dimensions = _LAYOUT.unpack_from(content)
         dtype = _DTYPES.get(scalar_type)
@@ -88,11 +88,13 @@ class NDArray(Content):
             )
         try:
             return cls(np.frombuffer(content[start:], dtype).reshape(shape))
-        except ValueError as error:  # empty, by one dimension of many: numpy multiplies the others
+        except (
+            ValueError
+        ) as error:  # a dimension of 0: numpy rejects too large a product of the others
             raise ContentValueError(f'NDARRAY of {shape}: {error}') from None
 
     def pack_parts(self) -> tuple[bytes, bytes, Any]:
-        """Return 2 bytes, the sizes and the numbers, copied only where they are not big-endian."""
+        """Return 2 bytes, the sizes and the numbers, copied only if they are not big-endian."""
         array = self.array
         scalar_type = _SCALAR_TYPES.get(array.dtype.newbyteorder('>'))
         if scalar_type is None:

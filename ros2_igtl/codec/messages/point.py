@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""POINT: named points, as of a plan. Source: ``point.md``, ``igtl_point.h``."""
+"""POINT: named points, for example of a plan. Source: ``point.md``, ``igtl_point.h``."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class _PointElement(NamedTuple):
     rgba: U8x4
     position: F32x3  # millimetres
     size: F32  # millimetres; point.md calls it a diameter, igtl_point.h a radius
-    owner: Char20  # device name of the image it belongs to
+    owner: Char20  # device name of the image that the point belongs to
 
 
 @register
@@ -51,7 +51,7 @@ class Point(ElementList):
     @classmethod
     def from_points(cls, points: Iterable[Mapping[str, Any]]) -> Point:
         """
-        Return the list of points given by field name; what is missing is empty or zero.
+        Return a list of points given by field name; missing fields become empty or zero.
 
         :raises NameTooLongError: a name fills its field (63, 31, 19 bytes are allowed).
         """

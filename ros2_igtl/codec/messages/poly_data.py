@@ -1,7 +1,7 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-POLYDATA: points, cells and numbers that belong to them.
+POLYDATA: points, cells, and numbers that belong to them.
 
 Source: ``polydata.md``, ``igtl_polydata.h``.
 """
@@ -36,14 +36,14 @@ __all__ = [
 
 
 class AttributeType(IntEnum):
-    """What the numbers of an attribute are, and whether they belong to points or to cells."""
+    """The meaning of an attribute's numbers, and whether they belong to points or to cells."""
 
     POINT_SCALARS = 0x00
     POINT_VECTORS = 0x01
     POINT_NORMALS = 0x02
     POINT_TENSORS = 0x03
     POINT_RGBA = 0x04  # 0 to 1
-    POINT_TEXTURE_COORDINATES = 0x05  # this and 0x15 only in igtlPolyDataMessage.h
+    POINT_TEXTURE_COORDINATES = 0x05  # this and 0x15 are only in igtlPolyDataMessage.h
     CELL_SCALARS = 0x10
     CELL_VECTORS = 0x11
     CELL_NORMALS = 0x12
@@ -55,7 +55,7 @@ class AttributeType(IntEnum):
 class _PolyDataHeader(NamedTuple):
     points: U32
     vertices: U32
-    vertices_size: U32  # bytes, as are those of the other cells
+    vertices_size: U32  # bytes, as are the other sizes
     lines: U32
     lines_size: U32
     polygons: U32
@@ -68,14 +68,14 @@ class _PolyDataHeader(NamedTuple):
 class _AttributeHeader(NamedTuple):
     attribute_type: U8  # polydata.md: the lower byte of a uint16; igtl_polydata.h puts it first
     components: U8
-    length: U32  # how many points or cells have one
+    length: U32  # number of points or cells
 
 
 _LAYOUT = wire.struct_of(_PolyDataHeader)
 _ATTRIBUTE = wire.struct_of(_AttributeHeader)
 _CELLS = ('vertices', 'lines', 'polygons', 'triangle_strips')  # in the order of the wire
 _FLOAT = np.dtype('>f4')
-# Components by the lower four bits of the type; the others have any number.
+# Components by the lower four bits of the type; other types have any number.
 _COMPONENTS = {1: 3, 2: 3, 3: 9, 4: 4}
 # igtl_polydata.c announces 9 components for the types that it does not know and leaves room for 9;
 # the true ones come first. This codec writes the true number, and reads either.
@@ -94,10 +94,10 @@ class Attribute:
     """
     Numbers that belong to the points or the cells.
 
-    :param attribute_type: what they are.
+    :param attribute_type: the meaning of the numbers.
     :param name: at most 255 bytes.
     :param values: shape (n, components) or (n,) for 1 component; kept as big-endian f4.
-    :raises ValueRangeError: these are no numbers of f4, or the type has other components.
+    :raises ValueRangeError: the values are not numbers that fit f4, or have another shape.
     """
 
     __slots__ = ('attribute_type', 'name', 'values')
@@ -111,14 +111,14 @@ class Attribute:
 
     @property
     def components(self) -> int:
-        """How many numbers a point or a cell has."""
+        """The number of components of a point or a cell."""
         return int(self.values.shape[1])
 
     def pack_header(self) -> bytes:
         """
         Return the 6 bytes before the names.
 
-        :raises ValueRangeError: the type has other components.
+        :raises ValueRangeError: the type does not allow this number of components.
         """
         kind = AttributeType(self.attribute_type)
         components = self.components
@@ -149,9 +149,9 @@ class Attribute:
 
 def _floats(values: ArrayLike, what: str, components: int | None = None) -> NDArray[Any]:
     """
-    Return numbers as big-endian f4 of shape (n, components), copied only where needed.
+    Return numbers as big-endian f4 of shape (n, components), copied only if needed.
 
-    :raises ValueRangeError: the shape is another, or a number does not fit.
+    :raises ValueRangeError: they have another shape, or a number does not fit.
     """
     try:
         given = np.asarray(values)
@@ -163,7 +163,7 @@ def _floats(values: ArrayLike, what: str, components: int | None = None) -> NDAr
             with np.errstate(over='ignore', invalid='ignore'):
                 stored = given.astype(_FLOAT)
             fits = np.array_equal(np.isfinite(stored), np.isfinite(given))
-    except (TypeError, ValueError):  # ragged, or no numbers
+    except (TypeError, ValueError):  # ragged, or not numbers
         fits = False
     if not fits or given.ndim != 2 or given.shape[1] != (components or given.shape[1]):
         shape = f'(n, {components or "components"})'
@@ -174,15 +174,15 @@ def _floats(values: ArrayLike, what: str, components: int | None = None) -> NDAr
 @register
 class PolyData(Content):
     """
-    Points and the cells between them, all of them views of the received bytes.
+    Points and the cells between them; all arrays are views of the received bytes.
 
     :param points: shape (n, 3) of f4, millimetres.
-    :param vertices: cells of points; like all cells given as :class:`Cells`, as an array of shape
-        (n, k), or as rows of indices.
-    :param lines: cells of lines through their points.
-    :param polygons: cells of closed lines.
-    :param triangle_strips: cells of triangles that share their sides.
-    :param attributes: numbers of the points and of the cells.
+    :param vertices: groups of single points. All cells are given as :class:`Cells`, as an array of
+        shape (n, k), or as rows of indices.
+    :param lines: polylines.
+    :param polygons: closed polygons.
+    :param triangle_strips: strips of triangles with shared edges.
+    :param attributes: numbers that belong to the points or the cells.
     :raises ValueRangeError: a number does not fit, or an array has another shape.
     """
 
@@ -209,17 +209,17 @@ class PolyData(Content):
 
     @property
     def item_count(self) -> int:
-        """How many attributes there are."""
+        """The number of attributes."""
         return len(self.attributes)
 
     @classmethod
     def unpack(cls, content: memoryview) -> PolyData:
         """
-        Return the mesh of 40 bytes and its sections.
+        Return the mesh from 40 bytes and its sections.
 
-        :raises ContentSizeError: the sections are not as long as announced.
-        :raises ContentValueError: cells are not as many as announced or have points that are not
-            there, or the specification does not define an attribute.
+        :raises ContentSizeError: the sections do not have the announced sizes.
+        :raises ContentValueError: there are more or fewer cells than announced, a cell refers to a
+            point that does not exist, or the specification does not define an attribute.
         """
         check_minimum_size('POLYDATA', content, _LAYOUT.size)
         header = _LAYOUT.unpack_from(content)
@@ -290,7 +290,7 @@ def _unpack_cells(words: NDArray[Any], count: int, points: int) -> Cells:
     """
     Return the cells of a section.
 
-    :raises ContentValueError: there are more or fewer, or a point is not there.
+    :raises ContentValueError: there are more or fewer, or a point does not exist.
     """
     try:
         cells = Cells(words)
@@ -307,7 +307,8 @@ def _unpack_attributes(section: memoryview, count: int) -> list[Attribute]:
     """
     Return the attributes.
 
-    :raises ContentValueError: a type, a number of components or a name is not defined.
+    :raises ContentValueError: a type or a number of components is not defined, or a name is
+        missing or too long.
     :raises ContentSizeError: there are more or fewer numbers than announced.
     """
     if count > MAX_ITEMS:
@@ -343,7 +344,7 @@ def _unpack_attributes(section: memoryview, count: int) -> list[Attribute]:
         array = np.frombuffer(section[start:end], _FLOAT).reshape(values, components)
         attributes.append(Attribute(kind, wire.text(name), array))
         if kind is AttributeType.POINT_TEXTURE_COORDINATES:
-            start = end  # igtl_polydata.c makes room for 9 but goes on after 3
+            start = end  # igtl_polydata.c leaves room for 9 but continues after 3
         else:
             start += 4 * announced_components * values
     return attributes
@@ -363,7 +364,7 @@ class StartPolyData(Start):
     STT_POLYDATA: asks for a stream of meshes. Empty, or 8 bytes.
 
     :ivar resolution_ns: smallest time between two messages in nanoseconds, or None for an empty
-        content, which is all that the reference sends.
+        content, the only form that the reference sends.
     """
 
     type_name = 'STT_POLYDATA'
@@ -374,17 +375,19 @@ class StartPolyData(Start):
 
     @classmethod
     def unpack(cls, content: Buffer) -> StartPolyData:
-        """Return the query of no or 8 bytes."""
+        """Return the query from 0 or 8 bytes."""
         if len(content) not in (0, _START.size):
-            raise ContentSizeError(f'STT_POLYDATA takes 0 bytes or 8, got {len(content)}')
+            raise ContentSizeError(f'STT_POLYDATA takes 0 or 8 bytes, got {len(content)}')
         return cls(*(_START.unpack(content) if len(content) else ()))
 
     def pack_parts(self) -> tuple[bytes, ...]:
-        """Return no or 8 bytes."""
+        """Return 0 or 8 bytes."""
         if self.resolution_ns is None:
             return ()
         if not 0 <= self.resolution_ns < 2**64:
-            raise ValueRangeError(f'resolution {self.resolution_ns} ns: an unsigned 64-bit number')
+            raise ValueRangeError(
+                f'resolution {self.resolution_ns} ns: 0 to 2**64 - 1 are allowed'
+            )
         return (_START.pack(self.resolution_ns),)
 
 

@@ -30,7 +30,7 @@ class _Position(NamedTuple):
 
 
 _FULL = wire.struct_of(_Position)
-# Only the 28-byte form is documented; the library also packs the other two by content size.
+# Only the form of 28 bytes is documented; the reference library also packs the other two.
 _LAYOUTS = {layout.size: layout for layout in (_FULL, struct.Struct('>6f'), struct.Struct('>3f'))}
 
 
@@ -40,8 +40,9 @@ class Position(Content):
     """
     A position in millimetres and a quaternion as sent, not normalised.
 
-    Content of 28 bytes; of 24 without ``w``, which the reader makes the positive root; of 12
-    without the quaternion, which reads as identity (``igtlPositionMessage.cxx``).
+    The content has 28 bytes; 24 bytes without ``w``, which is then read as the positive root; or
+    12 bytes without the quaternion, which is then read as the identity
+    (``igtlPositionMessage.cxx``).
     """
 
     type_name = 'POSITION'
@@ -61,7 +62,7 @@ class Position(Content):
 
     @classmethod
     def unpack(cls, content: Buffer) -> Position:
-        """Return the position of 28, 24 or 12 bytes."""
+        """Return the position from 28, 24 or 12 bytes."""
         size = len(content)
         layout = _LAYOUTS.get(size)
         if layout is None:
@@ -70,8 +71,8 @@ class Position(Content):
         position.content_size = size
         if size == 24:
             square = 1.0 - position.ox**2 - position.oy**2 - position.oz**2
-            # The reference takes identity where no root exists; the vector part is kept here,
-            # so that the conversions see a quaternion of length 0 and refuse it.
+            # If there is no root, the reference uses the identity. This codec keeps the vector
+            # part, so that the conversions can reject the quaternion for its length.
             position.w = sqrt(square) if square > 0.0 else 0.0
         return position
 

@@ -1,10 +1,10 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-QUERY: a question with a number. Source: ``igtl_query.h``, ``igtlQueryMessage.cxx``.
+QUERY: a numbered query. Source: ``igtl_query.h``, ``igtlQueryMessage.cxx``.
 
-No document knows it and no program sends it; ``query.md`` describes the prefixes GET_, STT_, STP_
-and RTS_, which is what to ask with.
+No document describes it and no known program sends it. Use the prefixes GET_, STT_, STP_ and RTS_
+of ``query.md`` instead.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ['Query']
 
 class _QueryHeader(NamedTuple):
     query_id: U32
-    data_type: Char32  # the reference leaves what was in memory behind its NUL
+    data_type: Char32  # the reference leaves uninitialised memory after the NUL
     length: U16  # bytes that follow
 
 
@@ -35,11 +35,11 @@ _DATA_TYPE_SIZE = wire.size_of(_QueryHeader, 'data_type')
 @dataclass(slots=True)
 class Query(Content):
     """
-    A question for data of a type from a device. 38 bytes and the device's identifier.
+    A query for data of a type from a device. 38 bytes and the identifier of the device.
 
     :ivar query_id: 0 to 2**32 - 1; the reference has no way to set it.
-    :ivar data_type: what is asked for, at most 31 bytes.
-    :ivar device_uid: whom it is asked from, at most 65535 bytes.
+    :ivar data_type: the wanted type, at most 31 bytes.
+    :ivar device_uid: the identifier of the device, at most 65535 bytes.
     """
 
     type_name = 'QUERY'
@@ -52,7 +52,7 @@ class Query(Content):
 
     @classmethod
     def unpack(cls, content: memoryview) -> Query:
-        """Return the query of 38 bytes and the identifier."""
+        """Return the query from 38 bytes and the identifier."""
         check_minimum_size('QUERY', content, _LAYOUT.size)
         query_id, data_type, length = _LAYOUT.unpack_from(content)
         raw = bytes(content[_LAYOUT.size :])

@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""SENSOR: what a sensor reads, with its unit. Source: ``sensordata.md``, ``igtl_sensor.h``."""
+"""SENSOR: the readings of a sensor, with a unit. Source: ``sensordata.md``, ``igtl_sensor.h``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ['GetSensor', 'Sensor', 'SensorReply', 'StartSensor', 'StopSensor']
 
 
 class _SensorHeader(NamedTuple):
-    length: U8  # how many numbers follow
+    length: U8  # number of values that follow
     status: U8  # reserved
     unit: U64
 
@@ -33,12 +33,12 @@ _VALUE = np.dtype('>f8')
 @register
 class Sensor(Content):
     """
-    Up to 255 numbers in one unit. 10 bytes and 8 a number.
+    Up to 255 numbers in one unit. 10 bytes, and 8 for each number.
 
-    :param values: shape (n,); received ones view their bytes.
+    :param values: shape (n,); received values view their bytes.
     :param unit: a :class:`Unit`, its word, or its text ('N*m', 'mm/s^2').
     :param status: reserved, 0.
-    :raises ValueRangeError: the text is no unit, or the values are no list of numbers.
+    :raises ValueRangeError: the text is not a unit, or the values are not numbers.
     """
 
     __slots__ = ('status', 'unit', 'values')
@@ -56,7 +56,7 @@ class Sensor(Content):
 
     @classmethod
     def unpack(cls, content: memoryview) -> Sensor:
-        """Return the numbers of 10 bytes and 8 each."""
+        """Return the numbers from 10 bytes and 8 for each."""
         check_minimum_size('SENSOR', content, _LAYOUT.size)
         count, status, unit = _LAYOUT.unpack_from(content)
         size = _LAYOUT.size + count * _VALUE.itemsize
@@ -67,14 +67,16 @@ class Sensor(Content):
         return cls(np.frombuffer(content[_LAYOUT.size :], _VALUE), unit, status)
 
     def pack_parts(self) -> tuple[bytes, bytes]:
-        """Return 10 bytes and 8 a number."""
+        """Return 10 bytes, and 8 for each number."""
         values = np.asarray(self.values, _VALUE)  # others may have been assigned
         if values.ndim != 1 or len(values) > 255:
-            raise ValueRangeError(f'SENSOR values of shape {values.shape}; 0 to 255 are allowed')
+            raise ValueRangeError(
+                f'SENSOR values of shape {values.shape}; a list of 0 to 255 is allowed'
+            )
         if not 0 <= self.status <= 255:
             raise ValueRangeError(f'SENSOR status {self.status}: 0 to 255 are allowed')
         if not 0 <= self.unit < 2**64:
-            raise ValueRangeError(f'SENSOR unit {int(self.unit)}: an unsigned 64-bit number')
+            raise ValueRangeError(f'SENSOR unit {int(self.unit)}: 0 to 2**64 - 1 are allowed')
         return _LAYOUT.pack(len(values), self.status, self.unit), values.tobytes()
 
     def __eq__(self, other: object) -> bool:
@@ -94,9 +96,10 @@ class Sensor(Content):
 @dataclass(slots=True)
 class StartSensor(Start):
     """
-    STT_SENSOR: asks for a stream of what a sensor reads. Empty, or 1 byte.
+    STT_SENSOR: asks for a stream of SENSOR messages. Empty, or 1 byte.
 
-    :ivar status: ``sensordata.md`` has a status here, 0 for success and 1 for error; or none.
+    :ivar status: the status that ``sensordata.md`` has here, 0 for success and 1 for error; None
+        for an empty content.
     """
 
     type_name = 'STT_SENSOR'
@@ -107,13 +110,13 @@ class StartSensor(Start):
 
     @classmethod
     def unpack(cls, content: Buffer) -> StartSensor:
-        """Return the query of no or 1 byte."""
+        """Return the query from 0 or 1 byte."""
         if len(content) > 1:
-            raise ContentSizeError(f'STT_SENSOR takes 0 bytes or 1, got {len(content)}')
+            raise ContentSizeError(f'STT_SENSOR takes 0 or 1 byte, got {len(content)}')
         return cls(content[0] if len(content) else None)
 
     def pack_parts(self) -> tuple[bytes, ...]:
-        """Return no or 1 byte."""
+        """Return 0 or 1 byte."""
         if self.status is None:
             return ()
         if not 0 <= self.status <= 255:

@@ -56,11 +56,11 @@ _LAYOUT = wire.struct_of(_StatusHeader)
 @dataclass(slots=True)
 class Status(Content):
     """
-    The state of a device; ``code`` is a :class:`StatusCode` or a number that it does not know.
+    The state of a device; ``code`` is a :class:`StatusCode` or an undefined number.
 
     30 bytes and the message. ``status.md`` shows no NUL after the message, but the reference
-    receiver loses a message without one (``igtlStatusMessage.cxx``): one is always written, and
-    reading does without.
+    receiver loses a message without one (``igtlStatusMessage.cxx``). So this class always writes a
+    NUL, and reads messages with or without it.
     """
 
     type_name = 'STATUS'
@@ -77,7 +77,7 @@ class Status(Content):
 
     @classmethod
     def unpack(cls, content: Buffer) -> Status:
-        """Return the status of 30 bytes or more."""
+        """Return the status from 30 bytes or more."""
         check_minimum_size('STATUS', content, _LAYOUT.size)
         code, subcode, error_name = _LAYOUT.unpack_from(content)
         message = wire.text(bytes(content[_LAYOUT.size :]))
@@ -88,7 +88,9 @@ class Status(Content):
         if not 0 <= self.code <= 0xFFFF:
             raise ValueRangeError(f'STATUS code {self.code}: 0 to 65535 are allowed')
         if not -(2**63) <= self.subcode < 2**63:
-            raise ValueRangeError(f'STATUS subcode {self.subcode}: a signed 64-bit number')
+            raise ValueRangeError(
+                f'STATUS subcode {self.subcode}: -2**63 to 2**63 - 1 are allowed'
+            )
         # The reference receiver reads all 20 bytes, so the name may fill its field.
         error_name = pack_name(self.error_name, self.error_name_size, 'error name')
         if '\0' in self.message:

@@ -30,10 +30,10 @@ _new = object.__new__
 @register
 class String(Content):
     """
-    A text, kept as the bytes and the encoding (MIBenum) that stand on the wire.
+    A text, kept as the bytes and the encoding (MIBenum) of the wire.
 
     :param text: the text.
-    :param encoding: how to write it; None for US-ASCII where it suffices and UTF-8 elsewhere.
+    :param encoding: a MIBenum; None selects US-ASCII if it suffices, otherwise UTF-8.
     :raises ValueRangeError: the encoding is unknown or cannot express the text.
     """
 
@@ -48,7 +48,7 @@ class String(Content):
 
     @classmethod
     def from_raw(cls, raw: bytes, encoding: int) -> String:
-        """Return the string of bytes in any encoding, also one that Python does not know."""
+        """Return the string with these bytes, in any encoding, known to Python or not."""
         self: String = _new(cls)
         self.raw = raw
         self.encoding = encoding
@@ -56,12 +56,12 @@ class String(Content):
 
     @property
     def text(self) -> str:
-        """The text; an unknown encoding reads as Latin-1, what is no text as U+FFFD."""
+        """The text; an unknown encoding is read as Latin-1, an undecodable byte as U+FFFD."""
         return decode_text(self.raw, self.encoding)
 
     @classmethod
     def unpack(cls, content: Buffer) -> String:
-        """Return the string of 4 bytes and its text."""
+        """Return the string from 4 bytes and the text."""
         self: String = _new(cls)
         try:
             self.encoding, length = _unpack_from(content)

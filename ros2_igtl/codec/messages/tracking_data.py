@@ -1,7 +1,7 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-TDATA and QTDATA: the poses of several tools at one time.
+TDATA and QTDATA: the poses of several tools at the same time.
 
 Source: ``trackingdata.md``, ``igtl_tdata.h``; ``qtrackingdata.md``, ``igtl_qtdata.h``.
 """
@@ -53,7 +53,7 @@ class _Tool(NamedTuple):
     name: Char20
     tool_type: U8
     reserved: U8  # 0
-    matrix: F32x4x3  # as TRANSFORM: column by column, millimetres
+    matrix: F32x4x3  # as in TRANSFORM: column by column, millimetres
 
 
 @register
@@ -61,7 +61,7 @@ class TrackingData(ElementList):
     """
     The tools seen at one time, a structured array that views the received bytes. 70 bytes each.
 
-    A tool that is not seen is absent; an empty list says that all are lost.
+    A tool that is not seen is left out; an empty list means that all are lost.
 
     :ivar tools: shape (n,), dtype :attr:`dtype`: name (bytes), tool_type (u1), reserved (u1),
         matrix (shape (4, 3): [column][row], millimetres).
@@ -81,7 +81,7 @@ class TrackingData(ElementList):
     @classmethod
     def from_tools(cls, tools: Iterable[tuple[str, int, ArrayLike]]) -> TrackingData:
         """
-        Return the tracking data of tools.
+        Return the tracking data of these tools.
 
         :param tools: name, :class:`ToolType` and matrix, shape (4, 4) or (3, 4), millimetres.
         :raises NameTooLongError: a name has more than 19 bytes.
@@ -108,7 +108,7 @@ class QuaternionTrackingData(ElementList):
     """
     The tools seen at one time, a structured array that views the received bytes. 50 bytes each.
 
-    As TDATA, with a quaternion as sent, not normalised.
+    Like TDATA, with quaternions instead of matrices, as sent and not normalised.
 
     :ivar tools: shape (n,), dtype :attr:`dtype`: name (bytes), tool_type (u1), reserved (u1),
         position (3 of f4, millimetres), quaternion (4 of f4: x, y, z, w).
@@ -130,7 +130,7 @@ class QuaternionTrackingData(ElementList):
         cls, tools: Iterable[tuple[str, int, ArrayLike, ArrayLike]]
     ) -> QuaternionTrackingData:
         """
-        Return the tracking data of tools.
+        Return the tracking data of these tools.
 
         :param tools: name, :class:`ToolType`, position (x, y, z) in millimetres and quaternion
             (x, y, z, w).
@@ -159,7 +159,7 @@ class StartTrackingData(Start):
     """
     STT_TDATA: asks for a stream of tracking data. 36 bytes.
 
-    :ivar resolution: smallest time between two messages in milliseconds, 0 for all there are.
+    :ivar resolution: smallest time between two messages in milliseconds; 0 for all messages.
     :ivar coordinate_name: the coordinate system to use; empty for the sender's own.
     """
 
@@ -172,7 +172,7 @@ class StartTrackingData(Start):
 
     @classmethod
     def unpack(cls: type[_S], content: Buffer) -> _S:
-        """Return the query of 36 bytes."""
+        """Return the query from 36 bytes."""
         check_size(cls.type_name, content, _START.size)
         resolution, coordinate_name = _START.unpack(content)
         return cls(resolution, wire.text(coordinate_name))
@@ -180,7 +180,9 @@ class StartTrackingData(Start):
     def pack_parts(self) -> tuple[bytes]:
         """Return 36 bytes."""
         if not -(2**31) <= self.resolution < 2**31:
-            raise ValueRangeError(f'resolution {self.resolution} ms: a signed 32-bit number')
+            raise ValueRangeError(
+                f'resolution {self.resolution} ms: -2**31 to 2**31 - 1 are allowed'
+            )
         name = pack_inner_name(self.coordinate_name, _COORDINATE_NAME_SIZE, 'coordinate name')
         return (_START.pack(self.resolution, name),)
 

@@ -21,7 +21,7 @@ __all__ = ['GetTrajectory', 'Trajectory', 'TrajectoryReply', 'TrajectoryType']
 
 
 class TrajectoryType(IntEnum):
-    """Which ends of a trajectory mean something; both are always there."""
+    """The ends of a trajectory that are valid; a message always contains both."""
 
     ENTRY = 1
     TARGET = 2
@@ -37,7 +37,7 @@ class _TrajectoryElement(NamedTuple):
     entry: F32x3  # millimetres
     target: F32x3  # millimetres
     size: F32  # millimetres; trajectory.md calls it a diameter, igtl_trajectory.h a radius
-    owner: Char20  # device name of the image it belongs to
+    owner: Char20  # device name of the image that the trajectory belongs to
 
 
 @register
@@ -64,7 +64,7 @@ class Trajectory(ElementList):
     @classmethod
     def from_trajectories(cls, trajectories: Iterable[Mapping[str, Any]]) -> Trajectory:
         """
-        Return the list of trajectories given by field name; what is missing is empty or zero.
+        Return a list of trajectories given by field name; missing fields become empty or zero.
 
         :raises NameTooLongError: a name fills its field (63, 31, 19 bytes are allowed).
         :raises ValueRangeError: a field is unknown or its value does not fit.

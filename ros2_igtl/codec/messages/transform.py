@@ -35,7 +35,7 @@ class _Transform(NamedTuple):
 
 
 _LAYOUT = wire.struct_of(_Transform)
-_pack, _unpack = _LAYOUT.pack, _LAYOUT.unpack  # bound once: the commonest message of all
+_pack, _unpack = _LAYOUT.pack, _LAYOUT.unpack  # bound here: this is the most frequent message
 _new = tuple.__new__
 
 
@@ -44,8 +44,8 @@ class Transform(_Transform, Content):
     """
     The upper 3x4 of a homogeneous matrix, column by column; the last row is 0 0 0 1.
 
-    Translation in millimetres. Any matrix is passed on, also one that scales or mirrors: whether
-    it is a pose is for the conversions to judge. 48 bytes.
+    Translation in millimetres. The codec accepts any matrix, even one that scales or mirrors; the
+    conversions check whether it is a pose. 48 bytes.
     """
 
     __slots__ = ()
@@ -56,7 +56,7 @@ class Transform(_Transform, Content):
 
     @classmethod
     def unpack(cls, content: Buffer) -> Transform:
-        """Return the transform of 48 bytes."""
+        """Return the transform from 48 bytes."""
         try:
             return _new(cls, _unpack(content))
         except struct.error:
@@ -65,17 +65,17 @@ class Transform(_Transform, Content):
     def pack_parts(self) -> tuple[bytes]:
         """Return 48 bytes."""
         try:
-            return (_pack(*self[:]),)  # a plain tuple is passed on without a look at it
+            return (_pack(*self[:]),)  # a slice is a plain tuple, which * unpacks fastest
         except (struct.error, OverflowError) as error:
             raise ValueRangeError(f'TRANSFORM {tuple(self)}: {error}') from None
 
     @classmethod
     def from_matrix(cls, matrix: ArrayLike) -> Transform:
         """
-        Return the transform of a matrix, rounded to float32 when it is packed.
+        Return the transform with this matrix; packing rounds it to float32.
 
         :param matrix: shape (4, 4) or (3, 4), translation in millimetres in the last column.
-        :raises ValueRangeError: the shape or the last row is another.
+        :raises ValueRangeError: the matrix has another shape or last row.
         """
         return cls._make(column_major(matrix).ravel().tolist())
 
@@ -91,7 +91,7 @@ def column_major(matrix: ArrayLike) -> NDArray[np.float64]:
     """
     Return the upper 3x4 of a matrix transposed, shape (4, 3), as TRANSFORM and TDATA write it.
 
-    :raises ValueRangeError: the shape is not (4, 4) or (3, 4), or the last row not 0 0 0 1.
+    :raises ValueRangeError: the shape is not (4, 4) or (3, 4), or the last row is not 0 0 0 1.
     """
     array = np.asarray(matrix, dtype=np.float64)
     if array.shape not in ((4, 4), (3, 4)):
@@ -106,7 +106,7 @@ def pack_floats(layout: struct.Struct, type_name: str, values: tuple[Any, ...]) 
     """
     Pack numbers with a layout.
 
-    :raises ValueRangeError: one is no number or overflows its field.
+    :raises ValueRangeError: a value is not a number or overflows its field.
     """
     try:
         return layout.pack(*values)

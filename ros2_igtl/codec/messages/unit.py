@@ -1,11 +1,11 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-The unit of a SENSOR, as a word, as text and as what it is to other units; no numbers in it.
+The unit of a SENSOR: as a 64-bit word, as text, and in relation to other units.
 
-Source: ``unit.md``, ``igtl_unit.h``. 64 bits, from the highest: a prefix (4 bits), then six times
-a unit (6 bits) and its exponent (4 bits, two's complement). The one prefix is for the product of
-all: milli with metre to the 2 is 0.001 m^2, which as text is not mm^2 but 10^-3*m^2.
+Source: ``unit.md``, ``igtl_unit.h``. The 64 bits, from the highest: a prefix (4 bits), then six
+times a unit (6 bits) and its exponent (4 bits, two's complement). The prefix applies to the whole
+product: milli with metre squared is 0.001 m^2, written as 10^-3*m^2 and not as mm^2.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _PREFIXES = {  # by number: power of ten and symbol
     0xE: (-12, 'p'),
     0xF: (-15, 'f'),
 }
-_UNITS = {  # by number: symbol and, of a derived unit, what it is in base units
+_UNITS = {  # by number: symbol and, for a derived unit, its base units
     0x01: ('m', ''),
     0x02: ('g', ''),
     0x03: ('s', ''),
@@ -64,7 +64,7 @@ _UNITS = {  # by number: symbol and, of a derived unit, what it is in base units
 }
 _SLOTS = 6
 _PREFIX_OF_POWER = {power: number for number, (power, _) in _PREFIXES.items()}
-_SYMBOLS = {  # each unit with each prefix, no two of them alike: power of ten, number of the unit
+_SYMBOLS = {  # all distinct: power of ten, number of the unit
     prefix + symbol: (power, number)
     for power, prefix in _PREFIXES.values()
     for number, (symbol, _) in _UNITS.items()
@@ -75,7 +75,7 @@ _HEX = re.compile(r'0x[0-9a-f]{16}')
 
 class Unit(int):
     """
-    The unit of a SENSOR: the 64-bit word, which says by itself what it means.
+    The unit of a SENSOR: its 64-bit word.
 
     ::
 
@@ -89,13 +89,13 @@ class Unit(int):
     @classmethod
     def parse(cls, text: str) -> Unit:
         """
-        Return the unit of a text such as 'N*m', 'mm/s^2', 's^-1', '10^-3*m^2' or '1'.
+        Return the unit that a text such as 'N*m', 'mm/s^2', 's^-1', '10^-3*m^2' or '1' denotes.
 
-        Read from left to right: a divisor is one factor. SI prefixes count to the power of their
-        unit and are put together as the one prefix that there is.
+        The text is read from left to right, and a division applies only to the next factor. SI
+        prefixes are raised to the power of their unit and combined into one prefix of the word.
 
-        :raises ValueRangeError: it is no such text, has more than six factors or an exponent
-            beyond 7, or the prefixes have no common one.
+        :raises ValueRangeError: the text is not a unit, has more than six factors or an exponent
+            beyond 7, or its prefixes do not combine to one that exists.
         """
         if _HEX.fullmatch(text):
             return cls(text, 16)
@@ -107,14 +107,17 @@ class Unit(int):
             term = _TERM.match(compact, position)
             if term is None or (position == 0) == bool(term[1]):
                 raise ValueRangeError(
-                    f'unit {text!r} is not understood from {compact[position:]!r}'
+                    f'unit {text!r} cannot be read from {compact[position:]!r} on; '
+                    "a text such as 'N*m' or 'mm/s^2' is allowed"
                 )
             sign = -1 if term[1] == '/' else 1
             if term[2]:
                 power += sign * int(term[2])
             elif term[3]:
                 if term[3] not in _SYMBOLS:
-                    raise ValueRangeError(f'unit {text!r}: there is no {term[3]!r}')
+                    raise ValueRangeError(
+                        f'unit {text!r}: {term[3]!r} is unknown; SI units are allowed'
+                    )
                 prefix_power, number = _SYMBOLS[term[3]]
                 exponent = sign * int(term[4] or 1)
                 power += prefix_power * exponent
@@ -123,7 +126,9 @@ class Unit(int):
         if power not in _PREFIX_OF_POWER:
             raise ValueRangeError(f'unit {text!r}: there is no prefix for 10^{power}')
         if len(factors) > _SLOTS or any(abs(exponent) > 7 for _, exponent in factors):
-            raise ValueRangeError(f'unit {text!r}: 6 factors to a power of -7 to 7 are allowed')
+            raise ValueRangeError(
+                f'unit {text!r}: up to 6 factors to a power of -7 to 7 are allowed'
+            )
         word = _PREFIX_OF_POWER[power]
         for number, exponent in factors + [(0, 0)] * (_SLOTS - len(factors)):
             word = word << 10 | number << 4 | exponent & 15
@@ -132,13 +137,13 @@ class Unit(int):
     @property
     def power(self) -> int:
         """
-        The power of ten that the prefix stands for.
+        The power of ten that the prefix denotes.
 
-        :raises ValueRangeError: the specification does not know the prefix.
+        :raises ValueRangeError: the specification does not define the prefix.
         """
         number = self >> 60
         if number not in _PREFIXES:
-            raise ValueRangeError(f'unit {int(self):#018x} has prefix {number}')
+            raise ValueRangeError(f'unit {int(self):#018x} has the undefined prefix {number}')
         return _PREFIXES[number][0]
 
     @property
@@ -146,7 +151,7 @@ class Unit(int):
         """
         The units as symbols, with their exponents.
 
-        :raises ValueRangeError: the specification does not know a unit.
+        :raises ValueRangeError: the specification does not define a unit.
         """
         return tuple((_UNITS[number][0], exponent) for number, exponent in self._factors())
 
@@ -158,19 +163,19 @@ class Unit(int):
             if number in _UNITS:
                 factors.append((number, exponent))
             elif number or exponent:
-                raise ValueRangeError(f'unit {int(self):#018x} has unit {number}')
+                raise ValueRangeError(f'unit {int(self):#018x} has the undefined unit {number}')
         return factors
 
     def factor_to(self, other: Unit) -> float:
         """
-        Return by what to multiply a number in this unit to have it in another.
+        Return the factor that converts a number in this unit to another unit.
 
-        :raises ValueRangeError: they do not measure the same, or are not of the specification.
+        :raises ValueRangeError: the units measure different quantities, or one is undefined.
         """
         power, exponents = self._in_base_units()
         other_power, other_exponents = other._in_base_units()
         if exponents != other_exponents:
-            raise ValueRangeError(f'{self} and {other} do not measure the same')
+            raise ValueRangeError(f'{self} and {other} measure different quantities')
         return float(10.0 ** (power - other_power))
 
     def _in_base_units(self) -> tuple[int, dict[int, int]]:
@@ -188,7 +193,7 @@ class Unit(int):
         return power, {base: exponent for base, exponent in exponents.items() if exponent}
 
     def __str__(self) -> str:
-        """Return the text that :meth:`parse` reads; of what nobody knows, the word."""
+        """Return a text that :meth:`parse` reads; for an undefined unit, the word."""
         try:
             text = self._text()
             if Unit.parse(text) == self:

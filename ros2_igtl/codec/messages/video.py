@@ -1,10 +1,10 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-VIDEO: frames of a codec's bit stream; VIDEOMETA: what videos a peer can be asked for.
+VIDEO: frames of an encoded video; VIDEOMETA: a list of the videos that a peer offers.
 
-Source: ``igtl_video.h``, ``igtl_videometa.h``; ``video.md`` has COORD as three bytes and SIZE as
-one number, which no program sends. Nothing is decoded here.
+Source: ``igtl_video.h``, ``igtl_videometa.h``. ``video.md`` has COORD as three bytes and SIZE as
+one number, which no program sends. This module does not decode the video.
 """
 
 from __future__ import annotations
@@ -53,21 +53,21 @@ __all__ = [
 
 
 class FrameType(IntEnum):
-    """How a frame hangs together with others."""
+    """The dependence of a frame on others."""
 
     INVALID = 0
     KEY = 1
     INTRA = 2
-    INTER = 3  # means nothing without those before it
+    INTER = 3  # needs the frames before it
     SKIP = 4
-    UNKNOWN = 5  # the VP9 encoder of the reference says KEY or this
+    UNKNOWN = 5  # the VP9 encoder of the reference sends KEY or this
 
 
 class _VideoHeader(NamedTuple):
     version: U16  # always 1
     endian: U8
-    fourcc: Char4  # of the codec: I420, H264, VP90, X265, O265, AV10
-    frame_type: U16  # in the upper byte if the frame is grey
+    fourcc: Char4  # the video codec: I420, H264, VP90, X265, O265, AV10
+    frame_type: U16  # in the upper byte if the frame is greyscale
     coordinate: U8
     ri: U16  # size of the whole frame
     rj: U16
@@ -100,16 +100,16 @@ class Video(Picture):
     """
     A frame of a video, encoded. 76 bytes and the bit stream.
 
-    :param data: the bit stream, any contiguous bytes-like object. One that came through a
-        connection is an ``array.array('B')`` where it is large.
+    :param data: the bit stream, any contiguous bytes-like object. A stream returns large ones as
+        ``array.array('B')``.
     :param size: pixels of the whole frame along i, j and k.
-    :param fourcc: the codec; any four characters are passed on.
-    :param frame_type: a frame of type INTER cannot be shown without those before it.
+    :param fourcc: the video codec, any four characters.
+    :param frame_type: a frame of type INTER cannot be shown without the frames before it.
     :param is_grayscale: whether the frame has no colour.
     :param endian: byte order of the pixels.
-    :param coordinate: what the axes and the position are measured in.
+    :param coordinate: the anatomical directions of the axes and the position.
     :param axes: i, j and k axis, each a unit vector times the spacing in millimetres.
-    :param position: the centre of the frame in millimetres, as of IMAGE.
+    :param position: the centre of the frame in millimetres, as in IMAGE.
     :param offset: first index of the part.
     :param sub_size: size of the part; None for the whole frame.
     """
@@ -148,16 +148,16 @@ class Video(Picture):
 
     @classmethod
     def unpack(cls, content: memoryview) -> Video:
-        """Return the frame of 76 bytes and the bit stream, which is not copied."""
+        """Return the frame from 76 bytes and the bit stream, which is not copied."""
         check_minimum_size('VIDEO', content, _LAYOUT.size)
         return cls.unpack_parts(content[: _LAYOUT.size], content[_LAYOUT.size :])
 
     @classmethod
     def unpack_parts(cls, fixed: memoryview, bulk: Any) -> Video:
         """
-        Return the frame of its 76 bytes and a buffer that is kept as :attr:`data`.
+        Return the frame from 76 bytes and a buffer, which becomes :attr:`data`.
 
-        :raises ContentValueError: a field has a value that the specification does not know, or
+        :raises ContentValueError: a field has a value that the specification does not define, or
             the part does not lie within the frame.
         """
         values = _LAYOUT.unpack(fixed)
@@ -187,11 +187,13 @@ class Video(Picture):
         return self
 
     def pack_parts(self) -> tuple[Any, Any]:
-        """Return 76 bytes and the bit stream's own buffer."""
+        """Return 76 bytes and the buffer of the bit stream."""
         self.check_part(ValueRangeError)
         frame_type = FrameType(self.frame_type)
         if self.is_grayscale and frame_type is FrameType.INVALID:
-            raise ValueRangeError('VIDEO frame of type INVALID cannot say that it is grey')
+            raise ValueRangeError(
+                'VIDEO frame of type INVALID is greyscale; only colour is allowed for it'
+            )
         values = (
             1,
             Endian(self.endian),
@@ -215,23 +217,23 @@ class Video(Picture):
 
 def pack_fourcc(fourcc: str) -> bytes:
     """
-    Return the four bytes of a codec's name.
+    Return the four bytes of a video codec's name.
 
-    :raises ValueRangeError: they are not four.
+    :raises ValueRangeError: the name does not have four bytes.
     """
     try:
         data = fourcc.encode('latin-1')
     except UnicodeEncodeError:
         data = b''
     if len(data) != 4:
-        raise ValueRangeError(f'fourcc {fourcc!r}: four characters of one byte are allowed')
+        raise ValueRangeError(f'fourcc {fourcc!r}: four characters of Latin-1 are allowed')
     return data
 
 
 class _StartVideo(NamedTuple):
     fourcc: Char4
     interval: U32  # milliseconds
-    unused: U8  # igtl_video.h has 9 bytes for a structure of 8
+    unused: U8  # igtl_video.h declares 9 bytes for a structure of 8
 
 
 _START = wire.struct_of(_StartVideo)
@@ -241,10 +243,10 @@ _START = wire.struct_of(_StartVideo)
 @dataclass(slots=True)
 class StartVideo(Start):
     """
-    STT_VIDEO: asks for a video stream. 9 bytes, of which the last means nothing; 8 are read too.
+    STT_VIDEO: asks for a video stream. 9 bytes, the last of them unused; 8 are read as well.
 
-    :ivar fourcc: the codec to use.
-    :ivar interval: smallest time between two frames in milliseconds, 0 for all there are.
+    :ivar fourcc: the video codec to use.
+    :ivar interval: smallest time between two frames in milliseconds; 0 for all frames.
     """
 
     type_name = 'STT_VIDEO'
@@ -256,7 +258,7 @@ class StartVideo(Start):
 
     @classmethod
     def unpack(cls, content: Buffer) -> StartVideo:
-        """Return the query of 9 or 8 bytes."""
+        """Return the query from 9 or 8 bytes."""
         if len(content) != _START.size - 1:
             check_size('STT_VIDEO', content, _START.size)
         fourcc, interval, _ = _START.unpack(bytes(content).ljust(_START.size, b'\0'))
@@ -265,7 +267,7 @@ class StartVideo(Start):
     def pack_parts(self) -> tuple[bytes]:
         """Return 9 bytes."""
         if not 0 <= self.interval < 2**32:
-            raise ValueRangeError(f'interval {self.interval} ms: an unsigned 32-bit number')
+            raise ValueRangeError(f'interval {self.interval} ms: 0 to 2**32 - 1 are allowed')
         return (_START.pack(pack_fourcc(self.fourcc), self.interval, 0),)
 
 
@@ -274,7 +276,7 @@ GetVideo, StopVideo, VideoReply = companions(Video, Get, Stop, Reply)
 
 class _VideoMetaElement(NamedTuple):
     name: Char64  # or description
-    device_name: Char64  # to ask for VIDEO and COLORT with; a header's takes 20
+    device_name: Char64  # for queries of VIDEO and COLORT; a header has only 20 bytes for it
     patient_name: Char64
     patient_id: Char64
     zoom_level: I16
@@ -311,7 +313,7 @@ class VideoMeta(ElementList):
     @classmethod
     def from_videos(cls, videos: Iterable[Mapping[str, Any]]) -> VideoMeta:
         """
-        Return the list of videos given by field name; what is missing is empty or zero.
+        Return a list of videos given by field name; missing fields become empty or zero.
 
         :raises NameTooLongError: a name fills its field (63 bytes are allowed).
         :raises ValueRangeError: a field is unknown or its value does not fit.

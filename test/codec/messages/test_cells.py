@@ -82,7 +82,7 @@ def test_b27_cells_that_reach_beyond_the_end_are_refused(words: list[int]) -> No
     ],
 )
 def test_an_index_that_does_not_fit_is_refused(rows: Any) -> None:
-    with pytest.raises(codec.ValueRangeError, match=r'whole numbers of 0 to 2\*\*32 - 1'):
+    with pytest.raises(codec.ValueRangeError, match=r'whole numbers from 0 to 2\*\*32 - 1'):
         codec.Cells.from_rows(rows)
 
 

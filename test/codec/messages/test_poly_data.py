@@ -383,7 +383,7 @@ def test_b29_a_start_is_empty_or_a_resolution(value: codec.StartPolyData, data: 
 @pytest.mark.parametrize('size', [1, 7, 9])
 def test_b29_a_start_of_any_other_size_is_refused(size: int) -> None:
     assert_content_refused(
-        'STT_POLYDATA', bytes(size), codec.ContentSizeError, f'0 bytes or 8, got {size}'
+        'STT_POLYDATA', bytes(size), codec.ContentSizeError, f'0 or 8 bytes, got {size}'
     )
 
 

@@ -66,7 +66,7 @@ def test_a_sensor_of_another_size_is_refused(
 @pytest.mark.parametrize(
     ('value', 'match'),
     [
-        (codec.Sensor(np.zeros(256)), r'shape \(256,\); 0 to 255 are allowed'),
+        (codec.Sensor(np.zeros(256)), r'shape \(256,\); a list of 0 to 255 is allowed'),
         (codec.Sensor(np.zeros((2, 2))), r'shape \(2, 2\)'),
         (codec.Sensor(1.0), r'shape \(\)'),
         (codec.Sensor([], 2**64), 'unit 18446744073709551616'),
@@ -86,7 +86,7 @@ def test_values_that_are_no_numbers_are_refused(values: Any) -> None:
 
 
 def test_a_unit_that_is_none_is_refused() -> None:
-    with pytest.raises(codec.ValueRangeError, match="there is no 'inch'"):
+    with pytest.raises(codec.ValueRangeError, match="'inch' is unknown"):
         codec.Sensor([1], 'inch')
 
 
@@ -113,7 +113,7 @@ def test_b29_a_start_is_empty_or_a_status(value: codec.StartSensor, data: bytes)
 
 
 def test_b29_a_start_of_any_other_size_is_refused() -> None:
-    assert_content_refused('STT_SENSOR', bytes(2), codec.ContentSizeError, '0 bytes or 1, got 2')
+    assert_content_refused('STT_SENSOR', bytes(2), codec.ContentSizeError, '0 or 1 byte, got 2')
 
 
 @pytest.mark.parametrize('status', [-1, 256])

@@ -139,7 +139,7 @@ def frame(**fields: Any) -> codec.Video:
         (frame(offset=(1, 0, 0)), 'has a part of'),
         (frame(sub_size=(5, 3, 1)), 'has a part of'),
         (frame(frame_type=6), '6 is not a valid FrameType'),
-        (frame(frame_type=0, is_grayscale=True), 'cannot say that it is grey'),
+        (frame(frame_type=0, is_grayscale=True), 'only colour is allowed'),
         (frame(axes=(1e39,) * 9), 'too large'),
         (frame(endian=3), '3 is not a valid Endian'),
     ],
