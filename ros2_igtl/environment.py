@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The environment for large messages: config/environment.env against what the user has set."""
+"""The environment for large messages: config/environment.env, except what the user has set."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ PROFILE_VARIABLES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES
 
 def additions(folder: str, environment: Mapping[str, str]) -> dict[str, str]:
     """
-    Return the variables to add to an environment; those the user has set stay.
+    Return the variables to add to an environment, without those that the user has set.
 
     :param folder: the folder `config` of the package.
     :raises OSError: the folder has no environment.env.
     """
     settings = _read(folder)
-    # A user who knows only the name of the other version means it all the same.
+    # Accept the variable of the other Fast DDS version too.
     chosen = [environment[name] for name in PROFILE_VARIABLES if name in environment]
     found = {name: value for name, value in settings.items() if name.isupper()}
     variable = profile_variable(folder, environment)
@@ -27,7 +27,7 @@ def additions(folder: str, environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def profile_variable(folder: str, environment: Mapping[str, str]) -> str:
-    """Return the variable that Fast DDS of the environment's ROS distribution reads."""
+    """Return the variable that the Fast DDS of the environment's ROS distribution reads."""
     settings = _read(folder)
     distribution = environment.get('ROS_DISTRO', '')
     return settings.get(f'profile_variable_{distribution}', settings['profile_variable'])

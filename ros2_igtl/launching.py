@@ -1,9 +1,9 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-What the launch files share: arguments made from the table of options, and the action of a node.
+The common part of the launch files: arguments from the table of options, and node actions.
 
-launch is imported only when a launch file asks, since it is not installed everywhere.
+The functions import launch when they need it, since it is not installed everywhere.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ DEMO_PORTS = {'tracker': '18944', 'imager': '18945'}
 # Arguments that are not parameters of the node: default and text.
 COMMON = {
     'namespace': ('', 'Namespace of the node.'),
-    'params_file': ('', 'YAML file of ROS parameters. Arguments that are given win over it.'),
+    'params_file': ('', 'YAML file of ROS parameters. Arguments override it.'),
     'use_sim_time': ('', 'true: take the time from /clock.'),
-    'log_level': ('info', 'Least severity that is logged: debug, info, warn, error or fatal.'),
-    'respawn': ('false', 'true: start the node again 1 s after it has ended.'),
+    'log_level': ('info', 'Lowest severity to log: debug, info, warn, error or fatal.'),
+    'respawn': ('false', 'true: restart the node 1 s after it ends.'),
 }
 
 
 def arguments_of(program: str) -> dict[str, tuple[str | None, str]]:
     """
-    Return the default (None: it must be given) and the text of each argument of a launch file.
+    Return the default (None: required) and the text of each argument of a launch file.
 
-    A parameter is empty by default and then left to params_file, or to the node's own default.
+    Parameters are empty by default; params_file or the node's own default then applies.
 
     :param program: client, server, bridge or demo.
     """
@@ -51,7 +51,7 @@ def arguments_of(program: str) -> dict[str, tuple[str | None, str]]:
 
 
 def _describe(option: Option) -> str:
-    """Return an option in a line: text, default and what is allowed."""
+    """Return an option in one line: text, default and allowed values."""
     default = str(option.default).lower() if option.kind == 'truth' else str(option.default)
     parts = [f'default: {default}'] if option.default not in ('', ()) else []
     if option.kind == 'texts':
@@ -79,7 +79,7 @@ def _start_node(context: Any, program: str) -> list[Any]:
 
 
 def _start_demo(context: Any, _: str) -> list[Any]:
-    """Return the simulated devices, and a client for each of them."""
+    """Return the simulated devices, and a client for each."""
     from launch.actions import ExecuteProcess
 
     given = {name: context.launch_configurations[name] for name in COMMON}
@@ -95,7 +95,7 @@ def _start_demo(context: Any, _: str) -> list[Any]:
 
 
 def _node(given: Mapping[str, str], program: str) -> Any:
-    """Return the action that starts a node; parameters that are not given are not passed."""
+    """Return the action that starts a node with the given parameters only."""
     from ament_index_python.packages import get_package_share_directory
     from launch_ros.actions import Node
 
@@ -112,7 +112,7 @@ def _node(given: Mapping[str, str], program: str) -> Any:
         executable=f'igtl_{program}',
         name=given['name'],
         namespace=given['namespace'],
-        # A dictionary without a key would become a file without a parameter, which rcl refuses.
+        # An empty dictionary would become a file without parameters, which rcl rejects.
         parameters=[each for each in (given['params_file'], parameters) if each],
         ros_arguments=['--log-level', given['log_level']],
         respawn=_truth('respawn', given['respawn']),
@@ -124,9 +124,9 @@ def _node(given: Mapping[str, str], program: str) -> Any:
 
 def value_of(option: Option, text: str) -> Any:
     """
-    Return the value that the text of an argument stands for.
+    Return the value of an argument.
 
-    :raises ValueError: it is of another type; the node itself checks ranges.
+    :raises ValueError: the text has the wrong type; the node itself checks ranges.
     """
     if option.kind == 'truth':
         return _truth(option.name, text)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Over 400 lines because it is one table: every option is declared here and nowhere else.
 """
-Every option once: name, default, range or words, unit, text, and who takes it.
+Every option once: name, default, range or words, unit, text, and the roles that use it.
 
 The fields of these classes are the parameters of the nodes and the keys of the mapping file. ROS
 parameters, the checks of the mapping file, the options of the transport, the arguments of the
@@ -23,22 +23,22 @@ Mode = Literal['client', 'server']
 Request = Literal['once', 'stream']
 CommandDialect = Literal['command', 'string']
 
-DAY_S = 86_400.0  # a longer time is a mistake of units
+DAY_S = 86_400.0  # a longer time is probably in the wrong unit
 MAX_BYTES = 2**40
 MAX_TEXT_LENGTH = 255
 
 
-# What an option can be ------------------------------------------------------
+# Kinds and forms of options -------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
     """
-    What a text may look like.
+    The allowed form of a text.
 
-    :ivar allowed: in words.
-    :ivar pattern: what the whole text matches, in Python and in JavaScript; '': anything, or
-        what code checks.
+    :ivar allowed: description for the user.
+    :ivar pattern: expression that the whole text must match, in Python and in JavaScript; '': any
+        text, or code checks it.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Form:
     max_bytes: int = 0  # of UTF-8; 0: no limit
 
     def fits(self, value: str) -> bool:
-        """Tell whether a text fits the pattern."""
+        """Return whether a text fits the pattern."""
         return not self.pattern or bool(re.fullmatch(self.pattern, value) and value.isprintable())
 
 
@@ -63,17 +63,19 @@ TYPE_NAME = Form('type name', '1 to 12 ASCII characters, as TRANSFORM', r'[!-~]{
 ROS_TYPE_NAME = Form('ROS type name', 'package/msg/Type', r'[a-z][a-z0-9_]*/msg/[A-Z][A-Za-z0-9]*')
 TOPIC_NAME = Form(
     'topic name',
-    'words of letters, digits and _ that start with no digit, joined by /, after nothing, / or ~/',
+    'words of letters, digits and _, not starting with a digit, joined by /; / or ~/ in front',
     rf'(?:~/|/)?{_TOKEN}(?:/{_TOKEN})*',
     247,  # 255 bytes in DDS, less the prefix that ROS adds (RMW_TOPIC_MAX_NAME_LENGTH)
 )
 CONNECTION_NAME = Form(
-    'connection name', 'letters, digits and _, the first of them no digit', _TOKEN
+    'connection name', 'letters, digits and _, not starting with a digit', _TOKEN
 )
 DEVICE_NAME = Form(
     'device name', 'at most 20 bytes of UTF-8', max_bytes=20
 )  # the field of the header
-LONG_DEVICE_NAME = Form('long device name', 'at most 20 bytes of UTF-8; longer if it is sent')
+LONG_DEVICE_NAME = Form(
+    'long device name', 'at most 20 bytes of UTF-8; longer for direction ROS_TO_IGTL'
+)
 # Names inside contents end with a NUL: 19 of 20 bytes, and so on.
 TOOL_NAME = Form('tool name', '1 to 19 bytes of UTF-8', min_bytes=1, max_bytes=19)
 COORDINATE_NAME = Form('coordinate name', 'at most 31 bytes of UTF-8', max_bytes=31)
@@ -90,13 +92,13 @@ class Option:
     """
     One option: a parameter, a key of the mapping file, or both.
 
-    :ivar default: None if it has none, or if it comes from somewhere else, as `text` says.
+    :ivar default: None if there is no default, or if `text` describes it.
     :ivar allowed: the words, or the least and the greatest number.
     :ivar above: the least number itself is not allowed.
-    :ivar count: of numbers.
-    :ivar role: client or server if only one of them takes it.
-    :ivar direction: of the rows that take it, if it is not for both.
-    :ivar section: the class of what is nested, or of the items of a list of such.
+    :ivar count: how many numbers a list has.
+    :ivar role: client or server if only one of them uses it.
+    :ivar direction: of the rows that use it, unless both do.
+    :ivar section: the class of the nested keys, or of the items of a nested list.
     """
 
     kind: Kind
@@ -116,7 +118,7 @@ class Option:
 
     @property
     def range_text(self) -> str:
-        """What values are allowed, in words."""
+        """The allowed values, in words."""
         if self.kind == 'truth':
             return 'true or false'
         if self.kind == 'word':
@@ -131,7 +133,7 @@ class Option:
         return self.form.allowed
 
     def allows(self, value: Any) -> bool:
-        """Tell whether a value of the right type, or one of the numbers of a list, is allowed."""
+        """Return whether a value of the right type, or one number of a list, is allowed."""
         if self.kind == 'word':
             return value in self.allowed
         if self.kind in ('integer', 'number', 'numbers'):
@@ -142,7 +144,7 @@ class Option:
 
 
 def _option(kind: Kind, text: str, default: Any, **more: Any) -> Any:
-    """Return a field of a dataclass; its type is the annotation's, which mypy sees."""
+    """Return a field of a dataclass, as Any so that mypy accepts any annotation."""
     return field(default=default, metadata={'option': Option(kind, text, default, **more)})
 
 
@@ -189,7 +191,7 @@ def _is_required(declared: dataclasses.Field[Any]) -> bool:
 
 
 def options_of(declared: type) -> dict[str, Option]:
-    """Return the options that a class of this module declares, by name, in its order."""
+    """Return the options that a class of this module declares, by name, in order."""
     return {
         each.name: dataclasses.replace(
             each.metadata['option'], name=each.name, is_required=_is_required(each)
@@ -199,7 +201,7 @@ def options_of(declared: type) -> dict[str, Option]:
     }
 
 
-# Parameters, which a connection of the mapping file can set too -------------
+# Parameters, which the mapping file can also set for a connection ------------
 
 
 @dataclass(frozen=True)
@@ -207,7 +209,7 @@ class TransportOptions:
     """
     The options of the transport.
 
-    :raises ValueError: a value is not allowed; the text has its name and what is allowed.
+    :raises ValueError: a value is not allowed; the text has its name and the allowed values.
     """
 
     header_version: int = _integer(
@@ -215,7 +217,7 @@ class TransportOptions:
     )
     allowed_peers: tuple[str, ...] = _texts(
         'Server: addresses or CIDR networks that may connect. Required to listen beyond loopback, '
-        'unless clients must show a certificate.',
+        'unless clients need a certificate.',
         NETWORK,
         role='server',
     )
@@ -230,7 +232,7 @@ class TransportOptions:
         unit='bytes',
     )
     crc_policy: str = _word(
-        'reject', 'What happens to a message with a wrong CRC.', 'reject', 'warn', 'ignore'
+        'reject', 'Treatment of messages with a wrong CRC.', 'reject', 'warn', 'ignore'
     )
     send_buffer_limit: int = _integer(
         16_000_000,
@@ -243,10 +245,10 @@ class TransportOptions:
         2.0, 'Time without progress after which a slow peer is disconnected.'
     )
     connect_timeout: float = _timeout(
-        5.0, 'Client: time allowed for connecting, name resolution included.', role='client'
+        5.0, 'Client: time allowed for connecting, including name resolution.', role='client'
     )
     header_timeout: float = _timeout(
-        2.0, 'Time allowed from the first byte of a header to its last.'
+        2.0, 'Time allowed from the first to the last byte of a header.'
     )
     body_timeout: float = _timeout(5.0, 'Time allowed without progress within a body.')
     idle_timeout: float = _seconds(
@@ -260,7 +262,7 @@ class TransportOptions:
         unit='1/s',
     )
     keepalive_interval: float = _seconds(
-        0.0, 'Silence after which a STATUS is sent; 0: only TCP keep-alive is used.'
+        0.0, 'Time without sending after which a STATUS is sent; 0: only TCP keep-alive.'
     )
     reconnect_initial_delay: float = _timeout(
         0.5, 'Client: delay before the second attempt to connect.', role='client'
@@ -270,7 +272,7 @@ class TransportOptions:
     )
     tls: bool = _truth(False, 'Use TLS, with the files below.')
     certfile: str = _text('', 'PEM file of our certificate. A client needs none by default.')
-    keyfile: str = _text('', 'PEM file of its key, not encrypted; empty if it is in certfile.')
+    keyfile: str = _text('', 'PEM file of our key, not encrypted; empty: the key is in certfile.')
     cafile: str = _text(
         '',
         'PEM file of the authority that signs the certificates of peers; empty: the authorities '
@@ -278,7 +280,7 @@ class TransportOptions:
     )
     tls_client_auth: str = _word(
         'required',
-        'Server: whether clients must show a certificate.',
+        'Server: whether clients need a certificate.',
         'required',
         'none',
         role='server',
@@ -286,7 +288,7 @@ class TransportOptions:
     handshake_timeout: float = _timeout(3.0, 'Time allowed for the TLS handshake.')
 
     def __post_init__(self) -> None:
-        """Refuse values that are not allowed."""
+        """Check all values."""
         for option in options_of(type(self)).values():
             value = getattr(self, option.name)
             if not option.allows(value):
@@ -309,8 +311,8 @@ class ConnectionOptions(TransportOptions):
 
     long_device_names: str = _word(
         'truncate',
-        'Whether a device name of more than 20 bytes is truncated for peers of header version 1, '
-        'or its messages are not sent to them.',
+        'Device names of more than 20 bytes: truncate them for peers of header version 1, or do '
+        'not send such messages to these peers (reject).',
         'truncate',
         'reject',
     )
@@ -335,37 +337,37 @@ class ConnectionOptions(TransportOptions):
     )
     time_offset: float = _option(
         'number',
-        'Added to stamps in timestamp_mode device.',
+        'Time added to stamps in timestamp_mode device.',
         0.0,
         allowed=(-1.0e9, 1.0e9),
         unit='s',
     )
     max_clock_skew: float = _seconds(
-        0.05, 'Difference of the clocks above which timestamp_mode auto corrects stamps.'
+        0.05, 'Clock difference above which timestamp_mode auto corrects stamps.'
     )
     stale_timeout: float = _seconds(
         0.5,
-        'Time without a new pose after which a device, or what is sent, is reported as stale on '
-        '/diagnostics; 0: never.',
+        'Time without a new pose after which /diagnostics reports a device or a sent row as '
+        'stale; 0: never.',
     )
     publish_tf: bool = _truth(True, 'Publish poses on /tf as well.')
     lazy: bool = _truth(
         False,
-        'Convert only what has a subscriber, is kept for late joiners, or goes to /tf.',
+        'Convert only messages that have a subscriber, are latched, or go to /tf.',
     )
     default_frame_id: str = _text(
-        'igtl_ras', 'Parent frame of devices whose name does not name one.', FRAME
+        'igtl_ras', 'Parent frame of devices whose name contains none.', FRAME
     )
     frame_prefix: str = _text(
         '',
-        'Prefix of the frames named by device and tool names, and of default_frame_id.',
+        'Prefix of the frames in device and tool names, and of default_frame_id.',
         FRAME_PREFIX,
     )
 
 
 @dataclass(frozen=True)
 class NodeOptions(ConnectionOptions):
-    """The parameters of a node; the mapping file cannot set those of this class alone."""
+    """The parameters of a node; the mapping file can set only the inherited ones."""
 
     config_file: str = _text('', 'Mapping file (YAML); empty: auto mode.')
     autostart: bool = _truth(
@@ -377,8 +379,8 @@ class NodeOptions(ConnectionOptions):
     )
     memory_limit: int = _integer(
         2**30,
-        'Memory for unfinished messages and for what waits to be sent, over all peers. Beyond it '
-        'the peer that takes most is disconnected.',
+        'Memory of all peers for incomplete messages and for messages waiting to be sent. Above '
+        'it, the peer with the most memory is disconnected.',
         1,
         MAX_BYTES,
         unit='bytes',
@@ -402,10 +404,10 @@ class TfTool:
 @dataclass(frozen=True)
 class TfLookup:
     """
-    What is looked up in tf and sent.
+    Frames to look up in tf and send.
 
     Either one pair of frames, or `tools` (both frames are None), or all frames from the parent
-    frame to `chain`: then all of them go out in one message.
+    frame to `chain`. Tools and chains are sent in one message.
     """
 
     rate: float | None = _rate('Lookups per second. Required without joint_states.')
@@ -415,13 +417,13 @@ class TfLookup:
     child_frame_id: str | None = _text(None, 'Child frame of the pair.', FRAME)
     tools: tuple[TfTool, ...] = _option(
         'nested',
-        'Tools of one message, a pair of frames each.',
+        'Tools of one message, each with a pair of frames.',
         (),
         section='TfTool',
         is_list=True,
     )
     chain: str | None = _text(
-        None, 'Last frame of a chain that starts at parent_frame_id; every frame is a tool.', FRAME
+        None, 'Last frame of a chain from parent_frame_id; every frame becomes a tool.', FRAME
     )
     joint_states: str | None = _text(
         None,
@@ -433,7 +435,7 @@ class TfLookup:
 
 @dataclass(frozen=True)
 class QosOptions:
-    """Quality of service of a topic; what is not given is the node's choice."""
+    """Quality of service of a topic; the node chooses missing values."""
 
     reliability: str | None = _word(None, 'Reliability of the topic.', 'reliable', 'best_effort')
     durability: str | None = _word(None, 'Durability of the topic.', 'volatile', 'transient_local')
@@ -443,7 +445,7 @@ class QosOptions:
 
 @dataclass(frozen=True)
 class MappingRow:
-    """One row: which device and type becomes which topic and ROS type, or the other way round."""
+    """One row: maps a device and type to a topic and ROS type, or the other way round."""
 
     igtl_type_name: str = field(
         metadata=_required('text', 'OpenIGTLink type, such as TRANSFORM or IMAGE.', form=TYPE_NAME)
@@ -454,7 +456,7 @@ class MappingRow:
     line: int
     igtl_device_name: str | None = _text(
         None,
-        "Device name; '' is a device without a name. Required unless igtl_device_regex is given.",
+        "Device name; '': a device without a name. Required unless igtl_device_regex is given.",
         LONG_DEVICE_NAME,
     )
     igtl_device_regex: re.Pattern[str] | None = _text(
@@ -494,14 +496,14 @@ class MappingRow:
         'Time after which a device, a tool or a ROS publisher without new data is stale; 0: '
         'never. Default: as the connection.',
     )
-    rate_limit: float | None = _rate('Messages per second at most; the others are skipped.')
+    rate_limit: float | None = _rate('Largest number of messages per second; others are skipped.')
     qos: dict[str, Any] = field(
         default_factory=dict,
         metadata=_required('nested', 'Quality of service of the topic.', section='QosOptions'),
     )
     tf: TfLookup | None = _option(
         'nested',
-        'Frames that are looked up and sent, instead of a topic.',
+        'Frames to look up in tf and send, instead of a topic.',
         None,
         section='TfLookup',
         direction='ROS_TO_IGTL',
@@ -516,16 +518,16 @@ class MappingRow:
     )
     bind: str | None = _text(
         None,
-        'Device name of a BIND. The rows that name it are sent together, as its children.',
+        'Device name of a BIND. Rows with the same bind are sent together as its children.',
         DEVICE_NAME,
         direction='ROS_TO_IGTL',
     )
     threshold: float | None = _option(
         'number',
-        'For point clouds of images: voxels above this value are in the cloud. Default: 0.',
+        'For point clouds of images: the cloud contains voxels above this value. Default: 0.',
         None,
         allowed=(-1e38, 1e38),
-        unit='as the voxels have them',
+        unit='in the unit of the voxels',
         direction='IGTL_TO_ROS',
     )
     skip: bool = _truth(
@@ -533,7 +535,7 @@ class MappingRow:
     )
     request: Request | None = _word(
         None,
-        'What to ask the peer for when a session opens; not with igtl_device_regex.',
+        'Query sent to the peer when a session opens; not with igtl_device_regex.',
         'once',
         'stream',
         direction='IGTL_TO_ROS',
@@ -550,12 +552,14 @@ class MappingRow:
         COORDINATE_NAME,
         direction='IGTL_TO_ROS',
     )
-    on_request: bool = _truth(False, 'true: send only to peers that ask.', direction='ROS_TO_IGTL')
+    on_request: bool = _truth(
+        False, 'true: send only to peers that query it.', direction='ROS_TO_IGTL'
+    )
 
 
 @dataclass(frozen=True)
 class CommandRow:
-    """Which ROS service runs a command of a peer."""
+    """The ROS service that runs a command of a peer."""
 
     ros_service_name: str = field(
         metadata=_required(
@@ -574,7 +578,7 @@ class CommandRow:
 
 @dataclass(frozen=True)
 class ConnectionConfig:
-    """One connection; what is None or not in `options` comes from the node's parameters."""
+    """One connection; values that are None or not in `options` are the node's parameters."""
 
     line: int
     name: str | None = _text(
@@ -608,7 +612,7 @@ class ConnectionConfig:
     )
     command_dialect: CommandDialect = _word(
         'command',
-        'How commands are written: as COMMAND and RTS_COMMAND, or as STRING (old PLUS).',
+        'Form of commands: COMMAND and RTS_COMMAND, or STRING (old PLUS).',
         'command',
         'string',
     )
@@ -619,7 +623,7 @@ class ConnectionConfig:
         section='CommandRow',
         is_list=True,
     )
-    options: dict[str, Any] = field(default_factory=dict)  # those of ConnectionOptions
+    options: dict[str, Any] = field(default_factory=dict)  # of ConnectionOptions
 
 
 _MAX_M = 1e6  # convert.geometry.MAX_DISTANCE_MM
@@ -627,7 +631,7 @@ _MAX_M = 1e6  # convert.geometry.MAX_DISTANCE_MM
 
 @dataclass(frozen=True)
 class RegistrationKeys:
-    """The keys of a registration, as the file has them."""
+    """The keys of a registration in the file."""
 
     parent_frame_id: str = field(metadata=_required('text', 'Parent frame.', form=FRAME))
     child_frame_id: str = field(metadata=_required('text', 'Child frame.', form=FRAME))
@@ -670,7 +674,7 @@ class RegistrationConfig:
 
 @dataclass(frozen=True)
 class FileKeys:
-    """The outermost keys of a mapping file."""
+    """The top-level keys of a mapping file."""
 
     version: int = field(metadata=_required('integer', 'Version of the format.', allowed=(1, 1)))
     connections: Any = field(
@@ -683,7 +687,7 @@ class FileKeys:
     )
     registration: Any = _option(
         'nested',
-        'Static transforms that join frames.',
+        'Static transforms that connect frames.',
         (),
         section='RegistrationKeys',
         is_list=True,
@@ -692,13 +696,13 @@ class FileKeys:
 
 @dataclass(frozen=True)
 class Config:
-    """A mapping file that was read without a problem."""
+    """A valid mapping file."""
 
     connections: tuple[ConnectionConfig, ...]
     registration: tuple[RegistrationConfig, ...] = ()
 
 
-# Of each class that a key nests, its options.
+# The options of each class of nested keys.
 SECTIONS: dict[str, dict[str, Option]] = {
     'TfTool': options_of(TfTool),
     'TfLookup': options_of(TfLookup),
@@ -710,6 +714,6 @@ SECTIONS: dict[str, dict[str, Option]] = {
 }
 FILE_KEYS = options_of(FileKeys)
 PARAMETERS = options_of(NodeOptions)
-# What a connection of the mapping file may set for itself.
+# The parameters that the mapping file may set for a connection.
 CONNECTION_PARAMETERS = options_of(ConnectionOptions)
 TRANSPORT_PARAMETERS = options_of(TransportOptions)

@@ -1,27 +1,28 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Keeps the memory that all peers of a program take together below a limit."""
+"""Limits the memory of all peers of a program together."""
 
 from __future__ import annotations
 
 import threading
 from typing import Protocol
 
-DEFAULT_LIMIT_BYTES = 2**30  # four volumes of the largest size a message may have by default
+DEFAULT_LIMIT_BYTES = 2**30  # four messages of the largest size allowed by default
 
 
 class Holder(Protocol):
-    """Something that holds memory, and releases it when closed."""
+    """An object that holds memory, and releases it when closed."""
 
     def close(self, reason: str) -> None:
-        """Release all of it; from any thread."""
+        """Release all memory; from any thread."""
 
 
 class Budget:
     """
-    Keeps the sum of what is held below a limit; every method may be called from any thread.
+    Keeps the memory of all holders below a limit; every method may be called from any thread.
 
-    The largest holder is closed: a peer that lets much pile up must not cost the others theirs.
+    Above the limit, the largest holder is closed, so that a peer that lets data pile up does not
+    harm the others.
 
     :param limit_bytes: of all holders together.
     """
@@ -34,21 +35,21 @@ class Budget:
 
     @property
     def held_bytes(self) -> int:
-        """How many bytes all holders have together."""
+        """The number of bytes of all holders together."""
         return self._total
 
     def admit(self, holder: Holder) -> None:
-        """Let a holder take memory from now on."""
+        """Begin to count the memory of a holder."""
         with self._lock:
             self._held[holder] = {}
 
     def hold(self, holder: Holder, kind: str, size: int) -> None:
         """
-        Note how much a holder has of a kind now, and close the largest one if all is too much.
+        Set the memory of one kind of a holder; close the largest holder if the sum is too large.
 
-        Does nothing if the holder was not admitted, or was released.
+        Does nothing for a holder that was not admitted, or was released.
 
-        :param kind: distinguishes what one holder has; the kinds are added up.
+        :param kind: distinguishes the parts of a holder's memory, which are added up.
         :param size: bytes.
         """
         with self._lock:
@@ -65,11 +66,11 @@ class Budget:
                 key=lambda held: held[0],
             )
         largest.close(
-            f'memory_limit: all peers hold {total} bytes, {self.limit_bytes} are allowed, and '
-            f'this one holds most, {most}'
+            f'memory_limit: all peers hold {total} bytes; {self.limit_bytes} are allowed; this '
+            f'peer holds the most, {most}'
         )
 
     def release(self, holder: Holder) -> None:
-        """Forget a holder and all that it had; may be called twice."""
+        """Forget a holder and its memory; may be called twice."""
         with self._lock:
             self._total -= sum(self._held.pop(holder, {}).values())

@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Which endpoint stands for which mode."""
+"""The endpoint class for each mode."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def make_endpoint(
     options: Options | None = None,
 ) -> Endpoint:
     """
-    Return the endpoint of a mode, not started.
+    Return an endpoint of the given mode, not started yet.
 
     :raises KeyError: there is no such mode.
     """

@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The client: dials, and dials again; the session does the rest."""
+"""The client: connects to a server, and reconnects; the session does the rest."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from ros2_igtl.transport.tcp_session import TcpSession
 from ros2_igtl.transport.tls import TlsError
 from ros2_igtl.transport.tls_transport import TlsTransport
 
-GOOD_LINK_S = 10.0  # a link that lasted this long was no accident: try again at once
-JITTER = 0.5  # of a delay, so that the clients of a server that restarts do not come all at once
+STABLE_S = 10.0  # after a connection that lasted this long, reconnect at once
+JITTER = 0.5  # of a delay, so that not all clients of a restarted server reconnect at once
 
 
 class Client(TcpEndpoint):
-    """Keeps one connection to a server, for ever, until it is stopped."""
+    """Keeps one connection to a server until it is stopped."""
 
     role = 'client'
 
     def start(self) -> None:
         """
-        Begin to dial, and return; does nothing when it was started.
+        Begin to connect, and return; does nothing if already started.
 
         :raises TlsFilesError: certificates or keys cannot be used.
         :raises RuntimeError: the I/O thread is not running.
@@ -40,7 +40,7 @@ class Client(TcpEndpoint):
             self._start_task()
 
     async def _run(self) -> None:
-        """Dial, wait for the end of the session, wait, dial again."""
+        """Connect, wait for the end of the session, wait for a delay, and connect again."""
         where = self._name
         delay = self._options.reconnect_initial_delay
         while True:
@@ -58,7 +58,7 @@ class Client(TcpEndpoint):
                 begin = asyncio.get_running_loop().time()
                 await asyncio.wait({session.closed})
                 detail = session.closed.result()
-                if asyncio.get_running_loop().time() - begin >= GOOD_LINK_S:
+                if asyncio.get_running_loop().time() - begin >= STABLE_S:
                     delay = self._options.reconnect_initial_delay
                     self._set_state('waiting', f'{detail}; trying again')
                     continue
@@ -73,12 +73,12 @@ class Client(TcpEndpoint):
 
     async def _dial_in_time(self) -> TcpSession:
         """
-        Dial, but not for ever.
+        Connect within ``connect_timeout``.
 
-        :raises OSError: nobody answers as a server should.
-        :raises asyncio.TimeoutError: nobody answers.
+        :raises OSError: the connection failed.
+        :raises asyncio.TimeoutError: the server did not answer in time.
         """
-        # Not asyncio.wait_for(): before Python 3.12 it swallows a cancellation that comes at the
+        # Not asyncio.wait_for(): before Python 3.12 it swallows a cancellation that arrives at the
         # moment of success, and stop() would wait in vain.
         task = asyncio.ensure_future(self._dial())
         try:
@@ -94,7 +94,7 @@ class Client(TcpEndpoint):
         """
         Try the addresses of the server one after the other.
 
-        :raises OSError: of the last one.
+        :raises OSError: the error of the last address.
         """
         failure: OSError | None = None
         for address in await _resolve(self._address, self._port):
@@ -104,20 +104,20 @@ class Client(TcpEndpoint):
                 return await self._secure(address)
             except OSError as error:
                 failure = error
-        assert failure is not None  # a name that was resolved has an address
+        assert failure is not None  # a resolved name has at least one address
         raise failure
 
     async def _connect(self, address: str) -> TcpSession:
         """
         Connect without TLS.
 
-        :raises OSError: nobody is there.
+        :raises OSError: the connection failed.
         """
         transport, session = await asyncio.get_running_loop().create_connection(
             self._make_session, address, self._port
         )
         if transport.get_extra_info('sockname') == transport.get_extra_info('peername'):
-            # TCP connects a port of the ephemeral range to itself when nobody listens.
+            # TCP connects a port of the ephemeral range to itself if no server listens on it.
             transport.abort()
             await asyncio.wait({session.closed})
             raise ConnectionRefusedError(errno.ECONNREFUSED, 'connected to itself')
@@ -125,9 +125,9 @@ class Client(TcpEndpoint):
 
     async def _secure(self, address: str) -> TcpSession:
         """
-        Connect with TLS, which a port that is connected to itself does not get.
+        Connect with TLS; the handshake fails on a port that is connected to itself.
 
-        :raises OSError: nobody is there, or somebody else than we want.
+        :raises OSError: the connection failed, or the server is not the expected one.
         """
         assert self._tls is not None
         name = self._address.partition('%')[0]  # an IPv6 address without its scope
@@ -140,12 +140,12 @@ class Client(TcpEndpoint):
         return session
 
     def _describe(self, error: OSError | asyncio.TimeoutError) -> str:
-        """Say why there is no connection, each cause in its own words."""
+        """Return the reason why there is no connection."""
         where = self._name
         if isinstance(error, socket.gaierror):
             return f'cannot resolve {self._address!r}: {error.strerror}'
         if isinstance(error, ConnectionRefusedError):
-            return f'connection refused by {where}: nothing listens there'
+            return f'connection refused by {where}: no server listens there'
         if isinstance(error, asyncio.TimeoutError):
             return f'no answer from {where} within {self._options.connect_timeout} s'
         if isinstance(error, OSError) and error.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH):
@@ -187,6 +187,6 @@ async def _resolve(address: str, port: int) -> list[str]:
         with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
             loop.call_soon_threadsafe(finish, addresses, failure)
 
-    # Not the loop's executor: its threads are joined at exit, which a dead name server delays.
+    # Not the loop's executor: Python joins its threads at exit, which a dead name server delays.
     threading.Thread(target=look_up, name='igtl_resolve', daemon=True).start()
     return await future

@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""When a peer takes too long to send; no socket, and no clock but the times it is told."""
+"""The deadlines for a peer to send; the caller passes the times, there is no socket or clock."""
 
 from __future__ import annotations
 
@@ -8,40 +8,40 @@ from typing import Literal
 
 from ros2_igtl.options import TransportOptions as Options
 
-MIN_BODY_PROGRESS = 1024  # bytes a body_timeout: a peer that drips is as good as silent
+MIN_BODY_PROGRESS = 1024  # bytes within body_timeout; a slower peer counts as silent
 
 Part = Literal['header', 'body']  # of a message
 
 
 class Deadlines:
     """
-    The deadlines of one peer for a header, for a body and for sending anything.
+    The deadlines of one peer for a header, for a body and for sending any data.
 
-    All times are seconds of one steady clock; all sizes are what was received so far, in bytes.
+    All times are seconds on one steady clock; all sizes are the bytes received so far.
 
-    :param now: when the peer connected.
+    :param now: the time at which the peer connected.
     """
 
     def __init__(self, options: Options, now: float) -> None:
         self._options = options
         self._header_since: float | None = None
         self._body_since: float | None = None
-        self._body_mark = 0  # what was received when the body last made progress
+        self._body_mark = 0  # bytes received when the body last made progress
         self._read_at = now
         self._read_mark = 0
         self._is_paused = False
 
     @property
     def is_running(self) -> bool:
-        """Whether a header or a body has to be complete at some time."""
+        """Whether a deadline for a header or a body is set."""
         return self._header_since is not None or self._body_since is not None
 
     def note(self, awaited: Part | None, received: int, has_completed: bool, now: float) -> None:
         """
-        Set the deadlines after something was received.
+        Set the deadlines after receiving data.
 
-        :param awaited: the part of a message that is incomplete; None if none is.
-        :param has_completed: whether a message was completed, so that this is another one.
+        :param awaited: the incomplete part of a message; None between messages.
+        :param has_completed: whether a message was completed; the part then belongs to the next.
         """
         if awaited == 'header':
             if has_completed or self._header_since is None:
@@ -57,21 +57,21 @@ class Deadlines:
             self.clear()
 
     def clear(self) -> None:
-        """Expect no part of a message."""
+        """Clear the deadlines for parts of a message."""
         self._header_since = self._body_since = None
 
     def pause(self) -> None:
-        """Expect nothing, because nothing is read."""
+        """Suspend all deadlines, because reading is paused."""
         self._is_paused = True
         self.clear()
 
     def resume(self, now: float) -> None:
-        """Expect something again, with all the time that is allowed for it."""
+        """Set all deadlines again, each with its full time."""
         self._is_paused = False
         self._read_at = now
 
     def missed(self, received: int, now: float) -> str:
-        """Return the option whose time is over; empty if none is."""
+        """Return the option whose deadline has passed; empty if none has."""
         options = self._options
         if received != self._read_mark:
             self._read_mark, self._read_at = received, now
@@ -87,7 +87,7 @@ class Deadlines:
 
 
 def tick_of(options: Options) -> float:
-    """Return how often, in seconds, all deadlines have to be looked at."""
+    """Return the period at which to check all deadlines, in seconds."""
     deadlines = (options.header_timeout, options.body_timeout, options.send_timeout)
     periods = (options.keepalive_interval or 1.0, options.idle_timeout or 1.0)
     return min(*deadlines, *periods, 1.0) / 4

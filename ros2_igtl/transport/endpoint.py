@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The interface of clients and servers: sessions, sending, stopping; nothing of TCP."""
+"""The interface of clients and servers: sessions, sending, stopping; independent of TCP."""
 
 from __future__ import annotations
 
@@ -19,35 +19,35 @@ from ros2_igtl.transport.outbox import BATCH_BYTES, Buffer, Traffic
 from ros2_igtl.transport.session import Session
 from ros2_igtl.transport.statistics import Statistics
 
-DRAIN_S = 0.5  # for what waits when we are stopped; a peer that does not read must not hold us up
+DRAIN_S = 0.5  # for sending waiting messages at the stop; a peer that does not read gets no more
 
 
 class Endpoint(ABC):
     """
-    Has sessions, sends to them, and can be started and stopped.
+    Manages sessions, sends to them, and can be started and stopped.
 
-    A carrier fills in start() and _run(), in which it adds sessions to those of the endpoint by
-    _add_session() and removes them by _remove_session().
+    A subclass for a carrier implements start() and _run(), in which it adds sessions with
+    _add_session() and removes them with _remove_session().
     """
 
     def __init__(
         self, io_thread: IoThread, name: str, handler: Handler, options: Options | None = None
     ) -> None:
         """
-        Do nothing yet.
+        Prepare the endpoint without starting it.
 
-        :param io_thread: what runs it; it has to be running from start() to stop().
+        :param io_thread: the thread it runs on; it must run from start() to stop().
         :param name: for the log.
-        :param handler: what is told of everything that happens, on the I/O thread.
+        :param handler: called for all events, on the I/O thread.
         """
         self._io_thread = io_thread
         self._name = name
         self._handler = handler
         self._options = options or Options()
         self._throttle = Throttle()
-        self._lock = threading.Lock()  # of what is below
+        self._lock = threading.Lock()  # of the attributes below
         self._sessions: tuple[Session, ...] = ()
-        self._past = Statistics()  # of sessions that are gone, and of what concerns none
+        self._past = Statistics()  # of closed sessions, and of events outside sessions
         self._is_wake_pending = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
@@ -55,9 +55,9 @@ class Endpoint(ABC):
     @abstractmethod
     def start(self) -> None:
         """
-        Begin to get peers, and return; does nothing when it was started.
+        Begin to connect to peers, and return; does nothing if already started.
 
-        :raises OSError: what peers come by cannot be opened; the text names it.
+        :raises OSError: the address cannot be opened; the text names it.
         :raises ValueError: the options do not allow it.
         :raises RuntimeError: the I/O thread is not running.
         """
@@ -66,9 +66,9 @@ class Endpoint(ABC):
     @abstractmethod
     def actual_port(self) -> int:
         """
-        The port dialled or listened on; 0 where there are no ports.
+        The port that a client connects to or a server listens on; 0 for carriers without ports.
 
-        :raises RuntimeError: it is known only after start().
+        :raises RuntimeError: a server was not started yet.
         """
 
     @property
@@ -78,7 +78,7 @@ class Endpoint(ABC):
 
     @property
     def statistics(self) -> Statistics:
-        """A copy of the counts since the beginning, over all peers there are and were."""
+        """A copy of the counts since the start, over all current and past peers."""
         total = Statistics()
         with self._lock:
             total.add(self._past)
@@ -99,18 +99,18 @@ class Endpoint(ABC):
         """
         Queue a message for one peer or all; from any thread; never blocks.
 
-        The header version is each peer's, not the message's; to a peer of version 1 the message
-        identifier and the metadata are not sent. Bulk data are not copied: they must not change
-        any more.
+        The header version depends on the peer, not on the message; messages to peers of version 1
+        have neither message identifier nor metadata. Bulk data are not copied and must not change
+        afterwards.
 
         :param traffic: 'state' if only the newest message of this type and device matters,
-            'event' if none may be lost, 'stop' if it has to go before all that waits.
-        :param to: the only peer that gets it, or the only ones; None for all.
-        :param exclude: a peer that does not get it, usually the one it came from.
-        :param key: what it can be withdrawn by; None: type name and device name.
-        :param least_version: peers that are sent a lower header version do not get it, which is
-            counted as refused.
-        :returns: for how many peers it was queued.
+            'event' if no message may be lost, 'stop' if it must be sent before all waiting ones.
+        :param to: one peer or several to send to; None for all.
+        :param exclude: a peer to leave out, usually the one that the message came from.
+        :param key: identifies the message when withdrawing it; None: type name and device name.
+        :param least_version: peers with a lower header version are left out, and the message is
+            counted as rejected for each of them.
+        :returns: the number of peers for which it was queued.
         :raises EncodeError: the message cannot be packed.
         """
         only = (to,) if isinstance(to, Session) else to
@@ -143,15 +143,15 @@ class Endpoint(ABC):
                 try:
                     self._loop.call_soon_threadsafe(self._flush)
                     self._is_wake_pending = True
-                except RuntimeError:  # the loop is closed, and with it the sessions
+                except RuntimeError:  # the loop and the sessions are closed
                     pass
         return queued
 
     def stop(self, timeout_s: float = 2.0) -> None:
         """
-        Close everything; what waits is sent if the peers take it at once. May be called twice.
+        Close all sessions, after a short time to send waiting messages. May be called twice.
 
-        :raises TimeoutError: something blocks the I/O thread.
+        :raises TimeoutError: the I/O thread is blocked.
         """
         task, self._task = self._task, None
         if task is None or not self._io_thread.is_running:  # its stop() cancels all tasks
@@ -159,20 +159,20 @@ class Endpoint(ABC):
         self._io_thread.run(_cancel(task), timeout_s)
 
     def _start_task(self) -> None:
-        """Begin on the I/O thread."""
+        """Start _run() on the I/O thread."""
         self._loop = self._io_thread.loop
         self._task = self._io_thread.call(lambda: asyncio.ensure_future(self._run_and_close()))
 
     @abstractmethod
     async def _run(self) -> None:
-        """Get peers until cancelled."""
+        """Connect to peers until cancelled."""
 
     async def _run_and_close(self) -> None:
-        """Run, and close whatever the end is."""
+        """Run, and close the sessions however the run ends."""
         detail = 'stopped'
         try:
             await self._run()
-        except Exception as error:  # fail closed, visibly
+        except Exception as error:  # close everything, and log the fault
             logger.exception('%s: stopped by a fault', self._name)
             detail = f'internal error: {error!r}'
         finally:
@@ -180,7 +180,7 @@ class Endpoint(ABC):
             self._set_state('closed', detail)
 
     async def _close_sessions(self, reason: str) -> None:
-        """Close every session, after what waits for it if that is quick."""
+        """Close every session, after a short time to send its waiting messages."""
         sessions = self._sessions
         if not sessions:
             return
@@ -205,7 +205,7 @@ class Endpoint(ABC):
             self._past.add(session.statistics)
 
     def _set_state(self, state: ConnectionState, detail: str) -> None:
-        """Tell the handler what we are doing."""
+        """Tell the handler the state of the connection."""
         try:
             self._handler.connection_state(state, printable(detail))
         except Exception:
@@ -217,7 +217,7 @@ class Endpoint(ABC):
             self._past.send_rejected[cause] += 1
 
     def _flush(self) -> None:
-        """Write what waits for each peer."""
+        """Write the waiting messages of each peer."""
         with self._lock:
             self._is_wake_pending = False
             sessions = self._sessions

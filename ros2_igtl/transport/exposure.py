@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The rule for listening where other machines can connect: OpenIGTLink has no authentication."""
+"""The rule for listening on addresses that other machines can reach."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from ros2_igtl.options import TransportOptions as Options
 
 def check_exposure(address: str, options: Options) -> None:
     """
-    Refuse to listen beyond this machine unless the options say who may connect.
+    Check that a server reachable from other machines restricts its clients.
+
+    OpenIGTLink has no authentication.
 
     :param address: a host name or an IPv4 or IPv6 address to listen on.
     :raises ValueError: the address is not loopback, ``allowed_peers`` is empty, and clients need
@@ -25,11 +27,11 @@ def check_exposure(address: str, options: Options) -> None:
         is_loopback = address == 'localhost'
     if not is_loopback:
         raise ValueError(
-            f'address: {address!r} can be reached from other machines, and OpenIGTLink has no '
-            'authentication; set allowed_peers to those that may connect, for example\n'
+            f'address: {address!r} is reachable from other machines, and OpenIGTLink has no '
+            'authentication; set allowed_peers to the hosts that may connect, for example\n'
             '  allowed_peers:\n'
             '    - 192.168.0.0/24\n'
-            'or require a certificate of every client:\n'
+            'or require a certificate from every client:\n'
             '  tls: true\n'
             '  tls_client_auth: required'
         )

@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The interface that the transport calls when something happens."""
+"""The interface that receives the events of the transport."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ ConnectionState = Literal['connecting', 'connected', 'waiting', 'listening', 'cl
 
 class Handler(Protocol):
     """
-    Called on the I/O thread; no method may block.
+    The transport calls all methods on the I/O thread; they must not block.
 
-    An exception in a method of a session closes that session only; its traceback is logged.
+    An exception in a method with a session closes only that session, and its traceback is logged.
     """
 
     def session_opened(self, session: Session) -> None:
-        """Take note of a peer that can be sent to from now on."""
+        """Handle a new peer; messages can be sent to it from now on."""
 
     def session_closed(self, session: Session, reason: str) -> None:
-        """Take note of a peer that is gone; called once for each one opened."""
+        """Handle the end of a session; called once for each opened session."""
 
     def message_received(
         self, session: Session, message: codec.Message, receive_time_ns: int
     ) -> None:
         """
-        Take a message.
+        Handle a message.
 
-        :param receive_time_ns: system clock when its last byte was read.
+        :param receive_time_ns: system clock at the arrival of its last byte.
         """
 
     def message_rejected(self, session: Session, error: codec.DecodeError) -> None:
-        """Take note of a message that the codec refused; it is counted and logged already."""
+        """Handle a rejected message; the transport has already counted and logged it."""
 
     def connection_state(self, state: ConnectionState, detail: str) -> None:
         """
-        Take note of what the client or server is doing.
+        Handle a new state of the client or server.
 
         :param state: 'connecting', 'connected', 'waiting' (until the next try), 'listening',
             'closed'.
-        :param detail: for people: the address, or what went wrong.
+        :param detail: text for the user: the address, or the error.
         """

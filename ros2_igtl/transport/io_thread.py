@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The one event loop in its one daemon thread; what runs on it is written elsewhere."""
+"""The thread with the asyncio event loop on which all clients and servers run."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from ros2_igtl.transport.budget import Budget
 P = ParamSpec('P')
 T = TypeVar('T')
 
-CALL_TIMEOUT_S = 5.0  # a loop that takes longer for a turn is broken
+CALL_TIMEOUT_S = 5.0  # a loop that does not respond within this time is blocked
 
 
 class IoThread:
     """
-    An asyncio loop in a daemon thread, which any number of clients and servers share.
+    An asyncio loop in a daemon thread, shared by any number of clients and servers.
 
-    It may be started again after it was stopped. As a context manager it starts and stops.
+    It can be started again after a stop. As a context manager it starts and stops itself.
     """
 
     def __init__(self, name: str = 'igtl_io') -> None:
-        """Start nothing yet."""
+        """Prepare the thread without starting it."""
         self._name = name
         self.budget = Budget()
-        """What the peers of all clients and servers may hold together."""
+        """The memory limit for the peers of all clients and servers."""
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -62,7 +62,7 @@ class IoThread:
 
     @property
     def is_running(self) -> bool:
-        """Whether start() was called, and stop() was not."""
+        """Whether start() was called and stop() was not."""
         return self._loop is not None
 
     @property
@@ -71,7 +71,7 @@ class IoThread:
         return threading.current_thread() is self._thread
 
     def start(self) -> None:
-        """Start the thread; does nothing when it runs."""
+        """Start the thread; does nothing if it is running."""
         if self._thread is not None:
             return
         self._loop = asyncio.new_event_loop()
@@ -82,9 +82,9 @@ class IoThread:
 
     def stop(self, timeout_s: float = 2.0) -> None:
         """
-        Cancel what runs, which closes its sockets, and join the thread; may be called twice.
+        Cancel all tasks, which closes their sockets, and join the thread; may be called twice.
 
-        :raises TimeoutError: something blocks the loop; the daemon thread is left behind.
+        :raises TimeoutError: the loop is blocked; the daemon thread keeps running.
         """
         thread, loop = self._thread, self._loop
         if thread is None or loop is None:
@@ -99,19 +99,19 @@ class IoThread:
             raise TimeoutError(f'the I/O thread is blocked and did not end within {timeout_s} s')
 
     def call_soon(self, function: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> bool:
-        """Have the thread run a function soon; return whether it is running; from any thread."""
+        """Call a function on the I/O thread soon; return False if that is not running."""
         try:
             self.loop.call_soon_threadsafe(functools.partial(function, *args, **kwargs))
-        except RuntimeError:  # there is no loop, or it has just been closed
+        except RuntimeError:  # there is no loop, or it was just closed
             return False
         return True
 
     def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """
-        Run a function on the I/O thread and return what it returns; from any thread.
+        Run a function on the I/O thread and return its result; from any thread.
 
         :raises RuntimeError: the thread is not running.
-        :raises TimeoutError: something blocks the loop.
+        :raises TimeoutError: the loop is blocked.
         """
         if self.is_current:
             return function(*args, **kwargs)
@@ -123,24 +123,24 @@ class IoThread:
 
     def run(self, coroutine: Coroutine[Any, Any, T], timeout_s: float) -> T:
         """
-        Run a coroutine on the I/O thread and return what it returns; not from that thread.
+        Run a coroutine on the I/O thread and return its result; not from that thread.
 
         :raises RuntimeError: the thread is not running, or is the caller's.
-        :raises TimeoutError: it did not end in time; it was cancelled.
+        :raises TimeoutError: the coroutine did not end in time and was cancelled.
         """
         if self.is_current or not self.is_running:
             coroutine.close()
-            raise RuntimeError('needs a running I/O thread, and a caller on another')
+            raise RuntimeError('run() needs a running I/O thread and a caller on another thread')
         future = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
         try:
             return future.result(timeout_s)
         except concurrent.futures.TimeoutError as error:  # not the built-in one in Python 3.10
             future.cancel()
-            raise TimeoutError(f'the I/O thread gave no answer within {timeout_s} s') from error
+            raise TimeoutError(f'the I/O thread did not answer within {timeout_s} s') from error
 
 
 def _run(loop: asyncio.AbstractEventLoop) -> None:
-    """Run the loop until it is stopped, then end its tasks and their sockets."""
+    """Run the loop until it is stopped, then cancel its tasks and close their sockets."""
     asyncio.set_event_loop(loop)
     try:
         loop.run_forever()
@@ -148,7 +148,7 @@ def _run(loop: asyncio.AbstractEventLoop) -> None:
         for task in tasks:
             task.cancel()
         loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
-        # A transport closes its socket in a callback of the turn after.
+        # A transport closes its socket in a callback of the next turn.
         loop.run_until_complete(asyncio.sleep(0))
         loop.run_until_complete(asyncio.sleep(0))
     finally:

@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The log of the transport: control characters escaped, repetitions held back."""
+"""The log of the transport, which escapes control characters and suppresses repetitions."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from ros2_igtl.codec import escape
 
 logger = logging.getLogger('ros2_igtl.transport')
 
-REPEAT_S = 10.0  # a peer that sends rubbish at 1 kHz must not fill the disk
-MAX_KEYS = 1000  # nor the memory by giving each piece of rubbish another name
+REPEAT_S = 10.0  # a peer that sends invalid messages at 1 kHz must not fill the disk
+MAX_KEYS = 1000  # invalid messages with ever new names must not fill the memory
 
 
 def printable(line: str) -> str:
@@ -22,31 +22,31 @@ def printable(line: str) -> str:
 
 
 class Throttle:
-    """Lets the first line of a key through, then one every ``REPEAT_S`` with the count."""
+    """Logs the first line of a key, then one line every ``REPEAT_S`` with the count."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """
-        Start with nothing said.
+        Start without logged lines.
 
         :param clock: seconds, steady.
         """
         self._clock = clock
-        self._said: dict[object, tuple[float, int]] = {}
+        self._logged: dict[object, tuple[float, int]] = {}
 
     def log(self, level: int, key: object, text: str) -> None:
         """
         Log a line unless one with this key was logged a short time ago.
 
-        :param key: what counts as the same, e.g. a peer's host and a cause.
+        :param key: identifies repetitions, e.g. a peer's host and a cause.
         :param text: one line; names in it are escaped already.
         """
         now = self._clock()
-        said_at, held_back = self._said.get(key, (None, 0))
-        if said_at is not None and now - said_at < REPEAT_S:
-            self._said[key] = (said_at, held_back + 1)
+        logged_at, suppressed = self._logged.get(key, (None, 0))
+        if logged_at is not None and now - logged_at < REPEAT_S:
+            self._logged[key] = (logged_at, suppressed + 1)
             return
-        if len(self._said) >= MAX_KEYS:
-            self._said.clear()
-        self._said[key] = (now, 0)
-        suffix = f' ({held_back} more like this were not logged)' if held_back else ''
+        if len(self._logged) >= MAX_KEYS:
+            self._logged.clear()
+        self._logged[key] = (now, 0)
+        suffix = f' ({suppressed} more like this were not logged)' if suppressed else ''
         logger.log(level, '%s%s', printable(text), suffix)

@@ -1,13 +1,13 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-The messages that wait for one peer, and the rules to replace or refuse them; no socket, no loop.
+The messages waiting for one peer, and the rules to replace or reject them; no socket, no loop.
 
-Events and state wait, and a stop goes before both. *Events* are never lost: they wait in a bounded
-queue, and when that is over its limit the peer has to be closed. Of *state* only the newest
-message a device matters: while the socket takes what it is given, up to :data:`STATE_DEPTH`
-messages a device wait, so that a late loop replaces nothing; once the socket is congested each
-device keeps one. A *stop* goes before everything that waits.
+*Events* are never lost: they wait in a bounded queue, and the peer must be closed when the queue
+exceeds its limit. Of *state*, only the newest message of a device matters. While the socket
+accepts data, up to :data:`STATE_DEPTH` messages of each device wait, so that a late loop replaces
+none; once the socket is congested, one message of each device waits. A *stop* is sent before all
+waiting messages.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ Buffer = bytes | bytearray | memoryview
 Traffic = Literal['state', 'event', 'stop']
 
 STATE_DEPTH = 100  # 0.1 s of a 1 kHz tracker; a turn of the loop takes far less
-CONGESTION_GRACE_S = 0.05  # a large image fills the socket for some ms: no congestion yet
-BATCH_BYTES = 65536  # small messages are joined up to this, larger ones are sliced
+CONGESTION_GRACE_S = 0.05  # a large image fills the socket for some ms, which is no congestion
+BATCH_BYTES = 65536  # small messages are joined up to this size, larger ones are sliced
 
 
 @dataclass(slots=True, eq=False)
 class _Waiting:
-    """A packed message that waits."""
+    """A packed message that waits to be sent."""
 
     buffers: Sequence[Buffer]
     size: int
-    since: float  # steady clock; of a state slot: since when the slot waits
+    since: float  # steady clock; for state: when the oldest replaced message began to wait
     key: Hashable
 
 
 class Batch(NamedTuple):
-    """What is to be written next, without anything between."""
+    """The data to write next, without interruption."""
 
     buffers: Sequence[Buffer]
     messages: int
@@ -49,7 +49,7 @@ class Batch(NamedTuple):
 
 
 class Outbox:
-    """What waits for one peer. Every method may be called from any thread."""
+    """The messages waiting for one peer. Every method may be called from any thread."""
 
     def __init__(
         self,
@@ -60,8 +60,8 @@ class Outbox:
         """
         Start empty.
 
-        :param limit_bytes: of waiting events, and of waiting state, that is not to be exceeded.
-        :param statistics: where replaced, refused and the high water are counted.
+        :param limit_bytes: limit of waiting events, and of waiting state.
+        :param statistics: counts replaced and rejected messages, and the high water mark.
         :param clock: seconds, steady.
         """
         self._clock = clock
@@ -71,35 +71,35 @@ class Outbox:
         self._stops: deque[_Waiting] = deque()  # their bytes are counted as events
         self._events: deque[_Waiting] = deque()
         self._event_bytes = 0
-        self._oversize_bytes = 0  # of the one waiting event that is over the limit by itself
+        self._oversize_bytes = 0  # of the one waiting event that alone exceeds the limit
         self._state: deque[_Waiting] = deque()
         self._state_by_key: dict[Hashable, deque[_Waiting]] = {}
         self._state_bytes = 0
         self._is_closed = False
         self.is_blocked = False
-        """Whether the socket takes nothing more; set by :meth:`set_blocked`."""
+        """Whether the socket accepts no more data; set by :meth:`set_blocked`."""
         self.has_overflown = False
-        """Whether an event did not fit: the peer has to be closed."""
+        """Whether an event did not fit, so that the peer must be closed."""
 
     @property
     def waiting_bytes(self) -> int:
-        """How many bytes wait."""
+        """The number of waiting bytes."""
         return self._event_bytes + self._state_bytes
 
     @property
     def oldest_event_since(self) -> float | None:
-        """Since when (steady clock) the oldest event waits; None when none does."""
+        """When the oldest waiting event was put (steady clock); None without waiting events."""
         with self._lock:
             oldest = [queue[0].since for queue in (self._stops, self._events) if queue]
             return min(oldest, default=None)
 
     def put(self, buffers: Sequence[Buffer], size: int, traffic: Traffic, key: Hashable) -> bool:
         """
-        Let a packed message wait.
+        Queue a packed message.
 
-        :param buffers: their concatenation is the message; they must not change any more.
-        :param key: whose state it is; a newer message of the same key replaces it.
-        :returns: False if the peer is being closed, because of this message or before it.
+        :param buffers: their concatenation is the message; they must not change afterwards.
+        :param key: identifies the device; a newer state message with the same key replaces it.
+        :returns: False if the peer is being closed, because of this message or an earlier cause.
         """
         waiting = _Waiting(buffers, size, self._clock(), key)
         with self._lock:
@@ -126,13 +126,13 @@ class Outbox:
             return is_queued
 
     def take(self) -> Batch | None:
-        """Return what is to be written next: stops, events, then state; None if nothing waits."""
+        """Return the next data to write: stops, events, then state; None if nothing waits."""
         taken: list[_Waiting] = []
         size = 0
         has_event = False
         with self._lock:
             for queue in (self._stops, self._events, self._state):
-                # As many as fit one batch, or the first whatever its size.
+                # As many as fit one batch, or the first one of any size.
                 while queue and (not taken or size + queue[0].size <= BATCH_BYTES):
                     waiting = queue.popleft()
                     taken.append(waiting)
@@ -159,10 +159,10 @@ class Outbox:
 
     def withdraw(self, is_chosen: Callable[[Hashable], bool]) -> list[Hashable]:
         """
-        Remove events that wait, and count them as rejected.
+        Remove waiting events, and count them as rejected.
 
-        :param is_chosen: tells by the key of an event whether it is to be removed.
-        :returns: the keys of those that were: they will never be sent.
+        :param is_chosen: returns for the key of an event whether to remove it.
+        :returns: the keys of the removed events, which will never be sent.
         """
         with self._lock:
             chosen = [waiting for waiting in self._events if is_chosen(waiting.key)]
@@ -176,14 +176,14 @@ class Outbox:
         return [waiting.key for waiting in chosen]
 
     def set_blocked(self, is_blocked: bool) -> None:
-        """Say that the socket takes nothing more, or that it does again."""
+        """Note that the socket accepts no more data, or accepts data again."""
         with self._lock:
             if self.is_blocked and not is_blocked:
                 self._collapse_if_congested(self._clock())
             self.is_blocked = is_blocked
 
     def close(self) -> None:
-        """Refuse whatever comes, and count what still waits as rejected; may be called twice."""
+        """Reject new messages, and count waiting ones as rejected; may be called twice."""
         with self._lock:
             self._is_closed = True
             discarded = len(self._stops) + len(self._events) + len(self._state)
@@ -196,14 +196,14 @@ class Outbox:
             self._event_bytes = self._oversize_bytes = self._state_bytes = 0
 
     def refuse_more(self) -> None:
-        """Refuse whatever comes; what waits may still be taken."""
+        """Reject new messages; waiting ones may still be taken."""
         with self._lock:
             self._is_closed = True
 
     def _put_event(self, waiting: _Waiting, queue: deque[_Waiting]) -> bool:
-        """Append to the queue, unless events are over their limit."""
-        # One message that is over the limit by itself (a volume) may wait, and does not count.
-        if queue is self._stops:  # which is no time to be strict
+        """Append to the queue, unless events exceed their limit."""
+        # One message that alone exceeds the limit (a volume) may wait, and is not counted.
+        if queue is self._stops:  # a stop is always accepted
             fits = True
         elif waiting.size > self._limit:
             fits = not self._oversize_bytes
@@ -225,21 +225,21 @@ class Outbox:
         slots = self._state_by_key.get(waiting.key)
         if slots is None or not self._is_congested(waiting.since):
             return False
-        slot = slots[-1]  # it keeps its place in the line, so that no device starves another
+        slot = slots[-1]  # the new message takes its place, so that no device starves another
         self._state_bytes += waiting.size - slot.size
         slot.buffers, slot.size = waiting.buffers, waiting.size
         self._statistics.replaced += 1
         return True
 
     def _replace_oldest(self, slots: deque[_Waiting]) -> None:
-        """Remove the oldest message of a device of which too many wait."""
+        """Remove the oldest message of a device with too many waiting messages."""
         oldest = slots.popleft()
         self._state.remove(oldest)
         self._state_bytes -= oldest.size
         self._statistics.replaced += 1
 
     def _shrink_state(self) -> None:
-        """Make room: first by keeping the newest a device, then by rejecting the oldest."""
+        """Make room: keep only the newest message of each device, then reject the oldest ones."""
         self._collapse()
         while self._state_bytes > self._limit and len(self._state) > 1:
             oldest = self._state.popleft()
@@ -248,7 +248,7 @@ class Outbox:
             self._statistics.send_rejected['send_buffer_limit'] += 1
 
     def _is_congested(self, now: float) -> bool:
-        """Whether the socket has refused the oldest state message for longer than the grace."""
+        """Return whether the oldest state message has waited longer than the grace time."""
         return (
             self.is_blocked
             and bool(self._state)
@@ -256,12 +256,12 @@ class Outbox:
         )
 
     def _collapse_if_congested(self, now: float) -> None:
-        """Keep the newest a device if the socket is congested."""
+        """Keep only the newest message of each device if the socket is congested."""
         if len(self._state) > len(self._state_by_key) and self._is_congested(now):
             self._collapse()
 
     def _collapse(self) -> None:
-        """Keep the newest a device, in the place of its oldest."""
+        """Keep only the newest message of each device, in the place of its oldest."""
         kept: list[_Waiting] = []
         for key, slots in self._state_by_key.items():
             newest = slots[-1]

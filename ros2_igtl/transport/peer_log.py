@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What is logged of one peer, each line once in a while."""
+"""The log lines about one peer, with repetitions suppressed."""
 
 from __future__ import annotations
 
@@ -11,41 +11,41 @@ from ros2_igtl.transport.log import Throttle, logger
 from ros2_igtl.transport.session import Session
 from ros2_igtl.transport.tcp import NO_ANSWER
 
-# Of reasons to close, those that a user has to look after.
+# Reasons to close that need the user's attention.
 WARNED_REASONS = ('send_', 'body_', 'header_', 'idle_', 'memory_', 'max_', NO_ANSWER)
 
 
 class PeerLog:
-    """The log of one session, which shares its throttle with others of the same host."""
+    """The log of one session; sessions of the same host share a throttle."""
 
     def __init__(self, session: Session, throttle: Throttle) -> None:
         self._session = session
         self._throttle = throttle
 
     def rejected(self, error: codec.DecodeError) -> None:
-        """Log a message that the codec refused."""
+        """Log a message that the codec rejected."""
         what = ''
         if error.header is not None:
             what = f' {error.header.type_name} {error.header.device_name!r}'
         self._warn(error.cause, f'message{what} rejected: {error.cause}: {error}')
 
     def wrong_crc(self, message: codec.Message) -> None:
-        """Log a message that passes though its CRC is wrong."""
+        """Log a message that is accepted although its CRC is wrong."""
         self._warn('crc_warned', f'{message.type_name} {message.device_name!r} has a wrong CRC')
 
     def closed(self, reason: str) -> None:
-        """Log why the session ends, and what that costs."""
+        """Log why the session ends, and how many bytes are lost."""
         session = self._session
         waiting = session.waiting_bytes
         level = logging.WARNING if reason.startswith(WARNED_REASONS) else logging.INFO
-        lost = f'; {waiting} bytes that waited are lost' if waiting else ''
-        cause = reason.partition(':')[0]  # what follows are the peer's own bytes, always others
+        lost = f'; {waiting} waiting bytes are lost' if waiting else ''
+        cause = reason.partition(':')[0]  # the rest may be bytes of the peer, different each time
         self._throttle.log(
             level, (session.host, 'closed', cause), f'{session.peer_name}: closed: {reason}{lost}'
         )
 
     def fault(self, what: str, error: Exception) -> None:
-        """Log a fault of ours with its traceback."""
+        """Log an internal error with its traceback."""
         logger.error('%s: %s', self._session.peer_name, what, exc_info=error)
 
     def _warn(self, cause: str, text: str) -> None:

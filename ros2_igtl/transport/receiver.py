@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What follows from the bytes of one peer: messages, refusals, deadlines; no socket, no clock."""
+"""Messages, rejections and deadlines from the bytes of one peer; no socket, no clock."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ros2_igtl.options import TransportOptions as Options
 from ros2_igtl.transport.deadlines import Deadlines
 from ros2_igtl.transport.statistics import Statistics
 
-MAX_CRC_FAILURES = 3  # in a row: the stream is out of step, not a bit flipped
+MAX_CRC_FAILURES = 3  # in a row: message boundaries are lost, it is not a single flipped bit
 
 _FOREIGN_STARTS = (
     (b'\x16\x03', 'TLS'),
@@ -23,12 +23,12 @@ _FOREIGN_STARTS = (
 
 class Receiver:
     """
-    Judges what one peer sends. Who receives asks its stream for buffers and messages.
+    Checks the data of one peer. The session asks :attr:`stream` for buffers and messages.
 
     :ivar stream: the codec's.
-    :ivar deadlines: for the rest of a message and for sending anything.
-    :param statistics: of the peer; the messages that the stream gives are counted by the caller.
-    :param now: seconds on a steady clock, as everywhere here.
+    :ivar deadlines: for the rest of a message and for sending any data.
+    :param statistics: of the peer; the caller counts the messages of the stream.
+    :param now: seconds on a steady clock, as in all methods.
     """
 
     def __init__(self, options: Options, statistics: Statistics, now: float) -> None:
@@ -39,28 +39,28 @@ class Receiver:
         self.deadlines = Deadlines(options, now)
         self._statistics = statistics
         self._max_rate = options.max_rejected_rate
-        self._first_bytes = b''  # of the first message that was refused
+        self._first_bytes = b''  # of the first rejected message
         self._since = now
         self._count = 0  # since then
         self._crc_failures = 0  # in a row
-        self._crc_mark = 0  # accepted messages at the last of them
+        self._crc_mark = 0  # accepted messages at the last CRC failure
 
     def note_progress(self, has_completed: bool, now: float) -> None:
         """
         Set the deadlines after all complete messages were taken.
 
-        :param has_completed: whether there were any.
+        :param has_completed: whether there was a complete message.
         """
         awaited = None if self.stream.idle else self.stream.state
         self.deadlines.note(awaited, self._statistics.received_bytes, has_completed, now)
 
     def missed_deadline(self, now: float) -> str:
-        """Return why to close a peer that is too slow; empty if it is not."""
+        """Return the reason to close a peer that is too slow; empty if it is not."""
         missed = self.deadlines.missed(self._statistics.received_bytes, now)
         return missed + self._foreign_hint() if missed == 'header_timeout' else missed
 
     def reject(self, error: codec.DecodeError, now: float) -> str:
-        """Count a message that was refused; return why to close the connection, or ''."""
+        """Count a rejected message; return the reason to close the connection, or ''."""
         self._statistics.received += 1
         self._statistics.rejected[error.cause] += 1
         if error.header is not None and not self._first_bytes:
@@ -72,13 +72,13 @@ class Receiver:
         if isinstance(error, codec.FramingError):
             return f'{error.cause}: {error}{self._foreign_hint()}'
         if 0 < self._max_rate < self._count:
-            return f'max_rejected_rate: more than {self._max_rate} messages a second were rejected'
+            return f'max_rejected_rate: more than {self._max_rate} rejected messages per second'
         if isinstance(error, codec.CrcError) and self._count_crc_failure() == MAX_CRC_FAILURES:
             return f'{MAX_CRC_FAILURES} messages in a row with a wrong CRC'
         return ''
 
     def _foreign_hint(self) -> str:
-        """Return what a peer seems to speak that has sent no message yet."""
+        """Return the protocol of a peer that has not sent a valid message, if recognised."""
         if not self._accepted:
             first_bytes = self._first_bytes or bytes(self.stream.unread[:4])
             for start, protocol in _FOREIGN_STARTS:
@@ -91,7 +91,7 @@ class Receiver:
         return self._statistics.received - sum(self._statistics.rejected.values())
 
     def _count_crc_failure(self) -> int:
-        """Return how many messages in a row had a wrong CRC, none accepted between them."""
+        """Return how many messages in a row had a wrong CRC."""
         accepted = self._accepted
         if accepted != self._crc_mark:
             self._crc_failures, self._crc_mark = 0, accepted

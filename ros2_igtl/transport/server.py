@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The server: listens, and lets clients in or refuses them; the session does the rest."""
+"""The server: listens, and accepts or refuses clients; the session does the rest."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from ros2_igtl.transport.tls import TlsError
 from ros2_igtl.transport.tls_transport import TlsTransport
 
 BACKLOG = 100
-MAX_HANDSHAKES = 64  # at one time, of peers that nobody knows yet; the oldest gives way
-ACCEPT_PAUSE_S = 0.1  # after accept() failed, usually for want of file descriptors
+MAX_HANDSHAKES = 64  # TLS handshakes at one time; one more cancels the oldest
+ACCEPT_PAUSE_S = 0.1  # after accept() failed, usually because file descriptors ran out
 
 _BUSY = codec.pack(
     codec.Message(codec.Status(code=codec.StatusCode.BUSY, message='too many clients'))
@@ -28,7 +28,7 @@ _BUSY = codec.pack(
 
 
 class Server(TcpEndpoint):
-    """Serves any number of clients up to ``max_clients``, each from the moment it dials."""
+    """Serves up to ``max_clients`` clients at one time."""
 
     role = 'server'
     _listeners: tuple[socket.socket, ...] = ()
@@ -37,7 +37,7 @@ class Server(TcpEndpoint):
     @property
     def actual_port(self) -> int:
         """
-        The port that is listened on, which port 0 leaves to the system.
+        The port that the server listens on; the system chooses it for port 0.
 
         :raises RuntimeError: the server does not listen.
         """
@@ -48,11 +48,11 @@ class Server(TcpEndpoint):
 
     def start(self) -> None:
         """
-        Listen, and return; does nothing when it was started.
+        Listen, and return; does nothing if already started.
 
-        :raises OSError: the address cannot be listened on; the text names it.
-        :raises ValueError: others than this host could connect, ``allowed_peers`` is empty, and
-            no certificate is asked for.
+        :raises OSError: the server cannot listen on the address; the text names it.
+        :raises ValueError: other machines could connect, ``allowed_peers`` is empty, and clients
+            need no certificate.
         :raises TlsFilesError: certificates or keys cannot be used.
         :raises RuntimeError: the I/O thread is not running.
         """
@@ -80,12 +80,12 @@ class Server(TcpEndpoint):
                 listeners.append(listener)
                 listener.setblocking(False)
                 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                if family == socket.AF_INET6:  # '::' is everything, and ::1 not 127.0.0.1 too
+                if family == socket.AF_INET6:  # only '::' includes IPv4
                     only = self._address != '::'
                     listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, only)
                 listener.bind((address[0], port, *address[2:]))
                 listener.listen(BACKLOG)
-                port = listener.getsockname()[1]  # port 0: the same for all of them
+                port = listener.getsockname()[1]  # port 0: use the same one for all addresses
         except BaseException as error:
             for listener in listeners:
                 listener.close()
@@ -96,7 +96,7 @@ class Server(TcpEndpoint):
         return tuple(listeners)
 
     def _close_listeners(self) -> None:
-        """Free the port."""
+        """Release the port."""
         listeners, self._listeners = self._listeners, ()
         for listener in listeners:
             listener.close()
@@ -118,11 +118,11 @@ class Server(TcpEndpoint):
             await asyncio.gather(*self._opening, return_exceptions=True)
 
     def _accept(self, listener: socket.socket) -> None:
-        """Accept one client, so that a flood of them leaves the loop to the others."""
+        """Accept one client; only one, so that a flood of clients does not block the loop."""
         loop = asyncio.get_running_loop()
         try:
             sock, address = listener.accept()
-        except BlockingIOError:  # the client has gone
+        except BlockingIOError:  # the client has disconnected
             return
         except OSError as error:
             self._throttle.log(
@@ -140,21 +140,21 @@ class Server(TcpEndpoint):
             self._opening += (task,)
             task.add_done_callback(functools.partial(self._opened, sock))
             if self._tls is not None and len(self._opening) > MAX_HANDSHAKES:
-                self._give_way()
+                self._cancel_oldest_handshake()
 
     def _accept_again(self, listener: socket.socket) -> None:
-        """Go on after a pause, unless the server was stopped meanwhile."""
+        """Accept clients again after a pause, unless the server was stopped meanwhile."""
         if listener in self._listeners:
             asyncio.get_running_loop().add_reader(listener, self._accept, listener)
 
     def _refusal(self, host: str) -> str:
-        """Return why a host is not let in, or ''."""
+        """Return the reason to refuse a host, or ''."""
         networks = self._options.allowed_peers
         if networks:
             address = ipaddress.ip_address(host.split('%')[0].removeprefix('::ffff:'))
             if not any(address in ipaddress.ip_network(network) for network in networks):
                 return 'allowed_peers'
-        # With TLS a stranger takes no client's place: that is judged after the handshake.
+        # With TLS, max_clients is checked after the handshake, so unknown peers take no place.
         if self._tls is None and self._is_full(len(self._opening)):
             return 'max_clients'
         return ''
@@ -169,25 +169,25 @@ class Server(TcpEndpoint):
         self._throttle.log(logging.WARNING, ('refused', cause), f'{peer_name}: refused: {cause}')
 
     def _refuse(self, sock: socket.socket, peer_name: str, cause: str) -> None:
-        """Close a connection before anything was read from it."""
+        """Close a connection without reading from it."""
         self._note_refusal(peer_name, cause)
         with sock:
             if cause == 'max_clients':
                 try:
                     sock.send(_BUSY)
                     sock.shutdown(socket.SHUT_WR)
-                except OSError:  # gone already
+                except OSError:  # already disconnected
                     pass
 
     async def _open(self, sock: socket.socket, peer_name: str) -> None:
-        """Make a session of an accepted connection."""
+        """Open a session for an accepted connection."""
         loop = asyncio.get_running_loop()
         if self._tls is None:
             task = asyncio.current_task()
 
             def opened(session: Session) -> None:
                 self._add_session(session)
-                self._forget(task)  # now, or it would take two places until the task is done
+                self._forget(task)  # now, so that the client does not count twice
 
             await loop.connect_accepted_socket(lambda: self._make_session(opened), sock)
             return
@@ -210,21 +210,21 @@ class Server(TcpEndpoint):
         else:
             tls.start(self._make_session())
 
-    def _give_way(self) -> None:
-        """End the oldest handshake, so that a flood of peers that say nothing shuts nobody out."""
+    def _cancel_oldest_handshake(self) -> None:
+        """Cancel the oldest handshake, so that a flood of silent peers shuts nobody out."""
         oldest, self._opening = self._opening[0], self._opening[1:]
         oldest.cancel()
         self._note_refusal('the oldest of many handshakes', 'max_handshakes')
 
     def _opened(self, sock: socket.socket, task: asyncio.Task[None]) -> None:
-        """Forget a task that is done."""
+        """Forget a finished task, and close the socket if it failed."""
         self._forget(task)
-        if task.cancelled():  # perhaps before its first turn
+        if task.cancelled():  # perhaps before it began
             sock.close()
         elif (error := task.exception()) is not None:
             sock.close()
             self._throttle.log(logging.ERROR, 'open', f'cannot serve a client: {error!r}')
 
     def _forget(self, task: asyncio.Task[None] | None) -> None:
-        """Let a connection no longer be one that is being opened."""
+        """Remove a task from those that open connections."""
         self._opening = tuple(other for other in self._opening if other is not task)

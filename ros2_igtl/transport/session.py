@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What the rest of a program may expect of a peer, whatever carries its bytes."""
+"""The interface of a session, independent of the carrier of its bytes."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from ros2_igtl.transport.statistics import Statistics
 
 class Session(ABC):
     """
-    One connection alive, and the program at its other end.
+    An open connection, and the program at its other end.
 
-    :ivar peer_name: host:port, or what else names the peer to people.
-    :ivar security: how the connection is secured, for people; empty if it is not.
+    :ivar peer_name: host:port, or another name of the peer for the user.
+    :ivar security: how the connection is secured, for the user; empty if it is not.
     :ivar statistics: of this session.
-    :ivar outbox: the messages that wait to be sent; flush() has to follow a put().
-    :ivar closed: a future of the I/O thread's loop, done with the reason when all is over.
+    :ivar outbox: the messages waiting to be sent; call flush() after a put().
+    :ivar closed: a future of the I/O thread's loop with the reason, set at the end.
     """
 
     def __init__(self, io_thread: IoThread, options: Options) -> None:
@@ -42,66 +42,66 @@ class Session(ABC):
 
     @property
     def host(self) -> str:
-        """The peer without its port, which is another at each try."""
+        """The peer without its port, which differs for each connection."""
         return self.peer_name.rpartition(':')[0]
 
     @property
     def waiting_bytes(self) -> int:
-        """How many bytes wait to be sent, without the message that is being written."""
+        """The number of bytes waiting to be sent, without the message being written."""
         return self.outbox.waiting_bytes
 
     def withdraw(self, is_chosen: Callable[[Hashable], bool]) -> list[Hashable]:
-        """Remove events that wait by their keys, as :meth:`Outbox.withdraw` does."""
+        """Remove waiting events by their keys, as :meth:`Outbox.withdraw` does."""
         return self.outbox.withdraw(is_chosen)
 
     def hold(self, kind: str, size: int) -> None:
         """
-        Note how much memory is held for this peer; from any thread.
+        Set the memory held for this peer; from any thread.
 
-        The peer that holds most is closed when all peers together hold more than they may. After
-        the end of the session nothing is noted.
+        If all peers together exceed the limit, the peer with the most memory is closed. After the
+        end of the session this method does nothing.
 
-        :param kind: distinguishes what is held; the kinds are added up.
-        :param size: bytes of this kind that are held now.
+        :param kind: distinguishes the parts of the memory, which are added up.
+        :param size: bytes of this kind held now.
         """
         self._io_thread.budget.hold(self, kind, size)
 
     @property
     @abstractmethod
     def header_version(self) -> int:
-        """The header version that is sent to this peer, 1 or 2."""
+        """The header version sent to this peer, 1 or 2."""
 
     def close(self, reason: str) -> None:
-        """Close the connection at once; from any thread; what waits is not sent."""
+        """Close the connection at once without sending waiting messages; from any thread."""
         if self._io_thread.is_current:
             self._close(reason)
             return
-        with suppress(RuntimeError):  # the loop is closed, and so is this session
+        with suppress(RuntimeError):  # the loop and this session are closed
             self._loop.call_soon_threadsafe(self._close, reason)
 
     # The rest is for the I/O thread.
 
     @abstractmethod
     def _close(self, reason: str) -> None:
-        """Close at once; does nothing if it was closed."""
+        """Close at once; does nothing if already closed."""
 
     @abstractmethod
     def close_when_sent(self, reason: str) -> None:
-        """Take no more to send, and close as soon as what waits is written."""
+        """Reject new messages, and close after writing the waiting ones."""
 
     @abstractmethod
     def flush(self) -> None:
-        """Write what waits."""
+        """Write the waiting messages."""
 
     @abstractmethod
     def pause_reading(self) -> None:
         """
-        Read nothing more from this peer until resume_reading(); may be called twice.
+        Stop reading from this peer until resume_reading(); may be called twice.
 
-        A handler that calls it is given no further message. The deadlines for what the peer sends
-        stand still; sending goes on. The end of the peer may not be noticed meanwhile.
+        The handler receives no more messages. The deadlines for the peer to send are suspended;
+        sending continues. The session may not notice meanwhile that the peer disconnects.
         """
 
     @abstractmethod
     def resume_reading(self) -> None:
-        """Read from this peer again, what has come first; does nothing if it is not paused."""
+        """Read from this peer again, first the data already received; nothing if not paused."""

@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What is particular to TCP: names of peers, socket options, the end of a connection."""
+"""Functions for TCP: names of peers, socket options, the end of a connection."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from ros2_igtl.codec import escape
 
 NO_ANSWER = 'the peer no longer answers'
 KEEPALIVE_IDLE_S, KEEPALIVE_INTERVAL_S, KEEPALIVE_PROBES = 5, 2, 3
-USER_TIMEOUT_MS = 11_000  # what keepalive takes to give up, for data that is not acknowledged
-NOT_SENT_LOW_WATER = 16384  # more would wait in the kernel, where nothing newer can replace it
-TCP_NOTSENT_LOWAT = 25  # Linux; Python names it from 3.12 on only
+USER_TIMEOUT_MS = 11_000  # for data that is not acknowledged; as long as keepalive takes
+NOT_SENT_LOW_WATER = 16384  # data in the kernel cannot be replaced by newer messages
+TCP_NOTSENT_LOWAT = 25  # Linux; Python has this name from 3.12 on
 
 
 def name_of(address: tuple[str, int] | tuple[str, int, int, int] | None) -> str:
-    """Return host:port of a socket address; an IPv6 host in brackets, a mapped IPv4 host bare."""
-    if not address:  # the peer was gone before it could be asked
+    """Return host:port of a socket address; an IPv6 host in brackets, mapped IPv4 as IPv4."""
+    if not address:  # the peer disconnected before the call
         return 'unknown:0'
     host, port = address[0].removeprefix('::ffff:'), address[1]
     return f'[{host}]:{port}' if ':' in host else f'{host}:{port}'
 
 
 def tune(sock: socket.socket) -> None:
-    """Make a socket prompt, and let it find out that its peer has gone."""
+    """Set a socket to send without delay, and to detect a lost peer."""
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_IDLE_S)
@@ -39,7 +39,7 @@ def tune(sock: socket.socket) -> None:
 
 
 def describe_loss(error: Exception | None) -> str:
-    """Say why a connection ended that we did not close."""
+    """Return why a connection ended that we did not close."""
     if error is None:
         return 'closed by the peer'
     if isinstance(error, (ConnectionResetError, BrokenPipeError)):
@@ -50,7 +50,7 @@ def describe_loss(error: Exception | None) -> str:
 
 
 def hang_up(transport: asyncio.Transport) -> None:
-    """Close at once, with FIN: with bytes unread close() alone would send RST."""
+    """Close at once with FIN; close() alone would send RST if unread bytes are left."""
     if transport.can_write_eof() and not transport.get_write_buffer_size():
         with contextlib.suppress(OSError):  # not connected any more
             transport.write_eof()
@@ -59,11 +59,11 @@ def hang_up(transport: asyncio.Transport) -> None:
 
 def read_rest(transport: asyncio.Transport, buffer: memoryview) -> int:
     """
-    Read what has come to a connection that was lost; return how much, 0 at the end.
+    Read the remaining data of a lost connection; return the number of bytes, 0 at the end.
 
-    :raises OSError: there is no more.
+    :raises OSError: there are no more data.
     """
-    read = transport.get_extra_info('read_rest')  # of a transport that decrypts
+    read = transport.get_extra_info('read_rest')  # set by a transport that decrypts
     if read is not None:
         size: int = read(buffer)
         return size

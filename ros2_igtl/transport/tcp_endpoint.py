@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What TCP clients and servers have in common: an address, a port, TLS and the sessions made."""
+"""The base of TCP clients and servers: address, port, TLS, and making sessions."""
 
 from __future__ import annotations
 
@@ -29,35 +29,35 @@ class TcpEndpoint(Endpoint):
         options: Options | None = None,
     ) -> None:
         """
-        Do nothing yet.
+        Prepare the endpoint without starting it.
 
-        :param io_thread: what runs it; it has to be running from start() to stop().
+        :param io_thread: the thread it runs on; it must run from start() to stop().
         :param address: a host name or an IPv4 or IPv6 address.
-        :param handler: what is told of everything that happens, on the I/O thread.
+        :param handler: called for all events, on the I/O thread.
         """
         super().__init__(io_thread, f'{address}:{port}', handler, options)
         self._address = address
         self._port = port
-        self._tls: Tls | None = None  # from start() on, if there is to be any
+        self._tls: Tls | None = None  # from start() on, if TLS is used
 
     @property
     def actual_port(self) -> int:
-        """The port dialled."""
+        """The port that the client connects to."""
         return self._port
 
     def _load_tls(self) -> None:
         """
-        Read certificates and keys, if there is to be TLS.
+        Read certificates and keys, if TLS is used.
 
-        :raises TlsFilesError: they cannot be used.
+        :raises TlsFilesError: certificates or keys cannot be used.
         """
         self._tls = Tls(self._options, self.role) if self._options.tls else None
 
     def _make_session(self, opened: Callable[[Session], None] | None = None) -> TcpSession:
         """
-        Return a session for a connection that is being made.
+        Return a session for a connection that is being opened.
 
-        :param opened: adds it to the sessions when it opens; None: nothing else is to be done.
+        :param opened: called when it opens; it must add the session. None: only add it.
         """
         return TcpSession(
             self._io_thread,
@@ -69,6 +69,6 @@ class TcpEndpoint(Endpoint):
         )
 
     def _count_tls_failure(self, error: TlsError) -> None:
-        """Count a peer with which there is no session for want of TLS."""
+        """Count a peer that has no session because TLS failed."""
         with self._lock:
             self._past.tls_failures[error.cause] += 1

@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""A peer on an asyncio transport over TCP: joins the codec, the deadlines and the writer to it."""
+"""A session on an asyncio transport over TCP, which connects codec, deadlines and writer to it."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from ros2_igtl.transport.tcp import describe_loss, hang_up, name_of, read_rest, 
 from ros2_igtl.transport.tls import TlsError
 from ros2_igtl.transport.writer import Writer
 
-MESSAGES_A_TURN = 100  # then the other peers have their turn
-ACCOUNTED_BYTES = 1 << 20  # that wait to be sent; fewer are counted a little later
+MESSAGES_A_TURN = 100  # then it is the turn of the other peers
+ACCOUNTED_BYTES = 1 << 20  # more waiting bytes than this are accounted at once, fewer later
 
 
 class TcpSession(Session, asyncio.BufferedProtocol):
-    """A session on the transport of asyncio or of TLS; all but close() is for the I/O thread."""
+    """A session on a transport of asyncio or TLS; only close() may run on other threads."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class TcpSession(Session, asyncio.BufferedProtocol):
         on_opened: Callable[[Session], None],
         on_closed: Callable[[Session], None],
     ) -> None:
-        """Wait for a transport; on_opened and on_closed are called before the handler is told."""
+        """Wait for a transport; on_opened and on_closed are called before the handler."""
         super().__init__(io_thread, options)
         self._options = options
         self._handler = handler
@@ -51,30 +51,30 @@ class TcpSession(Session, asyncio.BufferedProtocol):
         self._receiver = Receiver(options, self.statistics, self._loop.time())
         self._stream = self._receiver.stream
         self._writer = Writer(self.outbox, self.statistics, options)
-        self._transport: asyncio.Transport  # from connection_made() on, before anybody sees us
+        self._transport: asyncio.Transport  # from connection_made() on, before the session is used
         self._timer: asyncio.TimerHandle
         self._receive_time_ns = 0
         self._is_paused = False  # by pause_reading()
-        self._is_turn_over = False  # more messages are there than a turn may take
+        self._is_turn_over = False  # more messages have arrived than fit one turn
         self._is_flush_scheduled = False
-        self._is_lost = False  # only what was received before is still read
-        self._is_rest_counted = True  # a message that is cut off, unless we closed at will
+        self._is_lost = False  # only data received before are still read
+        self._is_rest_counted = True  # count an incomplete message; False if we chose to close
         self._drain_reason = ''
         self._close_reason = ''
 
     @property
     def header_version(self) -> int:
-        """The header version that is sent to this peer, 1 or 2."""
+        """The header version sent to this peer, 1 or 2."""
         return self._options.header_version or min(max(self._stream.peer_version, 1), 2)
 
     def close_when_sent(self, reason: str) -> None:
-        """Take no more to send, and close as soon as what waits is written."""
+        """Reject new messages, and close after writing the waiting ones."""
         self._drain_reason = reason
         self.outbox.refuse_more()
         self.flush()
 
     def flush(self) -> None:
-        """Write what waits, a turn's worth now."""
+        """Write the waiting messages, as many as fit one turn."""
         outbox = self.outbox
         if outbox.waiting_bytes > ACCOUNTED_BYTES:
             self._account()
@@ -88,14 +88,14 @@ class TcpSession(Session, asyncio.BufferedProtocol):
             self._close(self._drain_reason)
 
     def pause_reading(self) -> None:
-        """Read nothing more until resume_reading(); may be called twice."""
+        """Stop reading until resume_reading(); may be called twice."""
         if not (self._is_paused or self._is_lost or self._close_reason):
             self._is_paused = True
             self._receiver.deadlines.pause()
             self._transport.pause_reading()
 
     def resume_reading(self) -> None:
-        """Go on in the next turn, with what was received before."""
+        """Resume in the next turn, with the data already received."""
         if self._is_paused:
             self._is_paused = False
             self._is_turn_over = True
@@ -103,7 +103,7 @@ class TcpSession(Session, asyncio.BufferedProtocol):
             self._loop.call_soon(self._deliver)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Start."""
+        """Open the session."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         transport.set_write_buffer_limits(high=0)
@@ -117,7 +117,7 @@ class TcpSession(Session, asyncio.BufferedProtocol):
         self._tell(self._handler.session_opened, self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End; called once, whoever closed."""
+        """End the session; called once, whichever side closed."""
         if isinstance(exc, TlsError):
             self.statistics.tls_failures[exc.cause] += 1
         if exc is not None and not self._close_reason:
@@ -143,32 +143,32 @@ class TcpSession(Session, asyncio.BufferedProtocol):
         self.closed.set_result(self._close_reason)
 
     def eof_received(self) -> bool:
-        """Close: a peer that sends no more has gone."""
+        """Close, since a peer that ends its stream has disconnected."""
         self._close('closed by the peer', is_rest_counted=True)
         return False
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        """Receive straight into where the codec wants the bytes."""
+        """Return the buffer of the codec to receive into."""
         return self._stream.get_buffer()
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Take what was received."""
+        """Handle received data."""
         self._receive_time_ns = time.time_ns()
         self.statistics.received_bytes += nbytes
         self._stream.buffer_updated(nbytes)
         self._deliver()
 
     def pause_writing(self) -> None:
-        """Stop: the socket takes no more."""
+        """Stop writing, since the socket accepts no more data."""
         self.outbox.set_blocked(True)
 
     def resume_writing(self) -> None:
-        """Go on: the socket took all it was given."""
+        """Resume writing, since the socket has sent all data."""
         self.outbox.set_blocked(False)
         self.flush()
 
     def _deliver(self, limit: int = MESSAGES_A_TURN) -> None:
-        """Give the handler the messages that are complete, at most a turn's worth."""
+        """Pass complete messages to the handler, at most as many as fit one turn."""
         completed = 0
         while not (self._close_reason or self._is_paused):
             if completed == limit:
@@ -180,7 +180,7 @@ class TcpSession(Session, asyncio.BufferedProtocol):
                 message = self._stream.next_message()
             except codec.DecodeError as error:
                 message = error
-            except Exception as error:  # fail closed: this session only
+            except Exception as error:  # close only this session
                 self._fail(error)
                 return
             if message is codec.NEED_DATA:
@@ -199,7 +199,7 @@ class TcpSession(Session, asyncio.BufferedProtocol):
                 self._fail(error)
 
     def _await_data(self, has_completed: bool) -> None:
-        """Read on, with a deadline if a message is incomplete."""
+        """Continue reading, with a deadline if a message is incomplete."""
         if self._is_turn_over:
             self._is_turn_over = False
             self._transport.resume_reading()
@@ -208,17 +208,17 @@ class TcpSession(Session, asyncio.BufferedProtocol):
             self._account()
 
     def _end_turn(self) -> None:
-        """Let the other peers have their turn; what comes next is there already."""
+        """Leave the turn to the other peers; the next messages have already arrived."""
         self._is_turn_over = True
         self._receiver.deadlines.clear()
         self._transport.pause_reading()
         self._loop.call_soon(self._deliver)
 
     def _receive_rest(self) -> None:
-        """Take what the peer sent before it left, which asyncio does not if a write failed."""
+        """Read the data sent before the disconnection; asyncio does not if a write failed."""
         self._is_lost, self._is_paused = True, False
         self._deliver(sys.maxsize)
-        with contextlib.suppress(OSError):  # nothing more, or the error once more
+        with contextlib.suppress(OSError):  # no more data, or the same error again
             while not self._close_reason and (
                 size := read_rest(self._transport, self.get_buffer(-1))
             ):
@@ -226,7 +226,7 @@ class TcpSession(Session, asyncio.BufferedProtocol):
                 self._deliver(sys.maxsize)
 
     def _reject(self, error: codec.DecodeError) -> None:
-        """Count, log and pass on a message that the codec refused; close if they are too many."""
+        """Count, log and pass on a rejected message; close if there are too many."""
         end = self._receiver.reject(error, self._loop.time())
         self._log.rejected(error)
         self._tell(self._handler.message_rejected, self, error)
@@ -234,12 +234,12 @@ class TcpSession(Session, asyncio.BufferedProtocol):
             self._close(end)
 
     def _flush_more(self) -> None:
-        """Go on with what a turn left."""
+        """Continue with the messages left over from the last turn."""
         self._is_flush_scheduled = False
         self.flush()
 
     def _check(self, tick: float) -> None:
-        """Close if a deadline has passed; send a keepalive if it is time; again after a tick."""
+        """Close if a deadline has passed, send a keepalive if it is due; every tick seconds."""
         now = self._loop.time()
         self._timer = self._loop.call_later(tick, self._check, tick)
         self._account()
@@ -248,17 +248,17 @@ class TcpSession(Session, asyncio.BufferedProtocol):
         elif self._writer.has_stalled(now, self._transport.get_write_buffer_size()):
             self._close('send_timeout')
         elif self._writer.needs_keepalive(now):
-            # Header version 1 whatever the peer speaks: every version reads it.
+            # Header version 1, which every peer can read.
             keepalive = codec.pack(codec.Message(codec.Status()))
             self.outbox.put([keepalive], len(keepalive), 'event', ('STATUS', ''))
             self.flush()
 
     def _account(self) -> None:
-        """Say how much memory the transport holds for this peer."""
+        """Report the memory that the transport holds for this peer."""
         self.hold('transport', self._stream.held_bytes + self.outbox.waiting_bytes)
 
     def _close(self, reason: str, *, is_rest_counted: bool = False) -> None:
-        """Close at once; the first reason stays."""
+        """Close at once; only the first reason counts."""
         if self._close_reason:
             return
         self._close_reason = reason
@@ -268,13 +268,13 @@ class TcpSession(Session, asyncio.BufferedProtocol):
         hang_up(self._transport)
 
     def _fail(self, error: Exception) -> None:
-        """Close because of a fault of ours."""
+        """Close because of an internal error."""
         if not self._close_reason:
             self._log.fault('closed by a fault', error)
         self._close(f'internal error: {error!r}')
 
     def _tell(self, method: Callable[..., None], *arguments: object) -> None:
-        """Call the handler; if it fails, close this session only."""
+        """Call the handler; if it fails, close only this session."""
         try:
             method(*arguments)
         except Exception as error:

@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Certificates and keys: read, judged, and read again when they change; nothing is sent here."""
+"""Reads and checks certificates and keys, and reads them again when they change."""
 
 from __future__ import annotations
 
@@ -19,40 +19,40 @@ Role = Literal['client', 'server']
 
 FILE_KEYS = ('certfile', 'keyfile', 'cafile')
 
-# What OpenSSL finds in a certificate (X509_V_ERR_* in x509_vfy.h), and in a handshake.
+# Errors of OpenSSL in a certificate (X509_V_ERR_* in x509_vfy.h), and in a handshake.
 _VERIFY_CAUSES = {
     9: 'not_yet_valid',
     10: 'expired',
-    18: 'unknown_ca',  # signed by itself
+    18: 'unknown_ca',  # self-signed
     19: 'unknown_ca',
     20: 'unknown_ca',
     21: 'unknown_ca',
     23: 'revoked',
     62: 'hostname',
-    64: 'hostname',  # an address
+    64: 'hostname',  # an address instead of a name
 }
-_OLD = ('version', 'the peer speaks no TLS that is as new as 1.2')
+_OLD = ('version', 'the peer does not support TLS 1.2 or newer')
 _REASONS = {
-    'PEER_DID_NOT_RETURN_A_CERTIFICATE': ('no_certificate', 'the peer shows no certificate'),
+    'PEER_DID_NOT_RETURN_A_CERTIFICATE': ('no_certificate', 'the peer sent no certificate'),
     'UNSUPPORTED_PROTOCOL': _OLD,
     'TLSV1_ALERT_PROTOCOL_VERSION': _OLD,
     'WRONG_SSL_VERSION': _OLD,
 }
-# OpenSSL has no certificate for a key of another kind.
+# OpenSSL reports these if the key does not belong to the certificate.
 _OTHER_KEYS = ('KEY_VALUES_MISMATCH', 'KEY_TYPE_MISMATCH', 'NO_CERTIFICATE_ASSIGNED')
 _ALERT = '_ALERT_'
 _WANTED = 'certificate required'
 
 
 class TlsFilesError(ValueError):
-    """Certificates or keys cannot be used; the text is `key: what, and what is allowed`."""
+    """Certificates or keys cannot be used; the text is `key: problem; allowed: values`."""
 
 
 class TlsError(ConnectionError):
     """
-    There is no secure connection to a peer.
+    A secure connection to a peer failed.
 
-    :ivar cause: a word to count it by.
+    :ivar cause: a word for counting.
     """
 
     def __init__(self, cause: str, text: str) -> None:
@@ -61,26 +61,26 @@ class TlsError(ConnectionError):
 
 
 def explain(error: ssl.SSLError) -> TlsError:
-    """Return what OpenSSL says as a cause to count by and a text for people."""
+    """Return an error of OpenSSL with a cause for counting and a text for the user."""
     if isinstance(error, ssl.SSLCertVerificationError):
         cause = _VERIFY_CAUSES.get(error.verify_code, 'certificate')
         text = error.verify_message.rstrip('.')
-        return TlsError(cause, f'the certificate of the peer is refused: {text}')
+        return TlsError(cause, f'the certificate of the peer is rejected: {text}')
     reason = error.reason or ''
     if reason in _REASONS:
         return TlsError(*_REASONS[reason])
     if _ALERT in reason:
         text = reason.partition(_ALERT)[2].lower().replace('_', ' ')
-        hint = '; give it one with certfile' if text == _WANTED else ''
-        return TlsError('refused_by_peer', f'the peer refuses us: {text}{hint}')
+        hint = '; set certfile' if text == _WANTED else ''
+        return TlsError('refused_by_peer', f'the peer refuses the connection: {text}{hint}')
     return TlsError('protocol', _words(error))
 
 
 class Tls:
     """
-    What certificates and keys make of a client or server, as the files are now.
+    The TLS context of a client or server, from the current certificates and keys.
 
-    :raises TlsFilesError: they cannot be used.
+    :raises TlsFilesError: certificates or keys cannot be used.
     """
 
     def __init__(self, options: Options, role: Role) -> None:
@@ -91,21 +91,21 @@ class Tls:
         self._warn()
 
     def context(self) -> ssl.SSLContext:
-        """Return the context for a new connection; if its files have changed, made anew."""
+        """Return the context for a new connection; a new one if its files have changed."""
         seen = self._look()
         if seen != self._seen:
             self._seen = seen
             try:
                 self._context = load_context(self._options, self._role)
             except TlsFilesError as error:
-                logger.error('TLS: the files that were read before are kept: %s', error)
+                logger.error('TLS: the files changed but cannot be used, kept the old: %s', error)
             else:
-                logger.info('TLS: the files have changed, and were read again')
+                logger.info('TLS: the files changed and were read again')
                 self._warn()
         return self._context
 
     def _look(self) -> list[tuple[int, int] | None]:
-        """Return what changes with a file, None of one that is missing."""
+        """Return the properties that change with each file; None for a missing file."""
         found: list[tuple[int, int] | None] = []
         for key in FILE_KEYS:
             try:
@@ -117,17 +117,17 @@ class Tls:
         return found
 
     def _warn(self) -> None:
-        """Say so if the key is not kept secret."""
+        """Log a warning if all users can read the key."""
         path = self._options.keyfile or self._options.certfile
         if path and os.stat(path).st_mode & stat.S_IROTH:
-            logger.warning('TLS: everybody on this machine can read the key in %r', path)
+            logger.warning('TLS: all users of this machine can read the key in %r', path)
 
 
 def load_context(options: Options, role: Role) -> ssl.SSLContext:
     """
-    Return a context of certificates and keys.
+    Return a context with certificates and keys.
 
-    :raises TlsFilesError: they cannot be used.
+    :raises TlsFilesError: certificates or keys cannot be used.
     """
     _check_keys(options, role)
     context = _new_context(role)
@@ -144,35 +144,35 @@ def load_context(options: Options, role: Role) -> ssl.SSLContext:
 
 
 def _new_context(role: Role) -> ssl.SSLContext:
-    """Return a context that refuses what is old; whom it verifies is said later."""
+    """Return a context that rejects old versions; the caller sets whom it verifies."""
     is_server = role == 'server'
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if is_server else ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_RENEGOTIATION
-    if is_server:  # without tickets, none of TLS 1.3 is resumed, and each certificate is judged
+    if is_server:  # no tickets: TLS 1.3 then resumes no session, and every certificate is checked
         context.options |= ssl.OP_NO_TICKET
         context.num_tickets = 0
     return context
 
 
 def _check_keys(options: Options, role: Role) -> None:
-    """Refuse keys that do not go together, and files that cannot be read."""
+    """Check that the options fit together, and that the files can be read."""
     if role == 'server':
         if not options.certfile:
             raise TlsFilesError(
-                'certfile: is empty; allowed: the certificate that a server with TLS needs'
+                'certfile: is empty; allowed: the certificate of the server, required with tls'
             )
         if options.tls_client_auth == 'required' and not options.cafile:
             raise TlsFilesError(
-                'cafile: is empty; allowed: what signs the certificates of the clients, or '
-                'tls_client_auth none'
+                'cafile: is empty; allowed: the authority that signs the certificates of clients, '
+                'or tls_client_auth none'
             )
         if options.tls_client_auth == 'none' and options.cafile:
             raise TlsFilesError(
-                f'cafile: {options.cafile!r} verifies nobody with tls_client_auth none; allowed: '
-                'none, or tls_client_auth required'
+                f'cafile: {options.cafile!r} is not used with tls_client_auth none; allowed: '
+                'empty, or tls_client_auth required'
             )
     elif options.keyfile and not options.certfile:
         raise TlsFilesError('certfile: is empty; allowed: the certificate of keyfile')
@@ -182,10 +182,10 @@ def _check_keys(options: Options, role: Role) -> None:
 
 
 def _check_file(key: str, path: str) -> None:
-    """Refuse what is no file that can be read; what is in it OpenSSL judges."""
+    """Check that a file can be read; OpenSSL checks its contents."""
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
-            raise TlsFilesError(f'{key}: {path!r} is no file; allowed: a file in PEM')
+            raise TlsFilesError(f'{key}: {path!r} is not a file; allowed: a file in PEM')
         open(path, 'rb').close()
     except OSError as error:
         raise TlsFilesError(
@@ -194,10 +194,10 @@ def _check_file(key: str, path: str) -> None:
 
 
 def _load_certificate(context: ssl.SSLContext, options: Options, role: Role) -> None:
-    """Load our own certificate with its key, and judge it as a peer will."""
+    """Load our own certificate with its key, and check it as a peer will."""
     path, key_path = options.certfile, options.keyfile or options.certfile
 
-    def refuse() -> NoReturn:  # where OpenSSL would ask on the terminal
+    def refuse() -> NoReturn:  # OpenSSL would ask for a passphrase on the terminal
         raise TlsFilesError(
             f'keyfile: {key_path!r} is encrypted; allowed: a key without a passphrase'
         )
@@ -206,32 +206,32 @@ def _load_certificate(context: ssl.SSLContext, options: Options, role: Role) -> 
     _load_authorities(judge, 'certfile', path)
     try:
         context.load_cert_chain(path, key_path, refuse)
-        if role == 'client':  # no handshake without a certificate of the server's
+        if role == 'client':  # a handshake needs a certificate of the server
             judge.load_cert_chain(path, key_path, refuse)
     except ssl.SSLError as error:
         if error.reason in _OTHER_KEYS:
             text = f'keyfile: {key_path!r} does not fit the certificate; allowed: its own key'
-        elif error.reason is None:  # OpenSSL has not found what it looked for
-            text = f'keyfile: {key_path!r} holds no private key; allowed: one in PEM'
+        elif error.reason is None:  # OpenSSL has not found a key
+            text = f'keyfile: {key_path!r} contains no private key; allowed: one in PEM'
         else:
-            text = f'certfile: {path!r} is refused: {_words(error)}; allowed: a stronger one'
+            text = f'certfile: {path!r} is rejected: {_words(error)}; allowed: a stronger one'
         raise TlsFilesError(text) from None
     judge.verify_mode = ssl.CERT_REQUIRED
-    judge.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # whoever signed it
+    judge.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # accept any signer
     try:
         _rehearse(context, judge, role)
     except ssl.SSLCertVerificationError as error:
         raise TlsFilesError(
-            f'certfile: {path!r} is refused: {error.verify_message}; allowed: a certificate of a '
-            f'{role} that is valid now'
+            f'certfile: {path!r} is rejected: {error.verify_message}; allowed: a {role} '
+            'certificate that is valid now'
         ) from None
 
 
 def _rehearse(context: ssl.SSLContext, judge: ssl.SSLContext, role: Role) -> None:
     """
-    Shake hands in memory, so that OpenSSL judges dates and purpose of a certificate.
+    Run a handshake in memory, so that OpenSSL checks dates and purpose of a certificate.
 
-    :raises ssl.SSLCertVerificationError: it does not do.
+    :raises ssl.SSLCertVerificationError: the certificate is not valid.
     """
     there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
     ends = [
@@ -246,15 +246,15 @@ def _rehearse(context: ssl.SSLContext, judge: ssl.SSLContext, role: Role) -> Non
 
 
 def _load_authorities(context: ssl.SSLContext, key: str, path: str) -> None:
-    """Trust the certificates of a file, but for those that a list of revocations in it names."""
+    """Trust the certificates of a file, except those in its revocation list."""
     allowed = 'allowed: certificates in PEM'
     try:
         context.load_verify_locations(path)
     except ssl.SSLError as error:
-        raise TlsFilesError(f'{key}: {path!r} is refused: {_words(error)}; {allowed}') from None
+        raise TlsFilesError(f'{key}: {path!r} is rejected: {_words(error)}; {allowed}') from None
     found = context.cert_store_stats()
     if not found['x509']:
-        raise TlsFilesError(f'{key}: {path!r} holds no certificate; {allowed}')
+        raise TlsFilesError(f'{key}: {path!r} contains no certificate; {allowed}')
     if found['crl']:
         context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
     authorities = context.get_ca_certs()
@@ -271,5 +271,5 @@ def _is_valid(certificate: Mapping[str, Any], now: float) -> bool:
 
 
 def _words(error: ssl.SSLError) -> str:
-    """Return what OpenSSL says, in words."""
+    """Return the reason of an OpenSSL error as words."""
     return (error.reason or str(error)).lower().replace('_', ' ')

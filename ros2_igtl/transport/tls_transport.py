@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # Over 250 lines because the class has all methods of an asyncio transport and both ends of TLS.
 """
-TLS between a session and its socket; whom to trust is not decided here.
+TLS between a session and its socket; ``tls.py`` decides whom to trust.
 
-Not asyncio's own: what that holds back is not in the size of its write buffer, so that nothing
-newer could replace it; and it loses what a peer has sent when our own write is the first to find
-that the peer is gone.
+This module replaces asyncio's own TLS for two reasons. Data that asyncio holds back are not part
+of its write buffer size, so newer messages could not replace them. And it loses received data if
+our own write is the first to detect that the peer has disconnected.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from typing import Any
 from ros2_igtl.transport.tcp_session import TcpSession
 from ros2_igtl.transport.tls import TlsError, explain
 
-BUFFER_BYTES = 131072  # received at once
-_RECORDS = (b'\x15', b'\x16')  # an alert, a handshake: what a peer's TLS begins with
+BUFFER_BYTES = 131072  # the most to receive at once
+_RECORDS = (b'\x15', b'\x16')  # the first byte from a peer with TLS: an alert or a handshake
 
 
 class TlsTransport(asyncio.Transport, asyncio.BufferedProtocol):
@@ -34,7 +34,7 @@ class TlsTransport(asyncio.Transport, asyncio.BufferedProtocol):
         await tls.handshake(timeout_s)
         tls.start(session)
 
-    :param server_name: whom the certificate of a server has to name; None: we are the server.
+    :param server_name: the name that the server's certificate must have; None: we are the server.
     """
 
     def __init__(self, context: ssl.SSLContext, server_name: str | None = None) -> None:
@@ -49,14 +49,14 @@ class TlsTransport(asyncio.Transport, asyncio.BufferedProtocol):
         self._shaken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._has_received = False
         self._is_paused = False
-        self._is_ended = False  # nothing more can come
+        self._is_ended = False  # no more data can arrive
         self._error: TlsError | None = None
 
-    # What clients and servers call.
+    # Called by clients and servers.
 
     async def handshake(self, timeout_s: float) -> None:
         """
-        Wait until both know that the other is who it says.
+        Wait until both sides have verified each other.
 
         :raises TlsError: one of them refuses, or it takes too long; the connection is closed.
         """
@@ -74,13 +74,13 @@ class TlsTransport(asyncio.Transport, asyncio.BufferedProtocol):
             raise
 
     def start(self, session: TcpSession) -> None:
-        """Give the session its connection, and what has come."""
+        """Connect the session, and pass it the data already received."""
         self._session = session
         session.connection_made(self)
         self._raw.resume_reading()
         self._read()
 
-    # What asyncio calls.
+    # Called by asyncio.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin the handshake."""
@@ -90,18 +90,18 @@ class TlsTransport(asyncio.Transport, asyncio.BufferedProtocol):
         self._shake_hands()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End the handshake, or the session."""
+        """End the handshake or the session."""
         if self._session is not None:
             self._session.connection_lost(self._error or exc)
         else:
             self._end_handshake(self._error or _closed())
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        """Receive what is encrypted."""
+        """Return the buffer for encrypted data."""
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Take what was received."""
+        """Handle received data."""
         if not self._has_received:
             self._has_received = True
             if bytes(self._buffer[:1]) not in _RECORDS:
@@ -114,7 +114,7 @@ class TlsTransport(asyncio.Transport, asyncio.BufferedProtocol):
             self._shake_hands()
 
     def eof_received(self) -> bool:
-        """End the session, which closes; without one the handshake ends with the connection."""
+        """End the session, which then closes; without a session, let asyncio close."""
         self._is_ended = True
         self._read()
         return self._session is not None
@@ -129,10 +129,10 @@ class TlsTransport(asyncio.Transport, asyncio.BufferedProtocol):
         if self._session is not None:
             self._session.resume_writing()
 
-    # What sessions call.
+    # Called by sessions.
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """Return what is known of the socket, or of this."""
+        """Return information about this transport or its socket."""
         if name == 'read_rest':
             return self._read_rest
         if name == 'security':
@@ -140,21 +140,21 @@ class TlsTransport(asyncio.Transport, asyncio.BufferedProtocol):
         return self._raw.get_extra_info(name, default)
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        """Set when the session is told to pause; nothing waits here, all in the socket's."""
+        """Set the limits of the socket's write buffer; this transport has none of its own."""
         self._raw.set_write_buffer_limits(high, low)
 
     def get_write_buffer_size(self) -> int:
-        """Return how many bytes the socket has not taken."""
+        """Return how many bytes the socket has not accepted yet."""
         return self._raw.get_write_buffer_size()
 
     def is_closing(self) -> bool:
-        """Return whether it was closed or lost."""
+        """Return whether the connection was closed or lost."""
         return self._raw.is_closing()
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Encrypt and send."""
         try:
-            while data:  # at once, since nobody can ask for another handshake
+            while data:  # never has to wait to read, since renegotiation is off
                 data = data[self._object.write(data) :]
         except ssl.SSLError as error:
             self._fail(explain(error))
@@ -162,20 +162,20 @@ class TlsTransport(asyncio.Transport, asyncio.BufferedProtocol):
             self._flush()
 
     def can_write_eof(self) -> bool:
-        """Return that it can."""
+        """Return True."""
         return True
 
     def write_eof(self) -> None:
-        """Say that nothing more comes, to the peer's TLS and to its socket."""
-        with contextlib.suppress(ssl.SSLError):  # it would like to wait for the peer to say so
+        """Tell the peer that no more data follow, over TLS and on the socket."""
+        with contextlib.suppress(ssl.SSLError):  # raised because the peer has not answered yet
             self._object.unwrap()
         self._flush()
         if not self._raw.get_write_buffer_size():
             self._raw.write_eof()
 
     def close(self) -> None:
-        """Close, and tell the peer so."""
-        with contextlib.suppress(OSError):  # not connected any more
+        """Close, and tell the peer."""
+        with contextlib.suppress(OSError):  # no longer connected
             self.write_eof()
         self.abort()
 
@@ -184,12 +184,12 @@ class TlsTransport(asyncio.Transport, asyncio.BufferedProtocol):
         self._raw.abort()
 
     def pause_reading(self) -> None:
-        """Stop; what was received waits."""
+        """Stop reading; data already received wait."""
         self._is_paused = True
         self._raw.pause_reading()
 
     def resume_reading(self) -> None:
-        """Go on in the next turn, with what waits."""
+        """Resume reading in the next turn, first the waiting data."""
         if self._is_paused:
             self._is_paused = False
             asyncio.get_running_loop().call_soon(self._read_on)
@@ -199,10 +199,10 @@ class TlsTransport(asyncio.Transport, asyncio.BufferedProtocol):
         if not self._is_paused:
             self._raw.resume_reading()
 
-    # Both.
+    # Private.
 
     def _shake_hands(self) -> None:
-        """Go on with the handshake."""
+        """Continue the handshake."""
         try:
             self._object.do_handshake()
         except ssl.SSLWantReadError:
@@ -216,13 +216,13 @@ class TlsTransport(asyncio.Transport, asyncio.BufferedProtocol):
                 self._end_handshake(None)
 
     def _end_handshake(self, error: TlsError | None) -> None:
-        """Let handshake() return, or raise."""
+        """Let handshake() return or raise."""
         self._error = error
         if not self._shaken.done():
             self._shaken.set_result(None)
 
     def _read(self) -> None:
-        """Give the session what was received, until it has enough."""
+        """Pass received data to the session, until it pauses."""
         while self._session is not None and not (self._is_paused or self.is_closing()):
             buffer = self._session.get_buffer(-1)
             size = self._decrypt_into(buffer)
@@ -232,10 +232,10 @@ class TlsTransport(asyncio.Transport, asyncio.BufferedProtocol):
                 break
             elif self._error is None:
                 self._session.eof_received()
-        self._flush()  # an answer of TLS itself
+        self._flush()  # answers of TLS itself
 
     def _decrypt_into(self, buffer: memoryview) -> int:
-        """Return how much there was; 0 if there is no more yet, or at the end."""
+        """Return the number of bytes; 0 if there are none yet, or at the end."""
         size = 0
         try:
             while size < len(buffer):
@@ -252,9 +252,9 @@ class TlsTransport(asyncio.Transport, asyncio.BufferedProtocol):
 
     def _read_rest(self, buffer: memoryview) -> int:
         """
-        Return how much there was that the loop has not read; 0 at the end.
+        Read data that the loop has not read; return the number of bytes, 0 at the end.
 
-        :raises OSError: there is no more.
+        :raises OSError: there are no more data.
         """
         descriptor = self._raw.get_extra_info('socket').fileno()
         while not (size := self._decrypt_into(buffer)) and not self._is_ended:
@@ -265,12 +265,12 @@ class TlsTransport(asyncio.Transport, asyncio.BufferedProtocol):
         return size
 
     def _flush(self) -> None:
-        """Send what is encrypted."""
+        """Send the encrypted data."""
         if self._outgoing.pending and not self.is_closing():
             self._raw.write(self._outgoing.read())
 
     def _fail(self, error: TlsError) -> None:
-        """Close, after the alert that tells the peer why."""
+        """Close, after sending the alert with the reason."""
         if self.is_closing():
             return
         self._is_ended = True
@@ -278,7 +278,7 @@ class TlsTransport(asyncio.Transport, asyncio.BufferedProtocol):
         self.close()
 
     def _describe(self) -> str:
-        """Return the version, and whom the certificate of the peer names."""
+        """Return the TLS version, and the name in the peer's certificate."""
         certificate: dict[str, Any] = self._object.getpeercert() or {}
         names = [value for part in certificate.get('subject', ()) for _, value in part]
         shown = f', certificate of {", ".join(names)!r}' if names else ''
@@ -286,7 +286,7 @@ class TlsTransport(asyncio.Transport, asyncio.BufferedProtocol):
 
 
 def _closed() -> TlsError:
-    """Return why there is no handshake with a peer that is gone."""
+    """Return the error for a peer that disconnected during the handshake."""
     return TlsError(
         'closed', 'the peer closed during the handshake; perhaps it does not speak TLS'
     )

@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Hands the waiting messages of one peer on in slices; whatever sends them is given to it."""
+"""Writes the waiting messages of one peer to a sink in slices."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from ros2_igtl.options import TransportOptions as Options
 from ros2_igtl.transport.outbox import BATCH_BYTES, Batch, Outbox
 from ros2_igtl.transport.statistics import Statistics
 
-BYTES_A_TURN = 1 << 20  # then the other peers have their turn
-SLICE_BYTES = 262144  # asyncio copies what the socket does not take: never more than this
+BYTES_A_TURN = 1 << 20  # then it is the turn of the other peers
+SLICE_BYTES = 262144  # asyncio copies data that the socket does not accept: at most this much
 
 
 class Sink(Protocol):
     """The part of ``asyncio.Transport`` that a writer needs."""
 
     def write(self, data: memoryview) -> None:
-        """Send; the outbox is blocked meanwhile if no more is taken."""
+        """Send data; the sink blocks the outbox while it accepts no more."""
 
     def is_closing(self) -> bool:
-        """Return whether nothing can be sent any more."""
+        """Return whether no more data can be sent."""
 
 
 class Writer:
     """
     Writes the messages of one outbox, and decides when its peer is too slow or needs a keepalive.
 
-    All but the outbox belongs to the I/O thread.
+    Everything but the outbox belongs to the I/O thread.
     """
 
     def __init__(
@@ -44,25 +44,25 @@ class Writer:
         """
         Begin with nothing written.
 
-        :param clock: seconds, steady; the one of the outbox.
+        :param clock: seconds, steady; the same as that of the outbox.
         """
         self._outbox = outbox
         self._statistics = statistics
         self._options = options
         self._clock = clock
-        self._slices: deque[memoryview] = deque()  # of the batch that is being written
+        self._slices: deque[memoryview] = deque()  # of the batch being written
         self._batch = Batch((), 0, 0, False)
         self._handed_bytes = 0
         self._written_bytes = 0
         self._progress_at = 0.0
         self._large_done_at = 0.0
-        self._begun_at = clock()  # the last batch
+        self._begun_at = clock()  # of the last batch
 
     def write(self, sink: Sink) -> bool:
         """
-        Write until the sink takes no more, nothing waits or the turn is over.
+        Write until the sink accepts no more, nothing waits or the turn is over.
 
-        :returns: whether there may be more to write in another turn.
+        :returns: whether another turn may have more to write.
         """
         slices, outbox = self._slices, self._outbox
         budget = BYTES_A_TURN
@@ -92,12 +92,12 @@ class Writer:
 
     def has_stalled(self, now: float, unwritten: int) -> bool:
         """
-        Return whether an event has waited for too long.
+        Return whether an event has waited too long.
 
-        Only events count: a state message loses nothing by waiting, and TCP finds a peer that is
-        gone. The time that a large message takes while it makes progress does not count.
+        Only events count: a waiting state message is replaced by newer ones, and TCP detects a
+        lost peer. The time of a large message that makes progress does not count.
 
-        :param unwritten: bytes that the sink has taken and not sent.
+        :param unwritten: bytes that the sink has accepted and not sent.
         """
         written = self._handed_bytes - unwritten
         if written != self._written_bytes:
@@ -114,10 +114,10 @@ class Writer:
         return max(oldest, self._progress_at if is_large else self._large_done_at) < latest
 
     def needs_keepalive(self, now: float) -> bool:
-        """Return whether nothing was sent for the keepalive interval."""
+        """Return whether nothing was sent within the keepalive interval."""
         interval = self._options.keepalive_interval
         return interval > 0 and now - self._begun_at >= interval
 
     def clear(self) -> None:
-        """Release the rest of the message that is being written."""
+        """Release the rest of the message being written."""
         self._slices.clear()

@@ -173,7 +173,7 @@ def test_beyond_loopback_the_lines_to_add_are_told() -> None:
     assert refusal(address='0.0.0.0').splitlines()[1:] == [
         '  allowed_peers:',
         '    - 192.168.0.0/24',
-        'or require a certificate of every client:',
+        'or require a certificate from every client:',
         '  tls: true',
         '  tls_client_auth: required',
     ]
@@ -230,7 +230,7 @@ def test_f30_b39_a_file_that_cannot_be_used_is_refused_with_its_key(
     missing = str(tmp_path / 'missing.pem')
     for key, path, text in (
         ('certfile', missing, 'cannot be read: No such file or directory; allowed: '),
-        ('cafile', str(tmp_path), 'is no file; allowed: '),
+        ('cafile', str(tmp_path), 'is not a file; allowed: '),
         (
             'keyfile',
             authority.issue('other')['keyfile'],
@@ -243,9 +243,9 @@ def test_f30_b39_a_file_that_cannot_be_used_is_refused_with_its_key(
     with pytest.raises(SettingsError) as caught:
         with_file(tmp_path, text, mode, keyfile=expired.replace('.crt', '.key'))
     assert str(caught.value).startswith(
-        f'{tmp_path}/file.yaml:3: certfile: {expired!r} is refused'
+        f'{tmp_path}/file.yaml:3: certfile: {expired!r} is rejected'
     )
-    assert 'certificate has expired; allowed: a certificate of a' in str(caught.value)
+    assert 'certificate has expired; allowed: a ' in str(caught.value)
 
 
 @pytest.mark.parametrize('address', ['127.0.0.1', '127.9.9.9', '::1', 'localhost'])

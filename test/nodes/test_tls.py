@@ -125,7 +125,7 @@ def empty(path: str) -> None:
     ('key', 'spoil', 'text'),
     [
         ('keyfile', encrypt, 'is encrypted; allowed: a key without a passphrase'),
-        ('cafile', empty, 'is refused: '),
+        ('cafile', empty, 'is rejected: '),
         ('certfile', lambda path: Path(path).unlink(), 'cannot be read: No such file'),
     ],
     ids=['b39_encrypted', 'b39_empty', 'f30_missing'],
@@ -156,7 +156,7 @@ def test_f30_an_expired_certificate_fails_configuration_and_a_new_one_mends_it(
     authority.issue_expired('node')
     bridge = graph.add_bridge('server', {'port': 0, **keys})
     assert state_of(bridge) == 'unconfigured'
-    assert 'certificate has expired; allowed: a certificate of a server' in capfd.readouterr().err
+    assert 'certificate has expired; allowed: a server certificate' in capfd.readouterr().err
     authority.issue('node')
     graph.call(bridge.autostart)
     assert state_of(bridge) == 'active'

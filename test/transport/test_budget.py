@@ -47,7 +47,7 @@ def test_who_holds_most_is_closed_whoever_asked_for_more(holders: tuple[Holder, 
     budget.hold(first, 'all', 90)
     budget.hold(second, 'all', 20)
     assert first.reasons == [
-        'memory_limit: all peers hold 110 bytes, 100 are allowed, and this one holds most, 90'
+        'memory_limit: all peers hold 110 bytes; 100 are allowed; this peer holds the most, 90'
     ]
     assert second.reasons == []
     budget.release(first)
@@ -82,7 +82,7 @@ def test_the_kinds_of_one_holder_are_added_up(holders: tuple[Holder, Holder]) ->
     budget.hold(first, 'waiting', 25)
     assert (first.reasons, second.reasons) == ([], [])
     budget.hold(first, 'waiting', 26)
-    assert first.reasons[0].endswith('this one holds most, 56')
+    assert first.reasons[0].endswith('this peer holds the most, 56')
     assert second.reasons == []
 
 

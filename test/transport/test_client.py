@@ -97,7 +97,7 @@ def test_f13_refused_is_said_so(dial: Dial, handler: RecordingHandler) -> None:
     wait_until(lambda: len(handler.states) > 1)
     state, detail = handler.states[1]
     assert state == 'waiting'
-    assert detail.startswith(f'connection refused by 127.0.0.1:{port}: nothing listens there')
+    assert detail.startswith(f'connection refused by 127.0.0.1:{port}: no server listens there')
     assert 'next try in 0.0 s' in detail
 
 
@@ -247,7 +247,7 @@ def test_what_waited_for_a_peer_that_is_gone_is_not_sent_to_the_next_one(
 def test_a_link_that_lasted_is_dialled_again_at_once(
     dial: Dial, handler: RecordingHandler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client_module, 'GOOD_LINK_S', 0.05)
+    monkeypatch.setattr(client_module, 'STABLE_S', 0.05)
     with ScriptedServer() as server:
         dial(server.port, reconnect_initial_delay=5.0, reconnect_max_delay=5.0)
         peer = server.accept()

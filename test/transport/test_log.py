@@ -47,4 +47,4 @@ def test_ever_new_keys_do_not_fill_the_memory() -> None:
     throttle = log.Throttle()
     for key in range(3 * log.MAX_KEYS):
         throttle.log(logging.DEBUG, key, 'text')
-    assert len(throttle._said) <= log.MAX_KEYS
+    assert len(throttle._logged) <= log.MAX_KEYS

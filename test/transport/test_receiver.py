@@ -62,7 +62,7 @@ def test_more_refusals_a_second_than_are_allowed_end_the_connection() -> None:
     assert desk.feed((BAD + GOOD) * 2, 100.5) == ''
     assert desk.feed((BAD + GOOD) * 2, 101.5) == ''
     reason = desk.feed(BAD, 101.6)
-    assert reason == 'max_rejected_rate: more than 2 messages a second were rejected'
+    assert reason == 'max_rejected_rate: more than 2 rejected messages per second'
     assert Desk(max_rejected_rate=0).feed((BAD + GOOD) * 5000) == ''
 
 

@@ -447,7 +447,7 @@ def test_more_rejected_messages_a_second_than_are_allowed_close(talk: Talk) -> N
         conversation.assert_alive()
         conversation.peer.send(refused * 21)
         reason = conversation.wait_for_close()
-        assert reason == 'max_rejected_rate: more than 20 messages a second were rejected'
+        assert reason == 'max_rejected_rate: more than 20 rejected messages per second'
         assert conversation.server.statistics.received == 20 + 1 + 20 + 1 + 1
 
 
@@ -777,7 +777,7 @@ def test_f10_events_that_a_slow_peer_does_not_take_close_it_after_whole_messages
         assert statistics.send_rejected['send_buffer_limit'] == 1
         assert queued == statistics.sent + statistics.send_rejected['closed']
     assert 'send_buffer_limit' in caplog.text
-    assert 'bytes that waited are lost' in caplog.text
+    assert 'waiting bytes are lost' in caplog.text
 
 
 def test_an_event_that_waits_longer_than_the_send_timeout_closes(talk: Talk) -> None:
@@ -862,9 +862,7 @@ def test_f5_a_peer_that_resets_is_in_the_log_with_what_it_did_not_get(
         assert conversation.wait_for_close() == 'reset by the peer'
         name = conversation.session.peer_name
     (line,) = [record.message for record in caplog.records if 'closed:' in record.message]
-    assert re.fullmatch(
-        f'{name}: closed: reset by the peer; [0-9]+ bytes that waited are lost', line
-    )
+    assert re.fullmatch(f'{name}: closed: reset by the peer; [0-9]+ waiting bytes are lost', line)
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def test_f30_a_file_that_is_missing_or_a_folder_is_refused_by_its_key(
         f'{key}: {path!r} cannot be read: No such file or directory; allowed: a file in PEM'
     )
     text = refusal(role, files, **{key: str(tmp_path)})
-    assert text == f'{key}: {str(tmp_path)!r} is no file; allowed: a file in PEM'
+    assert text == f'{key}: {str(tmp_path)!r} is not a file; allowed: a file in PEM'
 
 
 @pytest.mark.parametrize('key', ['certfile', 'keyfile', 'cafile'])
@@ -115,8 +115,8 @@ def test_f30_a_certificate_of_yesterday_or_tomorrow_is_refused(
     ):
         other = issue('other')
         assert refusal(role, files, **other) == (
-            f'certfile: {other["certfile"]!r} is refused: {words}; allowed: a certificate of a '
-            f'{role} that is valid now'
+            f'certfile: {other["certfile"]!r} is rejected: {words}; allowed: a {role} '
+            'certificate that is valid now'
         )
 
 
@@ -126,7 +126,7 @@ def test_f30_a_certificate_for_another_purpose_is_refused(
     of_a_client = authority.issue_for_clients('of a client')
     assert load('client', **{**files, **of_a_client})
     text = refusal('server', files, **of_a_client)
-    assert text.startswith(f'certfile: {of_a_client["certfile"]!r} is refused: ')
+    assert text.startswith(f'certfile: {of_a_client["certfile"]!r} is rejected: ')
     assert 'purpose' in text
 
 
@@ -138,7 +138,7 @@ def test_b39_a_bundle_without_a_certificate_is_refused(
     path = tmp_path / 'empty.pem'
     path.write_bytes(content)
     text = refusal('server', files, **{key: str(path)})
-    assert text.startswith(f'{key}: {str(path)!r} is refused: ')
+    assert text.startswith(f'{key}: {str(path)!r} is rejected: ')
     assert 'allowed: certificates in PEM' in text
 
 
@@ -149,7 +149,7 @@ def test_b39_a_bundle_of_revocations_alone_is_refused(
     path = tmp_path / 'revocations.pem'
     path.write_text(bundle[bundle.index('-----BEGIN X509 CRL') :])
     text = refusal('server', files, cafile=str(path))
-    assert text == f'cafile: {str(path)!r} holds no certificate; allowed: certificates in PEM'
+    assert text == f'cafile: {str(path)!r} contains no certificate; allowed: certificates in PEM'
 
 
 def test_f30_a_bundle_in_which_all_has_expired_is_refused(
@@ -184,7 +184,7 @@ def test_b39_an_encrypted_key_is_refused_and_nobody_is_asked(files: Files, role:
 
 @pytest.mark.parametrize('role', ['client', 'server'])
 def test_b39_a_file_without_a_key_is_refused(files: Files, role: Role) -> None:
-    text = f'keyfile: {files["certfile"]!r} holds no private key; allowed: one in PEM'
+    text = f'keyfile: {files["certfile"]!r} contains no private key; allowed: one in PEM'
     assert refusal(role, files, keyfile='') == text
     assert refusal(role, files, keyfile=files['certfile']) == text
 
@@ -192,13 +192,13 @@ def test_b39_a_file_without_a_key_is_refused(files: Files, role: Role) -> None:
 @pytest.mark.parametrize(
     ('role', 'keys', 'more', 'text'),
     [
-        ('server', ('keyfile', 'cafile'), {}, 'certfile: is empty; allowed: the certificate that'),
-        ('server', ('certfile', 'keyfile'), {}, 'cafile: is empty; allowed: what signs'),
+        ('server', ('keyfile', 'cafile'), {}, 'certfile: is empty; allowed: the certificate of'),
+        ('server', ('certfile', 'keyfile'), {}, 'cafile: is empty; allowed: the authority that signs'),
         (
             'server',
             ('certfile', 'keyfile', 'cafile'),
             {'tls_client_auth': 'none'},
-            'verifies nobody with tls_client_auth none; allowed: none, or tls_client_auth',
+            'is not used with tls_client_auth none; allowed: empty, or tls_client_auth',
         ),
         ('client', ('keyfile', 'cafile'), {}, 'certfile: is empty; allowed: the certificate of'),
     ],
@@ -219,7 +219,7 @@ def test_a_certificate_of_which_openssl_thinks_too_little_is_refused(
 
     monkeypatch.setattr(ssl.SSLContext, 'load_cert_chain', refuse)
     assert refusal('server', files) == (
-        f'certfile: {files["certfile"]!r} is refused: ee key too small; allowed: a stronger one'
+        f'certfile: {files["certfile"]!r} is rejected: ee key too small; allowed: a stronger one'
     )
 
 
@@ -234,7 +234,7 @@ def test_a_key_that_everybody_can_read_is_warned_of_and_nothing_of_it_is_logged(
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
     assert record.getMessage() == (
-        f'TLS: everybody on this machine can read the key in {files["keyfile"]!r}'
+        f'TLS: all users of this machine can read the key in {files["keyfile"]!r}'
     )
 
 
@@ -249,7 +249,7 @@ def test_files_that_have_changed_are_read_again(
     second = tls.context()
     assert second is not first
     assert tls.context() is second
-    assert caplog.messages == ['TLS: the files have changed, and were read again']
+    assert caplog.messages == ['TLS: the files changed and were read again']
 
 
 @pytest.mark.parametrize('break_it', [encrypt, os.remove])
@@ -265,7 +265,9 @@ def test_files_that_have_changed_for_the_worse_are_said_once_and_those_before_ke
     assert tls.context() is tls.context() is first
     (record,) = caplog.records
     assert record.levelno == logging.ERROR
-    text = f'TLS: the files that were read before are kept: keyfile: {files["keyfile"]!r} '
+    text = (
+        f'TLS: the files changed but cannot be used, kept the old: keyfile: {files["keyfile"]!r} '
+    )
     assert record.getMessage().startswith(text)
     authority.issue('ours')
     assert tls.context() is not first
@@ -280,15 +282,19 @@ def error_of(reason: str | None) -> ssl.SSLError:
 @pytest.mark.parametrize(
     ('reason', 'cause', 'text'),
     [
-        ('UNSUPPORTED_PROTOCOL', 'version', 'the peer speaks no TLS that is as new as 1.2'),
-        ('TLSV1_ALERT_PROTOCOL_VERSION', 'version', 'the peer speaks no TLS that is'),
-        ('PEER_DID_NOT_RETURN_A_CERTIFICATE', 'no_certificate', 'the peer shows no certificate'),
+        ('UNSUPPORTED_PROTOCOL', 'version', 'the peer does not support TLS 1.2 or newer'),
+        ('TLSV1_ALERT_PROTOCOL_VERSION', 'version', 'the peer does not support TLS 1.2'),
+        ('PEER_DID_NOT_RETURN_A_CERTIFICATE', 'no_certificate', 'the peer sent no certificate'),
         (
             'TLSV13_ALERT_CERTIFICATE_REQUIRED',
             'refused_by_peer',
-            'the peer refuses us: certificate required; give it one with certfile',
+            'the peer refuses the connection: certificate required; set certfile',
         ),
-        ('TLSV1_ALERT_UNKNOWN_CA', 'refused_by_peer', 'the peer refuses us: unknown ca'),
+        (
+            'TLSV1_ALERT_UNKNOWN_CA',
+            'refused_by_peer',
+            'the peer refuses the connection: unknown ca',
+        ),
         ('DECRYPTION_FAILED_OR_BAD_RECORD_MAC', 'protocol', 'decryption failed or bad record mac'),
         (None, 'protocol', 'SSL: None'),
     ],

@@ -340,11 +340,11 @@ def test_f31_a_client_that_leaves_in_the_handshake_is_counted(
 @pytest.mark.parametrize(
     ('who', 'cause', 'text'),
     [
-        ('nobody', 'no_certificate', 'the peer shows no certificate'),
-        ('of a stranger', 'unknown_ca', 'the certificate of the peer is refused: unable to get'),
-        ('expired', 'expired', 'the certificate of the peer is refused: certificate has expired'),
-        ('future', 'not_yet_valid', 'refused: certificate is not yet valid'),
-        ('revoked', 'revoked', 'the certificate of the peer is refused: certificate revoked'),
+        ('nobody', 'no_certificate', 'the peer sent no certificate'),
+        ('of a stranger', 'unknown_ca', 'the certificate of the peer is rejected: unable to get'),
+        ('expired', 'expired', 'the certificate of the peer is rejected: certificate has expired'),
+        ('future', 'not_yet_valid', 'rejected: certificate is not yet valid'),
+        ('revoked', 'revoked', 'the certificate of the peer is rejected: certificate revoked'),
     ],
 )
 def test_f31_a_client_that_is_not_who_it_has_to_be_is_refused_and_the_others_do_not_notice(
@@ -441,9 +441,9 @@ def waits_with(handler: RecordingHandler) -> str:
 @pytest.mark.parametrize(
     ('who', 'cause', 'text'),
     [
-        ('of a stranger', 'unknown_ca', 'the certificate of the peer is refused: unable to get'),
-        ('expired', 'expired', 'the certificate of the peer is refused: certificate has expired'),
-        ('future', 'not_yet_valid', 'refused: certificate is not yet valid'),
+        ('of a stranger', 'unknown_ca', 'the certificate of the peer is rejected: unable to get'),
+        ('expired', 'expired', 'the certificate of the peer is rejected: certificate has expired'),
+        ('future', 'not_yet_valid', 'rejected: certificate is not yet valid'),
         ('other name', 'hostname', 'IP address mismatch, certificate is not valid for'),
     ],
 )
@@ -520,9 +520,9 @@ def test_f31_a_client_without_a_certificate_says_what_the_server_wants(
         with pytest.raises(ssl.SSLError):
             accept(server, context)
         wait_until(lambda: client.statistics.tls_failures['refused_by_peer'] == 1)
-        text = 'TLS: the peer refuses us: '
+        text = 'TLS: the peer refuses the connection: '
         if version == ssl.TLSVersion.TLSv1_3:  # which tells it when the client is through
-            text += 'certificate required; give it one with certfile'
+            text += 'certificate required; set certfile'
         assert text in waits_with(handler)
 
 
