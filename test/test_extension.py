@@ -370,8 +370,8 @@ def test_rows_that_cannot_be_loaded_are_named_and_all_else_works(
     """As where the ROS type of a package is not built."""
     process = run({**ros, **environment(folder)}, *IGTL, 'pairs')
     assert (
-        'EntryPointWarning: conversions of the package igtl_example_messages 1.2 are not available: '
-        "its entry point 'needle_driver' (igtl_example_mappings:CONVERSIONS) in "
+        'EntryPointWarning: conversions of the package igtl_example_messages 1.2 are not '
+        "available: its entry point 'needle_driver' (igtl_example_mappings:CONVERSIONS) in "
         "ros2_igtl.mappings cannot be loaded: ModuleNotFoundError: No module named 'igtl_example_"
     ) in process.stderr.replace('igtl-example-messages', 'igtl_example_messages')
     listed = {line.split()[0] for line in process.stdout.splitlines()}

@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Arguments that several verbs share; what is wrong with a value is said by its parser."""
+"""Arguments that several verbs share. Their parsers report wrong values."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def tcp_port(text: str) -> int:
 
 
 def tcp_port_or_any(text: str) -> int:
-    """Return a TCP port to listen on: 0, for any that is free, to 65535."""
+    """Return a TCP port to listen on: 0 to 65535; 0 selects a free one."""
     return _whole_number(text, 0, 65535)
 
 
@@ -44,17 +44,17 @@ def number(text: str) -> float:
 
 
 def _whole_number(text: str, lowest: int, highest: int | None) -> int:
-    allowed = f'{lowest} to {highest}' if highest is not None else f'{lowest} or more'
+    allowed = f'from {lowest} to {highest}' if highest is not None else f'of {lowest} or more'
     try:
         value = int(text)
     except ValueError:
         value = lowest - 1
     if value < lowest or (highest is not None and value > highest):
-        raise argparse.ArgumentTypeError(f'{text!r}: {allowed} is allowed')
+        raise argparse.ArgumentTypeError(f'{text!r}: a whole number {allowed} is allowed')
     return value
 
 
 def add_peer(parser: argparse.ArgumentParser, parse_port: Callable[[str], int] = tcp_port) -> None:
-    """Declare HOST and PORT of a server."""
+    """Declare the arguments HOST and PORT of a server."""
     parser.add_argument('host', metavar='HOST', help='name or address of the server')
     parser.add_argument('port', metavar='PORT', type=parse_port, help='its TCP port, often 18944')

@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""`igtl check`: say all that is wrong with a mapping file."""
+"""`igtl check`: list the problems of a mapping file."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import sys
 from ros2_igtl.cli.table import load_table
 from ros2_igtl.config import ConfigError, load_config
 
-HELP = 'say all that is wrong with a mapping file'
+HELP = 'check a mapping file and list its problems'
 DESCRIPTION = (
-    'Read a mapping file as a node does, and print what is wrong with it, a line each: '
-    'file:line: key: what, and what is allowed. Exit code 1 if anything is.'
+    'Read a mapping file as a node does, and print its problems, one a line: '
+    '`file:line: key: problem; allowed: values`. The exit code is 1 if there are any.'
 )
 
 
@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print what is wrong, or what the file has."""
+    """Print the problems, or the number of connections and rows."""
     try:
         config = load_config(
             arguments.file, load_table().pairs(), load_table('companions').requests()
@@ -32,5 +32,5 @@ def run(arguments: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return 1
     rows = sum(len(connection.mappings) for connection in config.connections)
-    print(f'{arguments.file}: {len(config.connections)} connections, {rows} rows, all right')
+    print(f'{arguments.file}: {len(config.connections)} connections, {rows} rows, no problems')
     return 0

@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""`igtl config`: write the mapping file that says what a node does without one."""
+"""`igtl config`: write the mapping file that equals the default behaviour of a node."""
 
 from __future__ import annotations
 
@@ -19,28 +19,31 @@ from ros2_igtl.cli.table import load_table
 from ros2_igtl.config import ConfigError, parse_config
 from ros2_igtl.convert import naming
 
-HELP = 'write the mapping file that says what a node does without one'
+HELP = 'write a mapping file for the devices of a server'
 DESCRIPTION = (
-    'Dial a server, listen to it for some seconds, and print the mapping file by which '
-    'igtl_client publishes what came as it does without a mapping file: a start for one of your '
-    'own. Exit code 1 if nothing came.'
+    'Dial a server, receive from it for some seconds, and print a mapping file with which '
+    'igtl_client publishes the received devices just as it does without a mapping file. Use it as '
+    'a start for your own. The exit code is 1 if no message arrived that can be published.'
 )
-MAX_DEVICES = 500  # a peer may make up a name a message
+MAX_DEVICES = 500  # a peer can use a new name in every message
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     common.add_peer(parser)
     parser.add_argument(
-        '--seconds', type=common.positive_float, default=5.0, help='to listen (%(default)s)'
+        '--seconds',
+        type=common.positive_float,
+        default=5.0,
+        help='how long to receive (%(default)s)',
     )
     parser.add_argument(
-        '--name', default='igtl_client', help='of the connection (%(default)s, as of the node)'
+        '--name', default='igtl_client', help='name of the connection (%(default)s, like the node)'
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Listen, and print."""
+    """Receive messages, and print the mapping file."""
     table = load_table()
     deadline = time.monotonic() + arguments.seconds
     rows: dict[str, dict[str, str]] = {}  # by topic
@@ -70,7 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
     print(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), end='')
     if not rows:
         print(
-            f'igtl config: nothing that is published came in {arguments.seconds:g} s',
+            f'igtl config: no message that can be published arrived in {arguments.seconds:g} s',
             file=sys.stderr,
         )
     return 0 if rows else 1
@@ -79,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _all_messages(
     received: Iterable[codec.Message | codec.MessageError], table: Any
 ) -> Iterator[codec.Message]:
-    """Yield what can be read, and what is in others."""
+    """Yield the readable messages, and those that a BIND contains in its place."""
     for message in received:
         if isinstance(message, codec.Message):
             if message.type_name in table.CONTAINERS:
@@ -92,7 +95,7 @@ def _all_messages(
 def _add_rows(
     rows: dict[str, dict[str, str]], name: str, message: codec.Message, defaults: Iterable[Any]
 ) -> Iterator[str]:
-    """Add the rows of a device; yield what cannot be said."""
+    """Add the rows of a device; yield the reason for each that a file cannot contain."""
     for default in defaults:
         topic = naming.default_topic(name, message.type_name, message.device_name, default.sibling)
         row = {
@@ -105,19 +108,19 @@ def _add_rows(
         device = f"{message.type_name} '{naming.escape(message.device_name)}'"
         if topic in rows:
             yield f'{device}: {topic} belongs to another device or type'
-        elif (why := _refusal(row)) is not None:
-            yield f'{device}: {why}'
+        elif (reason := _refusal(row)) is not None:
+            yield f'{device}: {reason}'
         else:
             rows[topic] = row
 
 
 def _refusal(row: dict[str, str]) -> str | None:
-    """Return why a row cannot stand in a mapping file."""
+    """Return why a mapping file cannot contain a row, or None."""
     document = {'version': 1, 'connections': [{'mappings': [row]}]}
     try:
         parse_config(yaml.safe_dump(document).encode(), 'row')
     except ConfigError as error:
         return error.problems[0].text
     except UnicodeEncodeError:
-        return 'its name is no UTF-8'
+        return 'its name is not UTF-8'
     return None

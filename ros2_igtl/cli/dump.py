@@ -18,17 +18,18 @@ from ros2_igtl.codec.stream import NeedData
 
 HELP = 'print the messages of a file'
 DESCRIPTION = (
-    'Print the messages of a file: raw bytes, one message after the other, as they were on the '
-    'wire. A line has offset and size in bytes, type, device name, time stamp in seconds (- if '
-    'there is none), summary. Lengths are in millimetres. Exit code 1 if anything was rejected.'
+    'Print the messages of a file that contains the bytes of the wire, one message after the '
+    'other. Each line has offset and size in bytes, type, device name, time stamp in seconds (- '
+    'if unset) and a summary. Lengths are in millimetres. The exit code is 1 if a message was '
+    'rejected.'
 )
 
 
 class Found(NamedTuple):
-    """One message of a file, or what was wrong with it."""
+    """One message of a file, or the error that rejected it."""
 
     offset: int  # of its header, bytes
-    size: int  # header and body, bytes; what there is of it if the file ends within
+    size: int  # header and body, bytes; less if the file ends within the message
     result: codec.Message | codec.DecodeError
 
 
@@ -39,15 +40,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--data',
         action='store_true',
-        help='with --json: print all that `igtl pack` needs for the same bytes: bulk data such as '
-        'pixels, and what no number and no name can say',
+        help='with --json: also print bulk data such as pixels, and bytes that the fields do not '
+        'determine, so that `igtl pack` can restore the same bytes',
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print all messages; 1 if one was rejected."""
+    """Print all messages; return 1 if one was rejected."""
     if arguments.data and not arguments.json:
-        raise UsageError('--data is for --json')
+        raise UsageError('--data is allowed only with --json')
     exit_code = 0
     with contextlib.ExitStack() as stack:
         if arguments.file == '-':
@@ -67,10 +68,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 def read_messages(file: BinaryIO) -> Iterator[Found]:
     """
-    Yield the messages of a file one after the other, going on after each that is refused.
+    Yield the messages of a file, including the rejected ones.
 
-    Ends early where a FramingError says that nothing after it can be found. No more than a message
-    is held, and no body is read that the codec's limits do not allow.
+    A FramingError ends the iteration, since no message after it can be found. At most one message
+    is in memory, and bodies beyond the codec's limits are not read.
     """
     connection = codec.Connection()
     offset = 0
@@ -104,4 +105,4 @@ def _end(connection: codec.Connection) -> codec.FramingError:
         connection.close()
     except codec.FramingError as error:
         return error
-    raise AssertionError('a connection that waits for data was closed without a word')
+    raise AssertionError('closing a connection within a message raised no error')

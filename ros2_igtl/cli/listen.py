@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""`igtl listen`: print what a peer sends."""
+"""`igtl listen`: print the messages of a peer."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from ros2_igtl import codec
 from ros2_igtl.cli import arguments as common
 from ros2_igtl.cli import stream, text
 
-HELP = 'print what a peer sends'
+HELP = 'print the messages of a peer'
 DESCRIPTION = (
-    'Dial an OpenIGTLink server, or be one with --server, and print what the peer sends, one line '
-    'a message: time of arrival, type, device name, time stamp in seconds (- if it has none), '
-    'summary. Lengths are in millimetres. Exit code 1 if a message was rejected, or if fewer came '
-    'than --count.'
+    'Dial an OpenIGTLink server, or become one with --server, and print the messages of the peer. '
+    'Each line has time of arrival, type, device name, time stamp in seconds (- if unset) and a '
+    'summary. Lengths are in millimetres. The exit code is 1 if a message was rejected, or if '
+    'fewer than --count arrived.'
 )
 
 
@@ -30,14 +30,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--server',
         action='store_true',
-        help='listen on HOST and PORT (0: any) for clients, one after the other, instead of '
-        'dialling',
+        help='instead of dialling, listen on HOST and PORT (0: a free one), and serve clients one '
+        'after the other',
     )
     parser.add_argument('--json', action='store_true', help='print JSON, one object a line')
     parser.add_argument(
         '--count',
         type=common.positive_int,
-        help='end after so many messages (of --type, if given)',
+        help='end after this number of messages (of --type, if given)',
     )
     parser.add_argument('--seconds', type=common.positive_float, help='end after this time')
     parser.add_argument(
@@ -45,12 +45,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         dest='type_names',
         action='append',
         metavar='TYPE',
-        help='print this type only, e.g. TRANSFORM; may be given several times',
+        help='print only this type, e.g. TRANSFORM; can be repeated',
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print until the peer closes or enough is seen."""
+    """Print messages until the peer closes the connection or a limit is reached."""
     deadline = None if arguments.seconds is None else time.monotonic() + arguments.seconds
     receive = _serve if arguments.server else _dial
     seen = rejected = 0
@@ -70,9 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
         if seen == arguments.count:
             break
     if arguments.count is not None and seen < arguments.count:
-        print(
-            f'igtl listen: {seen} messages came, {arguments.count} were asked for', file=sys.stderr
-        )
+        print(f'igtl listen: {seen} of {arguments.count} messages arrived', file=sys.stderr)
         return 1
     return 1 if rejected else 0
 
@@ -87,7 +85,7 @@ def _dial(
 def _serve(
     host: str, port: int, deadline: float | None
 ) -> Iterator[codec.Message | codec.DecodeError]:
-    """Receive from one client after the other; what one breaks off ends with it."""
+    """Receive from one client after the other; an interrupted message ends with its client."""
     try:
         server = socket.create_server((host, port), reuse_port=False)
     except OSError as error:

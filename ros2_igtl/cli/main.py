@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The command `igtl`: finds the verb and turns errors into one line and an exit code."""
+"""The command `igtl`: runs a verb, and reports errors as one line and an exit code."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ VERBS: dict[str, ModuleType] = {
 
 EXIT_FAILURE = 1
 EXIT_USAGE = 2
-EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+EXIT_INTERRUPTED = 130  # 128 + SIGINT, as in shells
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """
     Run `igtl` and return its exit code.
 
-    0: done; 1: it failed, or a message was rejected; 2: wrong usage; 130: interrupted.
+    0: success; 1: failure, or a message was rejected; 2: wrong usage; 130: interrupted.
     """
     arguments = make_parser().parse_args(argv)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # a peer's text need not fit the terminal's encoding
+        # a peer's text may contain characters that the terminal's encoding lacks
         sys.stdout.reconfigure(errors='backslashreplace')
     try:
         exit_code: int = arguments.run(arguments)
@@ -48,8 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        # `igtl listen ... | head`: the reader has seen enough. The interpreter flushes stdout once
-        # more when it ends, which must not fail again.
+        # `igtl listen ... | head`: the reader has closed the pipe. The interpreter flushes stdout
+        # again at its end, which must not fail.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_FAILURE
     except UsageError as error:
@@ -65,8 +65,8 @@ def make_parser() -> argparse.ArgumentParser:
     """Return the parser of all verbs."""
     parser = argparse.ArgumentParser(
         prog='igtl',
-        description='Talk OpenIGTLink: see, send, read and simulate it. Lengths are in '
-        'millimetres, as on the wire.',
+        description='Print, send and simulate OpenIGTLink messages, and check mapping files. '
+        'Lengths are in millimetres, as on the wire.',
     )
     verbs = parser.add_subparsers(dest='verb', metavar='VERB', required=True)
     for name, module in VERBS.items():

@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""`igtl pack`: turn what `igtl dump --json` prints back into messages."""
+"""`igtl pack`: turn the output of `igtl dump --json` back into messages."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from typing import BinaryIO
 from ros2_igtl import codec
 from ros2_igtl.cli.errors import UsageError
 
-HELP = 'turn what `igtl dump --json` prints back into messages'
+HELP = 'turn the output of `igtl dump --json` back into messages'
 DESCRIPTION = (
-    'Write the messages that a file describes, raw bytes, one message after the other. The file '
-    'has a JSON object a line, as `igtl dump --json --data` prints them; what is not said has its '
-    'default, and content_base64 may stand instead of a content. Nothing is written from the '
-    'first line on that is no message.'
+    'Write the bytes of the messages that a file describes, one message after the other. Each '
+    'line of the file is a JSON object as printed by `igtl dump --json --data`. Missing fields '
+    'get their defaults, and content_base64 can replace the content. Packing stops at the first '
+    'line that is not a message.'
 )
 
 
@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--output',
         metavar='FILE',
         default='-',
-        help='where to write; standard output if not given',
+        help='the file to write (default: standard output)',
     )
 
 
@@ -51,7 +51,7 @@ def pack_file(name: str) -> Iterator[bytes]:
     Yield the bytes of each message that a file describes.
 
     :param name: of the file, or - for standard input.
-    :raises UsageError: a line describes no message.
+    :raises UsageError: a line does not describe a message.
     :raises OSError: the file cannot be read.
     """
     with contextlib.ExitStack() as stack:
@@ -68,16 +68,18 @@ def pack_line(line: bytes, where: str) -> bytes:
     Return the bytes of the message that a line describes.
 
     :param where: file and line, for the error.
-    :raises UsageError: it describes none.
+    :raises UsageError: it does not describe a message.
     """
     try:
         described = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise UsageError(f'{where}: {error}') from None
     if not isinstance(described, dict):
-        raise UsageError(f'{where}: a JSON object is needed')
+        raise UsageError(f'{where}: a JSON object is allowed')
     if 'rejected' in described:
-        raise UsageError(f'{where}: a message that was rejected ({described["rejected"]})')
+        raise UsageError(
+            f'{where}: this message was rejected ({described["rejected"]}) and cannot be packed'
+        )
     try:
         return codec.pack(codec.compose(described))
     except codec.EncodeError as error:

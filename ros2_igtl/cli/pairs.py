@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""`igtl pairs`: list which OpenIGTLink type becomes which ROS type, from the table itself."""
+"""`igtl pairs`: list the conversions between OpenIGTLink and ROS types."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print a line a pair."""
+    """Print a line for each pair."""
     pairs = [_describe(table_row) for table_row in load_table().CONVERSIONS]
     if arguments.markdown:
         print(MARKDOWN + '\n'.join(map(_markdown_row, pairs)) + '\n')
@@ -82,7 +82,7 @@ def _describe(row: Any) -> dict[str, Any]:
 
 
 def _lost(convert: Any) -> str:
-    """Return what the docstring of a conversion says is lost, in one line."""
+    """Return the paragraph `Lost:` of a conversion's docstring as one line."""
     docstring = inspect.getdoc(convert) or '' if convert is not None else ''
     found = re.search(r'^Lost: (.*?)(?=\n\n|\Z)', docstring, re.S | re.M)
     return ' '.join(found[1].split()) if found else ''
@@ -111,7 +111,7 @@ def _markdown_row(pair: dict[str, Any]) -> str:
 
 
 def _losses(pairs: list[dict[str, Any]]) -> Iterator[str]:
-    """Yield a section about what is lost, a line a pair and direction."""
+    """Yield a section about lost information, with a line for each pair and direction."""
     yield '## What is lost\n'
     yield 'Everything else survives the way there and back, poses to the precision of float32.\n'
     for key, arrow in (('lost_to_ros', '->'), ('lost_from_ros', '<-')):

@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""`igtl send`: dial a server and send it one message."""
+"""`igtl send`: dial a server and send it messages."""
 
 from __future__ import annotations
 
@@ -21,19 +21,20 @@ from ros2_igtl.cli.errors import UsageError
 HELP = 'send a message to a server'
 DESCRIPTION = (
     'Dial an OpenIGTLink server and send it a message. --json sends any message; TRANSFORM, '
-    'STRING and IMAGE have arguments of their own, see `igtl send HOST PORT TYPE --help`. '
+    'STRING and IMAGE have arguments of their own: see `igtl send HOST PORT TYPE --help`. '
     'Lengths are in millimetres, angles in degrees.'
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments: a parser for each type."""
+    """Declare the arguments, with a parser for each type."""
     common.add_peer(parser)
     parser.add_argument(
         '--json',
         metavar='FILE|-|TEXT',
-        help='send what this JSON describes, in the form of `igtl dump --json`: a file or '
-        'standard input with an object a line, or one object, such as \'{"type_name": "STATUS"}\'',
+        help='send the messages that this JSON describes in the form of `igtl dump --json`: a '
+        'file or standard input with an object on each line, or one object, such as '
+        '\'{"type_name": "STATUS"}\'',
     )
     _add_wait(parser, default=None)
     types = parser.add_subparsers(dest='type_name', metavar='TYPE')
@@ -50,15 +51,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     file_parser = types.add_parser(
         'FILE',
         aliases=['file'],
-        help='the bytes of a file as they are',
-        description='Send the bytes of a file as they are: one or more messages, or nonsense.',
+        help='the unchanged bytes of a file',
+        description='Send the unchanged bytes of a file, without checking that they are messages.',
     )
     file_parser.add_argument('file', metavar='FILE', help='the file, or - for standard input')
     _add_wait(file_parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Send, and print what comes back if that was asked for."""
+    """Send the message, and with --wait print the replies."""
     data = _data(arguments)
     with stream.connect(arguments.host, arguments.port) as peer:
         peer.sendall(data)
@@ -72,7 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _data(arguments: argparse.Namespace) -> bytes:
     """Return the bytes to send."""
     if (arguments.json is None) == (arguments.type_name is None):
-        raise UsageError('either --json or TRANSFORM, STRING, IMAGE or FILE is needed')
+        raise UsageError('give either --json, or one of TRANSFORM, STRING, IMAGE and FILE')
     if arguments.json is not None:
         if arguments.json.lstrip().startswith('{'):
             return pack.pack_line(arguments.json.encode('utf-8', 'surrogateescape'), '--json')
@@ -110,7 +111,10 @@ def make_message(arguments: argparse.Namespace) -> codec.Message:
 def _add_message(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group('message')
     group.add_argument(
-        '--device', default='igtl', metavar='NAME', help='device name, 20 bytes at most (igtl)'
+        '--device',
+        default='igtl',
+        metavar='NAME',
+        help='device name, at most 20 bytes (%(default)s)',
     )
     group.add_argument(
         '--stamp',
@@ -122,8 +126,8 @@ def _add_message(parser: argparse.ArgumentParser) -> None:
         '--header-version',
         type=int,
         choices=(1, 2),
-        help='2 is for peers of protocol 3 only: others lose the stream (default: 1, or 2 '
-        'with --metadata or --message-id)',
+        help='only peers of protocol version 3 can read 2 (default: 1, or 2 with --metadata or '
+        '--message-id)',
     )
     group.add_argument(
         '--metadata',
@@ -131,22 +135,26 @@ def _add_message(parser: argparse.ArgumentParser) -> None:
         action='append',
         default=[],
         metavar='KEY=VALUE',
-        help='an entry of the metadata; may be given several times',
+        help='an entry of the metadata; can be repeated',
     )
     group.add_argument(
-        '--message-id', type=int, default=0, metavar='ID', help='number of the message (0)'
+        '--message-id',
+        type=int,
+        default=0,
+        metavar='ID',
+        help='number of the message (%(default)s)',
     )
     _add_wait(parser)
 
 
 def _add_wait(parser: argparse.ArgumentParser, default: str | None = argparse.SUPPRESS) -> None:
-    # before or after TYPE: the default of the second must not hide the value of the first
+    # allowed before and after TYPE: the default of the second must not overwrite the first value
     parser.add_argument(
         '--wait',
         default=default,
         type=common.positive_float,
         metavar='SECONDS',
-        help='print what the peer sends in this time',
+        help='print the messages that the peer sends within this time',
     )
 
 
@@ -158,7 +166,7 @@ def _key_and_value(argument: str) -> tuple[str, str]:
 
 
 def _add_pose(parser: argparse.ArgumentParser) -> argparse._MutuallyExclusiveGroup:
-    """Declare a pose; return the group of the ways to say its rotation."""
+    """Declare the arguments of a pose; return the group of those for its rotation."""
     parser.add_argument(
         '--translation',
         nargs=3,
@@ -181,7 +189,7 @@ def _add_pose(parser: argparse.ArgumentParser) -> argparse._MutuallyExclusiveGro
         nargs=4,
         type=common.number,
         metavar=('X', 'Y', 'Z', 'W'),
-        help='of the rotation',
+        help='the rotation as a quaternion',
     )
     return rotation
 
@@ -191,7 +199,7 @@ def _quaternion(arguments: argparse.Namespace) -> tuple[float, float, float, flo
     if arguments.quaternion is not None:
         norm = math.hypot(*arguments.quaternion)
         if norm == 0.0:
-            raise UsageError('--quaternion 0 0 0 0 is no rotation')
+            raise UsageError('--quaternion 0 0 0 0 is not a rotation')
         x, y, z, w = (value / norm for value in arguments.quaternion)
         return x, y, z, w
     roll, pitch, yaw = (math.radians(degrees) / 2.0 for degrees in arguments.rotation)
@@ -225,8 +233,8 @@ def _add_transform(parser: argparse.ArgumentParser) -> None:
         nargs=12,
         type=common.number,
         metavar='M',
-        help='instead of a pose: the upper three rows of the matrix, row by row, translation in '
-        'millimetres at the end of each',
+        help='instead of a pose: the upper three rows of the matrix, row by row; the last number '
+        'of each row is the translation in millimetres',
     )
     parser.set_defaults(make_content=_make_transform)
 
@@ -245,7 +253,7 @@ def _add_string(parser: argparse.ArgumentParser) -> None:
         '--encoding',
         type=int,
         metavar='MIBENUM',
-        help='number of the character set (default: 3, US-ASCII, or else 106, UTF-8)',
+        help='number of the character set (default: 3, US-ASCII, if it suffices, else 106, UTF-8)',
     )
     parser.set_defaults(make_content=_make_string)
 
@@ -258,8 +266,8 @@ def _add_image(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         'file',
         metavar='FILE',
-        help='a numpy array: rows and columns, or slices, rows and columns, or these and '
-        'components (.npy)',
+        help='a .npy file with an array of (rows, columns), (slices, rows, columns) or (slices, '
+        'rows, columns, components)',
     )
     parser.add_argument(
         '--spacing',
@@ -275,13 +283,14 @@ def _add_image(parser: argparse.ArgumentParser) -> None:
         type=common.number,
         default=[0.0, 0.0, 0.0],
         metavar=('X', 'Y', 'Z'),
-        help='millimetres, of the centre of the image (0 0 0)',
+        help='centre of the image, millimetres (0 0 0)',
     )
     parser.add_argument(
         '--coordinate',
         choices=('RAS', 'LPS'),
         default='RAS',
-        help='what the axes are: right, anterior, superior (RAS) or left, posterior, superior',
+        help='directions of the axes: right, anterior, superior, or left, posterior, superior '
+        '(%(default)s)',
     )
     parser.set_defaults(make_content=_make_image)
 
@@ -290,7 +299,7 @@ def _make_image(arguments: argparse.Namespace) -> codec.Image:
     try:
         pixels = np.load(arguments.file, allow_pickle=False)
     except (ValueError, EOFError) as error:
-        raise UsageError(f'{arguments.file} is no .npy file: {error}') from None
+        raise UsageError(f'{arguments.file} is not a .npy file: {error}') from None
     if pixels.ndim == 2:
         pixels = pixels[np.newaxis]
     i, j, k = arguments.spacing

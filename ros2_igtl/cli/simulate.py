@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""`igtl simulate`: be a tracker or an imager."""
+"""`igtl simulate`: simulate a tracker or an imager."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from ros2_igtl.transport import Options
 
 HELP = 'simulate a tracker or an imager'
 DESCRIPTION = (
-    'Be a simulated device: an OpenIGTLink server, or a client with --connect. What it sends is a '
-    'function of the time stamps: see ros2_igtl/sim. Lengths are in millimetres, axes RAS. Ends '
-    'with Ctrl-C.'
+    'Run a simulated device: an OpenIGTLink server, or a client with --connect. Its messages are '
+    'a function of their time stamps: see ros2_igtl/sim. Lengths are in millimetres, axes are '
+    'RAS. Ctrl-C ends it.'
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments: a parser for each device."""
+    """Declare the arguments, with a parser for each device."""
     devices = parser.add_subparsers(dest='device', metavar='DEVICE', required=True)
     tracker = devices.add_parser(
         'tracker',
         help='tools that move on figures of eight',
-        description='Tools that move on figures of eight, 120 mm by 60 mm, in 8 s: a TRANSFORM '
-        'for each, or one TDATA with all of them.',
+        description='Tools that move on figures of eight, 120 mm by 60 mm, in 8 s; sent as a '
+        'TRANSFORM for each, or as one TDATA.',
     )
     tracker.add_argument(
         '--tools',
@@ -41,7 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     tracker.add_argument('--tdata', action='store_true', help='send TDATA instead of TRANSFORM')
     tracker.add_argument(
-        '--device-name', default=Tracker().device_name, help='of the TDATA (%(default)s)'
+        '--device-name',
+        default=Tracker().device_name,
+        help='device name of the TDATA (%(default)s)',
     )
     tracker.set_defaults(make_source=_make_tracker)
     _add_common(tracker, port=18944, rate=50.0)
@@ -64,7 +66,7 @@ def _add_common(parser: argparse.ArgumentParser, port: int, rate: float) -> None
         '--port',
         type=common.tcp_port_or_any,
         default=port,
-        help='TCP port to listen on; 0 is any that is free (%(default)s)',
+        help='TCP port to listen on; 0 selects a free one (%(default)s)',
     )
     parser.add_argument(
         '--address', default='127.0.0.1', help='address to listen on (%(default)s)'
@@ -74,30 +76,30 @@ def _add_common(parser: argparse.ArgumentParser, port: int, rate: float) -> None
         nargs='+',
         default=[],
         metavar='NETWORK',
-        help='who may connect, e.g. 192.168.0.0/24; needed to listen beyond this host',
+        help='networks that may connect, e.g. 192.168.0.0/24; required to listen beyond this host',
     )
     parser.add_argument(
         '--connect',
         nargs=2,
         metavar=('HOST', 'PORT'),
-        help='dial this server, again and again, instead of listening',
+        help='instead of listening, dial this server, and dial again when disconnected',
     )
     parser.add_argument(
         '--rate',
         type=common.positive_float,
         default=rate,
         metavar='HZ',
-        help='how often it sends (%(default)s)',
+        help='how many times a second it sends (%(default)s)',
     )
     parser.add_argument(
-        '--count', type=common.positive_int, help='end after sending so many times'
+        '--count', type=common.positive_int, help='end after sending this number of times'
     )
     parser.add_argument(
         '--header-version',
         type=int,
         choices=(1, 2),
         default=0,
-        help='default: 1, and 2 to a peer that has sent 2',
+        help='default: 1, but 2 to a peer that has sent 2',
     )
     parser.add_argument(
         '--no-stamps',
@@ -108,7 +110,7 @@ def _add_common(parser: argparse.ArgumentParser, port: int, rate: float) -> None
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Send until it is told to end, or has sent enough."""
+    """Send until interrupted, or until --count is reached."""
     address, port = arguments.address, arguments.port
     if arguments.connect is not None:
         address = arguments.connect[0]
@@ -131,13 +133,13 @@ def run(arguments: argparse.Namespace) -> int:
             options=options,
             announce=_announce,
         )
-        return _run_until_told(simulation)
-    except ValueError as error:  # of the options and of where it listens
+        return _run_until_interrupted(simulation)
+    except ValueError as error:  # from the options or the address
         raise UsageError(' '.join(str(error).split())) from None
 
 
-def _run_until_told(simulation: Simulation) -> int:
-    # Being told to end is how this verb ends; launch files do it too.
+def _run_until_interrupted(simulation: Simulation) -> int:
+    # A signal is the normal end of this verb, also in launch files: the exit code is 0.
     ending = threading.Event()
 
     def end(number: int, frame: FrameType | None) -> None:

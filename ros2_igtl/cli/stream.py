@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""A blocking connection to one peer: dial, receive until a deadline; no reconnecting."""
+"""A blocking connection to one peer: dial, and receive until a deadline. It never reconnects."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def connect(host: str, port: int) -> socket.socket:
     """
     Return a socket connected to a peer.
 
-    :raises OSError: it cannot be reached; the text says why and where.
+    :raises OSError: it cannot be reached; the text names the address and the reason.
     """
     try:
         peer = socket.create_connection((host, port), CONNECT_TIMEOUT_S)
@@ -32,11 +32,11 @@ def receive(
     peer: socket.socket, deadline: float | None = None
 ) -> Iterator[codec.Message | codec.MessageError]:
     """
-    Yield what a peer sends, until it closes or the deadline is over.
+    Yield the messages of a peer until it closes the connection or the deadline has passed.
 
-    :param deadline: on time.monotonic, in seconds; None waits for ever.
-    :returns: messages, and those that were refused as the errors that name the cause.
-    :raises FramingError: the stream cannot be followed, or ended within a message.
+    :param deadline: in seconds of time.monotonic; None waits for ever.
+    :returns: messages, and an error for each rejected message.
+    :raises FramingError: the next message cannot be found, or the stream ends within a message.
     """
     connection = codec.Connection()
     while True:
@@ -57,13 +57,13 @@ def receive(
 
 def finish(peer: socket.socket, timeout_s: float = 1.0) -> None:
     """
-    Close the sending side so that nothing that was sent is lost.
+    Close the sending side without losing sent bytes.
 
-    A socket closed while the peer is still sending resets the connection, and the peer then loses
-    what it has not read yet. So what it sends is read until it closes too, or the time is over.
+    Closing a socket with unread bytes resets the connection, and the peer then loses the bytes
+    that it has not read yet. So this reads until the peer closes its side too, or the time is up.
     """
     deadline = time.monotonic() + timeout_s
-    with contextlib.suppress(OSError):  # the peer was quicker
+    with contextlib.suppress(OSError):  # the peer has closed the connection
         peer.shutdown(socket.SHUT_WR)
         while (left := deadline - time.monotonic()) > 0.0:
             peer.settimeout(left)

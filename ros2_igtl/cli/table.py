@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The table of conversions for the verbs that need it; all others run without ROS."""
+"""The table of conversions, for the verbs that need it. All others run without ROS."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ros2_igtl.cli.errors import UsageError
 
 def load_table(module: str = 'conversions') -> Any:
     """
-    Return a module of ``convert`` that is about the table.
+    Return a module of ``convert``.
 
-    :raises UsageError: the ROS messages that it is about are not there.
+    :raises UsageError: the ROS messages that it imports are not installed.
     """
     try:
         return importlib.import_module(f'ros2_igtl.convert.{module}')
     except ImportError as error:
         raise UsageError(
-            f'allowed where ROS 2 is sourced and ros2_igtl is built in it: {error}'
+            f'this verb needs ROS 2: source it and the workspace of ros2_igtl ({error})'
         ) from error

@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""`igtl types`: list the message types that are known here."""
+"""`igtl types`: list the known message types."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any
 
 from ros2_igtl import codec
 
-HELP = 'list the message types that are known here'
+HELP = 'list the known message types'
 DESCRIPTION = (
-    'List the OpenIGTLink message types that are known here: type name, bytes of the content (n: '
-    'any number of elements), version of the protocol that it came with (- if it is none of the '
-    'protocol), what it is. Messages of any other type are passed on as they are.'
+    'List the known OpenIGTLink message types: type name, bytes of the content (n: any number of '
+    'elements), version of the protocol that introduced it (- if it is not part of the protocol) '
+    'and a description. Messages of other types are kept as bytes.'
 )
 
 
@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print a line a type."""
+    """Print a line for each type."""
     types = [_describe(*known) for known in sorted(codec.MESSAGE_TYPES.items())]
     width = max(len(known['content_size']) for known in types)
     for known in types:
@@ -54,6 +54,6 @@ def _describe(type_name: str, content_class: type[codec.Content]) -> dict[str, A
 
 def _first_sentence(docstring: str) -> str:
     first_paragraph = ' '.join(docstring.strip().split('\n\n')[0].split())
-    words = re.sub(r'(:\w+:)?`+([^`]*)`+', r'\2', first_paragraph)  # reStructuredText's quotes
-    words = re.sub(r'^[A-Z_]+: ', '', words)  # the type name, which is there already
+    words = re.sub(r'(:\w+:)?`+([^`]*)`+', r'\2', first_paragraph)  # quotes of reStructuredText
+    words = re.sub(r'^[A-Z_]+: ', '', words)  # the type name has its own column
     return words.split('. ')[0].rstrip('.')

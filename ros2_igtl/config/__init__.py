@@ -1,9 +1,9 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-The mapping file: which devices become which topics, and which topics are sent. No ROS in here.
+The mapping file: the topics that devices are published on, and the topics to send. No ROS.
 
-    config = load_config('mapping.yaml', pairs)   # or ConfigError, with all that is wrong in it
+    config = load_config('mapping.yaml', pairs)   # raises ConfigError with all problems
 """
 
 from ros2_igtl.config.errors import ConfigError, Problem

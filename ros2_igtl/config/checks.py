@@ -1,10 +1,10 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-What one value may be: functions from a YAML node to a value, or `Refused` with a reason.
+Checks of single values: functions that turn a YAML node into a value, or raise `Refused`.
 
-They know nothing of other values. Plain scalars are read as YAML 1.2 reads them; where YAML 1.1
-reads them otherwise (`yes`, `no`, `on`, `off`), quotes are asked for.
+Plain scalars are read as in YAML 1.2. Words that YAML 1.1 reads as true or false (`yes`, `no`,
+`on`, `off`) must be in quotes.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _HOST_NAME = re.compile(r'(?=.{1,253}$)[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_
 
 
 def kind(node: yaml.Node) -> str:
-    """Return what a node is, in a word that fits into a message."""
+    """Return the kind of a node in words for an error."""
     if isinstance(node, yaml.MappingNode):
         return 'a mapping'
     if isinstance(node, yaml.SequenceNode):
@@ -58,7 +58,7 @@ def _is_quoted(node: yaml.Node) -> bool:
 
 
 def show(node: yaml.Node) -> str:
-    """Return a node as a message names it: its value, cut off, and what it is."""
+    """Return a node in words for an error: its kind, and its value shortened by `clip`."""
     found = kind(node)
     if not isinstance(node, yaml.ScalarNode) or found == 'nothing':
         return found
@@ -68,14 +68,14 @@ def show(node: yaml.Node) -> str:
 
 
 def clip(text: str) -> str:
-    """Return text short enough for a message."""
+    """Return text shortened to at most 60 characters for an error."""
     return text if len(text) <= 60 else f'{text[:57]}...'
 
 
 def suggest(word: str, allowed: Iterable[str]) -> str:
-    """Return ` (did you mean 'x'?)`, or nothing when no allowed word is near."""
+    """Return ` (did you mean 'x'?)`, or an empty text if no allowed word is similar."""
     folded = {each.lower(): each for each in allowed}
-    # Of long words only the start is looked at: the search takes quadratic time.
+    # Compare only the start of long words, since the search takes quadratic time.
     near = difflib.get_close_matches(word[:64].lower(), folded, n=1)
     return f' (did you mean {folded[near[0]]!r}?)' if near else ''
 
@@ -88,13 +88,13 @@ def truth(node: yaml.Node) -> bool:
 
 
 def whole_number(option: options.Option) -> Check:
-    """Return a check for a whole number within the range of an option."""
+    """Return a check for a whole number in the range of an option."""
 
     def check(node: yaml.Node) -> int:
         if kind(node) != 'a whole number':
             quotes = ' without quotes' if _is_quoted(node) else ''
             raise Refused(f'is {show(node)}; allowed: {option.range_text}{quotes}')
-        # A number of a million digits is refused by its first ones.
+        # The first digits suffice to refuse a number of a million digits.
         value = int(node.value[:30])
         if not option.allows(value):
             raise Refused(f'is {clip(node.value)}; allowed: {option.range_text}')
@@ -104,7 +104,7 @@ def whole_number(option: options.Option) -> Check:
 
 
 def number(option: options.Option) -> Check:
-    """Return a check for a finite number within the range of an option."""
+    """Return a check for a finite number in the range of an option."""
 
     def check(node: yaml.Node) -> float:
         if kind(node) not in ('a whole number', 'a number'):
@@ -118,7 +118,7 @@ def number(option: options.Option) -> Check:
 
 
 def numbers(option: options.Option) -> Check:
-    """Return a check for a list of as many finite numbers as an option has."""
+    """Return a check for a list of finite numbers, of the length that the option declares."""
     check_one = number(option)
 
     def check(node: yaml.Node) -> tuple[float, ...]:
@@ -132,7 +132,7 @@ def numbers(option: options.Option) -> Check:
 
 
 def text(node: yaml.Node) -> str:
-    """Return printable text, which may be empty."""
+    """Return printable text, possibly empty."""
     found = kind(node)
     if found != 'text':
         quotes = '; put it in quotes' if isinstance(node, yaml.ScalarNode) else ''
@@ -148,7 +148,7 @@ def text(node: yaml.Node) -> str:
 
 
 def word(option: options.Option) -> Check:
-    """Return a check for one of the words of an option."""
+    """Return a check for one of the words that an option allows."""
 
     def check(node: yaml.Node) -> str:
         if not isinstance(node, yaml.ScalarNode) or node.value not in option.allowed:
@@ -160,7 +160,7 @@ def word(option: options.Option) -> Check:
 
 
 def limit_device_name(value: str) -> str:
-    """Return a device name that fits its field in the message header."""
+    """Return the device name if it fits its field in the message header."""
     return _limited(value, options.DEVICE_NAME)
 
 
@@ -174,7 +174,7 @@ def _limited(value: str, form: options.Form) -> str:
 
 
 def text_of(form: options.Form) -> Check:
-    """Return a check for a text of a form."""
+    """Return a check for a text of this form."""
     special = _SPECIAL.get(form)
 
     def check(node: yaml.Node) -> Any:
@@ -194,7 +194,7 @@ def text_of(form: options.Form) -> Check:
 
 
 def _near(form: options.Form, value: str) -> str | None:
-    """Return a hint for a ROS type whose name lacks `msg`."""
+    """Return the full name of a ROS type if only `msg` is missing, else None."""
     package, slash, name = value.partition('/')
     full = f'{package}/msg/{name}'
     return full if form is options.ROS_TYPE_NAME and slash and form.fits(full) else None
@@ -205,7 +205,7 @@ def _address(value: str) -> str:
     try:
         ipaddress.ip_address(value)
     except ValueError:
-        # 300.1.1.1 is no host name either: the last label of one is not all digits.
+        # 300.1.1.1 is not a host name either: its last label has only digits.
         if not _HOST_NAME.fullmatch(value) or value.rpartition('.')[2].isdigit():
             near = '; the port has a key of its own' if ':' in value else ''
             raise Refused(
@@ -226,11 +226,11 @@ def _network(value: str) -> str:
 
 
 def nested(node: yaml.Node) -> yaml.Node:
-    """Return the node itself: its inside is read by a function of its own."""
+    """Return the node itself, which another function reads."""
     return node
 
 
-# Forms that take more than a pattern: what makes a value of a text.
+# The functions from text to value of the forms that need more than a pattern.
 _SPECIAL: dict[options.Form, Callable[[str], Any]] = {
     options.ADDRESS: _address,
     options.NETWORK: _network,
@@ -251,5 +251,5 @@ def check_of(option: options.Option) -> Check:
 
 
 def checks_of(declared: Mapping[str, options.Option]) -> dict[str, Check]:
-    """Return the check of each key of a section; what is nested and lists are read later."""
+    """Return the check of each key of a section; nested sections and lists are read later."""
     return {name: check_of(option) for name, option in declared.items()}

@@ -1,10 +1,10 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-What rows and connections must not do to each other, wherever in the file they stand.
+Conflicts between rows, commands, registrations and connections of a file.
 
-Only what the file itself says is judged: names that come from device names or parameters when
-the node runs are the node's to compare.
+Only names in the file itself are compared. The node compares names that come from device names or
+parameters at run time.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ros2_igtl.config.section import Section
 from ros2_igtl.convert.naming import fit_device_name
 from ros2_igtl.options import CommandRow, MappingRow, RegistrationConfig
 
-# What the rows of one device and type cannot say one this and one that: it is about the device.
+# Keys that apply to a device: all rows of a device and type must have the same value.
 DEVICE_KEYS = (
     'frame_id',
     'child_frame_id',
@@ -28,24 +28,25 @@ DEVICE_KEYS = (
     'resolution',
     'coordinate_name',
 )
+_ONE_VALUE = 'the same for all rows of a device and type'
 
 
 class Consistency:
-    """Remembers what each row claimed, and in which line; refuses the second claim."""
+    """Keeps the claims of all rows with their lines, and refuses conflicting ones."""
 
     def __init__(self) -> None:
         self._lines: dict[Hashable, int] = {}
         self._skipped: dict[Hashable, tuple[bool, int]] = {}
-        # Of each device, what its rows say together, and the section that said it.
+        # For each device, the values of DEVICE_KEYS in its rows, with their sections.
         self._devices: dict[Hashable, dict[str, tuple[Any, Section]]] = {}
-        # Of each child frame that is registered, its parent and the line.
+        # For each registered child frame, its parent and the line.
         self._registered: dict[str, tuple[str, int]] = {}
 
     def add_connection(self, section: Section, *, alone: bool) -> None:
-        """Refuse a connection that has another one's name, or its address and port."""
+        """Refuse a connection that has the name, or the address and port, of another."""
         values = section.values
         if not alone:
-            section.require('name', hint='each of several connections needs one')
+            section.require('name', hint='each of several connections needs a name')
         if name := values.get('name'):
             self._claim(section, 'name', f'names a connection {name!r}', name)
         if values.get('mode') == 'server' and values.get('port') and 'address' in values:
@@ -55,7 +56,7 @@ class Consistency:
     def add_row(
         self, section: Section, row: MappingRow, connection: int, options: dict[str, Any]
     ) -> None:
-        """Refuse a row that sends or publishes what another row does, or contradicts it."""
+        """Refuse a row that sends or publishes the same as another row, or contradicts one."""
         regex = row.igtl_device_regex.pattern if row.igtl_device_regex else None
         device = (connection, row.igtl_device_name, regex, row.igtl_type_name)
         if row.direction == 'ROS_TO_IGTL':
@@ -68,7 +69,11 @@ class Consistency:
             return
         skip, line = self._skipped.setdefault(device, (row.skip, section.line))
         if skip != row.skip:
-            section.refuse('skip', f'is {str(row.skip).lower()}, and not so in line {line}')
+            section.refuse(
+                'skip',
+                f'is {str(row.skip).lower()}, but {str(skip).lower()} in line {line}; '
+                f'allowed: {_ONE_VALUE}',
+            )
         elif row.skip:
             self._claim(section, 'skip', 'skips the same device and type', 'skipped', device)
         elif row.ros_topic_name is not None:
@@ -77,19 +82,19 @@ class Consistency:
         else:
             text = 'publishes the same type of the same device on the default topic'
             self._claim(section, 'ros_topic_name', text, 'default', device, row.ros_type_name)
-        # tf can be turned off for all of a connection, and no row turns it on again.
-        said = {'tf': (options.get('publish_tf', True), section)}
-        self._add_to_device(section, self._devices.setdefault(device, said))
+        # A connection can turn off tf, and then no row can turn it on.
+        declared = {'tf': (options.get('publish_tf', True), section)}
+        self._add_to_device(section, self._devices.setdefault(device, declared))
 
     def add_command(self, section: Section, row: CommandRow, connection: int) -> None:
-        """Refuse a command that another row gives to a service already."""
+        """Refuse a command that another row already assigns to a service."""
         regex = row.igtl_command_regex
         key = 'igtl_command_name' if regex is None else 'igtl_command_regex'
         name = row.igtl_command_name if regex is None else regex.pattern
         self._claim(section, key, f'runs command {name!r}', 'command', connection, key, name)
 
     def add_registration(self, section: Section, row: RegistrationConfig) -> None:
-        """Refuse to register a frame twice, or below itself."""
+        """Refuse to register a frame twice, or as its own ancestor."""
         parent, child = row.parent_frame_id, row.child_frame_id
         if child in self._registered:
             text = f'is {child!r}, registered in line {self._registered[child][1]} already'
@@ -99,18 +104,18 @@ class Consistency:
         while above != child and above in self._registered:
             above = self._registered[above][0]
         if above == child:
-            section.refuse('parent_frame_id', f'{parent!r} hangs below {child!r}; allowed: a tree')
+            section.refuse('parent_frame_id', f'{parent!r} is below {child!r}; allowed: a tree')
         else:
             self._registered[child] = parent, section.line_of('child_frame_id')
 
     def check_tree(self) -> None:
-        """Keep tf a tree: one device for each child frame, or a registration, and no circle."""
+        """Refuse frames that would not form a tree: with several parents, or in a cycle."""
         parents = {child: parent for child, (parent, _) in self._registered.items()}
         lines: dict[str, int] = {}
-        for said in self._devices.values():
-            if 'child_frame_id' not in said or not _is_on_tf(said):
+        for declared in self._devices.values():
+            if 'child_frame_id' not in declared or not _is_on_tf(declared):
                 continue
-            child, section = said['child_frame_id']
+            child, section = declared['child_frame_id']
             if child in self._registered:
                 text = f'is {child!r}, registered in line {self._registered[child][1]}'
                 section.refuse('child_frame_id', f'{text}; allowed: one parent')
@@ -120,15 +125,13 @@ class Consistency:
                 section.refuse('child_frame_id', f'{text}; allowed: one device')
                 continue
             lines[child] = section.line_of('child_frame_id')
-            if 'frame_id' in said:
-                parent, section = said['frame_id']
+            if 'frame_id' in declared:
+                parent, section = declared['frame_id']
                 above = parent
                 while above != child and above in parents:
                     above = parents[above]
                 if above == child:
-                    section.refuse(
-                        'frame_id', f'{parent!r} hangs below {child!r}; allowed: a tree'
-                    )
+                    section.refuse('frame_id', f'{parent!r} is below {child!r}; allowed: a tree')
                 else:
                     parents[child] = parent
 
@@ -138,16 +141,16 @@ class Consistency:
         else:
             self._lines[claim] = section.line_of(key)
 
-    def _add_to_device(self, section: Section, said: dict[str, tuple[Any, Section]]) -> None:
+    def _add_to_device(self, section: Section, declared: dict[str, tuple[Any, Section]]) -> None:
         for key in DEVICE_KEYS:
             if key not in section.values:
                 continue
-            value, first = said.setdefault(key, (section.values[key], section))
+            value, first = declared.setdefault(key, (section.values[key], section))
             if value != section.values[key]:
                 line = first.line_of(key)
-                text = f'is another in line {line}; allowed: one for all rows of a device and type'
+                text = f'differs from line {line}; allowed: {_ONE_VALUE}'
                 section.refuse(key, text)
 
 
-def _is_on_tf(said: dict[str, tuple[Any, Section]]) -> bool:
-    return all(said[key][0] for key in ('tf', 'publish_tf') if key in said)
+def _is_on_tf(declared: dict[str, tuple[Any, Section]]) -> bool:
+    return all(declared[key][0] for key in ('tf', 'publish_tf') if key in declared)

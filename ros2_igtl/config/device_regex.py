@@ -1,11 +1,11 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Regular expressions for names: compiled, and refused where a match could take long.
+Regular expressions for names: compiled, and refused if a match could take long.
 
-A name of a device or a command comes from the peer, and that of a topic from any node: they
-could stall this one through an expression that backtracks. Here the number of ways in which a name
-can be tried is bounded from above by reading the expression: choices in a row multiply,
+The names of devices and commands come from a peer, and those of topics from any node. With an
+expression that backtracks, such a name could stall this node. So this module computes an upper
+bound of the number of ways to match a name: the ways of consecutive items multiply, and those of
 alternatives add up.
 """
 
@@ -19,7 +19,7 @@ from ros2_igtl.config.errors import Refused
 from ros2_igtl.convert.command_text import COMMAND_NAME_SIZE
 
 MAX_REGEX_LENGTH = 200
-# Four times `.*` in one expression; what is allowed takes some 30 ms at worst on 20 characters.
+# Allows `.*` four times in an expression; the slowest match of 20 characters takes about 30 ms.
 MAX_WAYS = 300_000
 TOPIC_NAME_LENGTH = 247  # RMW_TOPIC_MAX_NAME_LENGTH
 
@@ -34,7 +34,7 @@ _TOKEN = re.compile(
 
 def compile_device_regex(pattern: str) -> re.Pattern[str]:
     """
-    Return the compiled expression, which a device name is to match in full.
+    Return the compiled expression for device names, which have to match in full.
 
     :raises Refused: it is too long, does not compile, or can take too long on 20 characters.
     """
@@ -43,7 +43,7 @@ def compile_device_regex(pattern: str) -> re.Pattern[str]:
 
 def compile_command_regex(pattern: str) -> re.Pattern[str]:
     """
-    Return the compiled expression, which the name of a command is to match in full.
+    Return the compiled expression for names of commands, which have to match in full.
 
     :raises Refused: it is too long, does not compile, or can take too long on 127 characters.
     """
@@ -52,7 +52,7 @@ def compile_command_regex(pattern: str) -> re.Pattern[str]:
 
 def compile_topic_regex(pattern: str) -> re.Pattern[str]:
     """
-    Return the compiled expression, which the full name of a topic is to match in full.
+    Return the compiled expression for full names of topics, which have to match in full.
 
     :raises Refused: it is too long, does not compile, or can take too long on 247 characters.
     """
@@ -63,33 +63,33 @@ def _compile(pattern: str, length: int, repetitions: int) -> re.Pattern[str]:
     """
     Compile an expression for names.
 
-    :param length: of the longest name.
-    :param repetitions: how many in a row are allowed, for the message.
+    :param length: the length of the longest name.
+    :param repetitions: the number of consecutive repetitions that the error calls allowed.
     """
     if len(pattern) > MAX_REGEX_LENGTH:
         raise Refused(f'the expression has {len(pattern)} characters; allowed: {MAX_REGEX_LENGTH}')
     try:
         with warnings.catch_warnings():
-            # `[[` may change its meaning; a flag that is not at the start is an error from 3.11.
+            # Python warns of `[[`, whose meaning may change, and before 3.11 of a misplaced flag.
             warnings.simplefilter('error')
             compiled = re.compile(pattern)
     except (re.error, OverflowError, Warning) as error:
         raise Refused(f'{pattern!r} is not a regular expression: {error}') from None
     if _count_ways(pattern.removeprefix('(?i)'), length + 1) > MAX_WAYS:
         raise Refused(
-            f'{pattern!r} can take too long on a name made for it; allowed: at most {repetitions} '
-            'repetitions in a row, and none of what has a choice inside, as (a+)* and (a|b)* have'
+            f'{pattern!r} can take too long to match; allowed: at most {repetitions} consecutive '
+            'repetitions, and no repetition of a choice, as in (a+)* and (a|b)*'
         )
     return compiled
 
 
 def _count_ways(pattern: str, most: int) -> int:
     """
-    Return an upper bound, itself cut off, of the ways to try a pattern that compiles.
+    Return an upper bound, limited to MAX_WAYS + 1, of the ways to match a valid pattern.
 
-    :param most: what repeats more often never matches.
+    :param most: the largest number of repetitions that can match.
     """
-    # One entry a group that is open: the ways of its branches before the last `|`, of the last
+    # For the innermost open group: the ways of its branches before the last `|`, of the last
     # branch without its last item, and of that item, to which a repetition applies.
     alternatives, branch, item = 0, 1, 1
     outer: list[tuple[int, int]] = []
@@ -116,7 +116,7 @@ def _count_ways(pattern: str, most: int) -> int:
 
 
 def _repeats(token: re.Match[str], most: int) -> tuple[int, int]:
-    """Return how often the last item is repeated at least and at most."""
+    """Return the smallest and the largest number of repetitions of the last item."""
     if token['low'] is None:
         return {'*': (0, most), '+': (1, most), '?': (0, 1)}[token['repeat'][0]]
     low = int(token['low'] or 0)
@@ -126,7 +126,7 @@ def _repeats(token: re.Match[str], most: int) -> tuple[int, int]:
 
 
 def _repeat(ways: int, low: int, high: int, most: int) -> int:
-    if low > most:  # an empty group would be tried so many times
+    if low > most:  # such a repetition of an empty group takes long
         return MAX_WAYS + 1
     high = min(high, most)
     ways_of_each_count: list[int] = [ways**count for count in range(low, high + 1)]

@@ -1,10 +1,10 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-A file's bytes to YAML nodes that know their line. What the nodes mean is not known here.
+A file's bytes to YAML nodes with their lines. Other modules interpret the nodes.
 
-Only what a mapping file needs is read: one document, no anchors, no aliases, no tags, bounded in
-size, depth and number of nodes. No object is ever constructed from a node.
+A mapping file is one document without anchors, aliases and tags, with limits on size, depth and
+number of nodes. No object is constructed from a node.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from yaml.reader import Reader
 
 from ros2_igtl.config.errors import Problems
 
-# 5000 mappings fit; pure Python reads it in about 3 s on a slow machine.
+# Enough for 5000 mappings, which pure Python reads in about 3 s on a slow machine.
 MAX_FILE_BYTES = 1_000_000
-# Ten times what 5000 mappings need would already take minutes: a file of `- a` lines.
+# Enough for 5000 mappings. A file of `- a` lines with ten times as many nodes takes minutes.
 MAX_NODES = 100_000
-# The schema is 8 deep; the composer recurses.
+# The schema has 8 levels, and the composer is recursive.
 MAX_DEPTH = 20
 
 
 class _NotAllowedError(yaml.MarkedYAMLError):
-    """Valid YAML that a mapping file may not hold."""
+    """Valid YAML that is not allowed in a mapping file."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -60,13 +60,13 @@ class _Loader(yaml.SafeLoader):
 
 def read_file(path: str, problems: Problems) -> bytes:
     """
-    Return what is in a file of at most `MAX_FILE_BYTES`.
+    Return the bytes of a file of at most `MAX_FILE_BYTES`.
 
-    :raises ConfigError: no such file, not a file, not readable, too large.
+    :raises ConfigError: the file does not exist, is not a file, or is not readable or too large.
     """
     data = b''
     try:
-        # Not to hang on a pipe that nobody writes to.
+        # O_NONBLOCK: opening a pipe without a writer must not block.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with open(descriptor, 'rb') as file:
             if stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -97,7 +97,7 @@ def compose(data: bytes, problems: Problems) -> yaml.Node:
         mark = error.problem_mark or error.context_mark or loader.get_mark()
         problems.add(mark.line + 1, 'YAML', _explain(error))
     except (ValueError, OverflowError) as error:
-        # PyYAML lets them through for "\UFFFFFFFF" and the like.
+        # PyYAML does not wrap the errors of "\UFFFFFFFF" and the like.
         problems.add(loader.get_mark().line + 1, 'YAML', str(error))
     finally:
         loader.dispose()

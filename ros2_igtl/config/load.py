@@ -1,10 +1,10 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-A mapping file to a Config: the sections of the file, from the outermost in.
+A mapping file to a Config: reads the sections of the file, from the outermost in.
 
-What one value may be is in checks.py; which keys of a row go together is in row.py, tf.py and
-pairs.py; what rows must not do to each other is in consistency.py.
+checks.py checks single values; row.py, tf.py and pairs.py check which keys of a row go together;
+consistency.py finds conflicts between rows.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ from ros2_igtl.options import CommandRow, Config, ConnectionConfig, MappingRow
 FILE_KEYS = checks.checks_of(options.FILE_KEYS)
 CONNECTION_KEYS = checks.checks_of(options.SECTIONS['ConnectionConfig'])
 COMMAND_KEYS = checks.checks_of(options.SECTIONS['CommandRow'])
-# The keys of a connection that are node parameters.
+# The keys of a connection that are also node parameters.
 OPTION_KEYS = options.CONNECTION_PARAMETERS
 
 
 def load_config(path: str, pairs: Pairs | None = None, requests: Requests | None = None) -> Config:
     """
-    Return what a mapping file says.
+    Return the configuration in a mapping file.
 
     :param path: a file of at most 1 MB, in UTF-8.
-    :param pairs: the conversions there are; None: any pair of types is taken.
-    :param requests: what a peer can be asked for; None: anything.
-    :raises ConfigError: with all that is wrong, a line each: `file:line: key: what, and what is
-        allowed`. Nothing is skipped.
+    :param pairs: the existing conversions; None allows any pair of types.
+    :param requests: the existing queries; None allows any query.
+    :raises ConfigError: with all problems, one a line: `file:line: key: problem; allowed: values`.
+        No row with a problem is skipped.
     """
     problems = Problems(path)
     return _Reader(problems, pairs, requests).read(compose(read_file(path, problems), problems))
@@ -50,9 +50,9 @@ def parse_config(
     data: bytes, file: str, pairs: Pairs | None = None, requests: Requests | None = None
 ) -> Config:
     """
-    Return what the bytes of a mapping file say; problems name it `file`.
+    Return the configuration in the bytes of a mapping file, which problems call `file`.
 
-    :raises ConfigError: as load_config.
+    :raises ConfigError: as for load_config.
     """
     problems = Problems(file)
     return _Reader(problems, pairs, requests).read(compose(data, problems))
@@ -105,16 +105,16 @@ class _Reader:
         return ConnectionConfig(line=section.line, options=given, **values)
 
     def _read_commands(self, section: Section, connection: int) -> tuple[CommandRow, ...]:
-        """Return the commands that are right."""
+        """Return the commands without problems."""
         rows = []
         for at, node in enumerate(section.items('commands')):
             command = Section(node, section.key(f'commands[{at}]'), COMMAND_KEYS, self._problems)
             command.require('ros_service_name')
             if command.has('igtl_command_regex'):
-                text = 'stands beside igtl_command_regex; allowed: one of them'
+                text = 'is given together with igtl_command_regex; allowed: one of them'
                 command.forbid(['igtl_command_name'], text)
             else:
-                hint = 'allowed: it or igtl_command_regex'
+                hint = 'allowed: this or igtl_command_regex'
                 command.require('igtl_command_name', hint=hint)
             if not command.is_wrong:
                 row = CommandRow(line=command.line, **command.values)
@@ -125,7 +125,7 @@ class _Reader:
     def _read_row(
         self, node: yaml.Node, key: str, connection: int, given: dict[str, Any]
     ) -> MappingRow | None:
-        """Return a row, or None if anything is wrong with it."""
+        """Return a row, or None if it has problems."""
         section = Section(node, key, MAPPING_KEYS, self._problems)
         row = read_row(section, self._pairs, self._requests)
         if row is not None:
@@ -134,14 +134,14 @@ class _Reader:
 
 
 def _check_role(section: Section) -> None:
-    """Refuse what the other end of a connection decides."""
+    """Refuse keys of the other role, and a client without a port."""
     values = section.values
     if values.get('mode') == 'client':
-        section.forbid(_of_role('server'), 'is for a server, and this is a client')
+        section.forbid(_of_role('server'), 'is for a server, but this is a client')
         if values.get('port') == 0:
-            section.refuse('port', 'is 0; allowed: 1 to 65535, a client has to know the port')
+            section.refuse('port', 'is 0; allowed for a client: 1 to 65535')
     elif values.get('mode') == 'server':
-        section.forbid(_of_role('client'), 'is for a client, and this is a server')
+        section.forbid(_of_role('client'), 'is for a client, but this is a server')
     first, most = values.get('reconnect_initial_delay'), values.get('reconnect_max_delay')
     if first is not None and most is not None and first > most:
         text = f'is {first:g}; allowed: up to reconnect_max_delay, which is {most:g}'
@@ -153,7 +153,7 @@ def _of_role(role: options.Mode) -> list[str]:
 
 
 def _read_list(section: Section, name: str) -> tuple[str, ...]:
-    """Return the texts of a list that are right."""
+    """Return the texts of a list without problems."""
     check = checks.text_of(OPTION_KEYS[name].form)
     values = []
     for index, node in enumerate(section.items(name)):

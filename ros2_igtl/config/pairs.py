@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Which types go together: what a row asks for against the conversions and queries there are."""
+"""Checks that the conversions and queries that a row needs exist."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from ros2_igtl.config import checks
 from ros2_igtl.config.section import Section
 from ros2_igtl.options import TfLookup
 
-# (OpenIGTLink type name, ROS type name) -> the directions it can be converted in, and which of
-# PAIR_KEYS its rows may have.
+# (OpenIGTLink type name, ROS type name) -> the directions of its conversions, and those of
+# PAIR_KEYS that its rows can have.
 Pairs = Mapping[tuple[str, str], Set[str]]
-# OpenIGTLink type name -> of 'once', 'stream', 'resolution' and 'coordinate_name' those that a
-# peer can be asked for, and with.
+# OpenIGTLink type name -> those of 'once', 'stream', 'resolution' and 'coordinate_name' that its
+# queries support.
 Requests = Mapping[str, Set[str]]
 
-# In such pairs: all type names that are in none with this ROS type.
+# In Pairs: all type names that have no pair of their own with this ROS type.
 ANY_OTHER_TYPE = '*'
 
-# What a tf lookup is converted from, one pair of frames or several.
+# The ROS types that tf lookups are converted from: one pair of frames, or several.
 TF_TYPE = 'geometry_msgs/msg/TransformStamped'
 TF_TOOLS_TYPE = 'ros2_igtl/msg/TrackingData'
 
-# What only rows of some pairs of types may have.
+# Keys for rows of some pairs of types only.
 PAIR_KEYS = ('threshold',)
-# What only a row that asks for a stream may have.
+# Keys for rows that query a stream only.
 STREAM_KEYS = ('resolution', 'coordinate_name')
 
 
 def check_pair(section: Section, pairs: Pairs) -> None:
-    """Refuse types that cannot be converted in the row's direction."""
+    """Refuse types without a conversion in the direction of the row."""
     values = section.values
     type_name, direction = values.get('igtl_type_name'), values.get('direction')
     if type_name is None or direction is None or values.get('skip'):
@@ -65,7 +65,7 @@ def check_pair(section: Section, pairs: Pairs) -> None:
             other = 'tf with parent_frame_id and child_frame_id'
         elif TF_TOOLS_TYPE in allowed:
             other = 'tf with tools or chain'
-        section.refuse('tf', f'{type_name} cannot be made of this lookup; allowed: {other}')
+        section.refuse('tf', f'cannot become {type_name}; allowed: {other}')
     elif ros_type_name is not None and ros_type_name not in allowed:
         near = checks.suggest(ros_type_name, allowed)
         text = f'{ros_type_name!r} has no {direction} conversion with {type_name}{near}; allowed: '
@@ -73,10 +73,10 @@ def check_pair(section: Section, pairs: Pairs) -> None:
 
 
 def check_pair_keys(section: Section, pairs: Pairs) -> None:
-    """Refuse what is for other pairs of types than the row's."""
+    """Refuse keys for other pairs of types."""
     values = section.values
     if values.get('direction') != 'IGTL_TO_ROS' or values.get('skip'):
-        return  # which is said where these are judged
+        return  # row.py refuses the keys then
     pair = (values.get('igtl_type_name', ''), values.get('ros_type_name', ''))
     for key in PAIR_KEYS:
         if key in values and key not in pairs.get(pair, ()):
@@ -89,7 +89,7 @@ def check_pair_keys(section: Section, pairs: Pairs) -> None:
 
 
 def check_request(section: Section, requests: Requests) -> None:
-    """Refuse to ask, or to be asked, for what no message of the protocol asks for."""
+    """Refuse queries and answers to queries that the protocol does not have."""
     values = section.values
     type_name = values.get('igtl_type_name')
     if type_name is None:
@@ -98,23 +98,23 @@ def check_request(section: Section, requests: Requests) -> None:
     request = values.get('request')
     if request is not None and request not in known:
         prefix = {'once': 'GET_', 'stream': 'STT_'}[request]
-        text = f'is {request}, and the protocol has no {prefix} of {type_name}; allowed: '
+        text = f'is {request}, but the protocol has no {prefix} for {type_name}; allowed: '
         section.refuse('request', text + _allowed_request(type_name, request, requests))
         return
     for key in STREAM_KEYS:
         if request == 'stream' and key in values and key not in known:
             allowed = ', '.join(sorted(name for name, keys in requests.items() if key in keys))
-            text = f'has no place in the query for {type_name}; allowed with {allowed}'
+            text = f'is not in the query for {type_name}; allowed with {allowed}'
             section.refuse(key, text)
     if values.get('on_request') and not known:
-        text = f'is true, and the protocol has no query for {type_name}; allowed: false'
+        text = f'is true, but the protocol has no query for {type_name}; allowed: false'
         section.refuse('on_request', text)
 
 
 def _allowed_request(type_name: str, request: str, requests: Requests) -> str:
-    """Return what else may be asked of the type, or of which types this may be asked."""
+    """Return the other queries of the type, or else the types that have this query."""
     others = [word for word in ('once', 'stream') if word in requests.get(type_name, ())]
     if others:
         return ', '.join(others)
     askable = sorted(name for name, keys in requests.items() if request in keys)
-    return f'it for {", ".join(askable)}'
+    return f'{request} for {", ".join(askable)}'

@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The list `registration` of a mapping file: static transforms that join frames to one another."""
+"""The list `registration` of a mapping file: static transforms between frames."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PARTS = ('translation', 'rotation')
 
 
 def read_registrations(file: Section) -> Iterator[tuple[Section, RegistrationConfig]]:
-    """Yield the registrations that are right by themselves, and the section each stands in."""
+    """Yield the registrations without problems of their own, with their sections."""
     for index, node in enumerate(file.items('registration')):
         key = file.key(f'registration[{index}]')
         section = Section(node, key, REGISTRATION_KEYS, file.problems)
@@ -37,16 +37,16 @@ def read_registrations(file: Section) -> Iterator[tuple[Section, RegistrationCon
 
 
 def check_frame_pair(section: Section) -> None:
-    """Refuse a pair of frames of which one is missing, or that is one frame."""
+    """Refuse a pair of frames with a missing frame, or with the same frame twice."""
     section.require('parent_frame_id', 'child_frame_id')
     parent = section.values.get('parent_frame_id')
     if parent is not None and parent == section.values.get('child_frame_id'):
-        text = f'is {parent!r}, as parent_frame_id is; allowed: another frame'
+        text = f'is {parent!r}, like parent_frame_id; allowed: another frame'
         section.refuse('child_frame_id', text)
 
 
 def _read_parts(section: Section) -> tuple[Vector, Quaternion] | None:
-    """Return what translation and rotation say, None if anything is wrong with them."""
+    """Return the pose in translation and rotation, or None if they have problems."""
     section.require(*_PARTS, hint='allowed: translation and rotation, or matrix')
     if not all(name in section.values for name in _PARTS):
         return None
@@ -58,8 +58,8 @@ def _read_parts(section: Section) -> tuple[Vector, Quaternion] | None:
 
 
 def _read_matrix(section: Section) -> tuple[Vector, Quaternion] | None:
-    """Return what a matrix says, None if anything is wrong with it."""
-    section.forbid(_PARTS, 'stands beside matrix; allowed: one of them')
+    """Return the pose in a matrix, or None if it has problems."""
+    section.forbid(_PARTS, 'is given together with matrix; allowed: one of them')
     if 'matrix' not in section.values:
         return None
     r11, r12, r13, x, r21, r22, r23, y, r31, r32, r33, z, *last = section.values['matrix']

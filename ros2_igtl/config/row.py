@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""One row of a mapping file: which of its keys go together."""
+"""One row of a mapping file, with checks of which keys go together."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ _OPTIONS = options.SECTIONS['MappingRow']
 MAPPING_KEYS = checks.checks_of(_OPTIONS)
 QOS_KEYS = checks.checks_of(options.SECTIONS['QosOptions'])
 
-# What only a row of that direction may have.
+# Keys for rows of one direction only.
 INBOUND_KEYS = tuple(name for name, each in _OPTIONS.items() if each.direction == INBOUND)
 OUTBOUND_KEYS = tuple(name for name, each in _OPTIONS.items() if each.direction == OUTBOUND)
-# What a row with tf may not have: it has no topic, and tf.rate is its rate.
+# Keys that are not allowed with tf, which needs no topic and has tf.rate.
 TOPIC_KEYS = ('ros_topic_name', 'ros_type_name', 'qos', 'rate_limit')
-# What a row with `skip: true` may have.
+# The keys that are allowed with `skip: true`.
 SKIP_KEYS = ('igtl_device_name', 'igtl_device_regex', 'igtl_type_name', 'direction', 'skip')
 
 
 def read_row(
     section: Section, pairs: Pairs | None, requests: Requests | None
 ) -> MappingRow | None:
-    """Return a row, or None if anything is wrong with it; `section` was read with MAPPING_KEYS."""
+    """Return a row, or None if it has problems; `section` was read with MAPPING_KEYS."""
     section.require('igtl_type_name', 'direction')
     if section.values.get('direction') == INBOUND:
         _check_inbound(section)
@@ -63,37 +63,37 @@ def read_row(
 
 
 def _check_inbound(section: Section) -> None:
-    section.forbid(OUTBOUND_KEYS, f'is for {OUTBOUND}, and this row is {INBOUND}')
+    section.forbid(OUTBOUND_KEYS, f'is for {OUTBOUND}, but this row is {INBOUND}')
     if section.has('igtl_device_regex'):
         section.forbid(
-            ['igtl_device_name'], 'stands beside igtl_device_regex; allowed: one of them'
+            ['igtl_device_name'], 'is given together with igtl_device_regex; allowed: one of them'
         )
-        text = 'is one frame, and igtl_device_regex many devices; allowed with igtl_device_name'
+        text = 'is one frame, but igtl_device_regex many devices; allowed with igtl_device_name'
         section.forbid(['child_frame_id'], text)
         text = 'is for one device; allowed with igtl_device_name, which may be empty for any'
         section.forbid(['request'], text)
     else:
-        section.require('igtl_device_name', hint='allowed: it or igtl_device_regex')
+        section.require('igtl_device_name', hint='allowed: this or igtl_device_regex')
         _limit_device_name(section)
     if section.values.get('request') != 'stream':
-        section.forbid(STREAM_KEYS, 'is about a stream; allowed with request: stream')
+        section.forbid(STREAM_KEYS, 'is for a stream; allowed with request: stream')
     frame = section.values.get('frame_id')
     if frame is not None and frame == section.values.get('child_frame_id'):
-        section.refuse('child_frame_id', f'is {frame!r}, as frame_id is; allowed: another frame')
+        section.refuse('child_frame_id', f'is {frame!r}, like frame_id; allowed: another frame')
     if section.values.get('skip'):
         outputs = [key for key in MAPPING_KEYS if key not in SKIP_KEYS]
-        section.forbid(outputs, 'is about what is published; allowed without skip: true')
+        section.forbid(outputs, 'is for a published device; allowed without skip: true')
 
 
 def _check_outbound(section: Section) -> None:
-    section.forbid(INBOUND_KEYS, f'is for {INBOUND}, and this row is {OUTBOUND}')
-    section.require('igtl_device_name', hint='what is sent has a device name')
+    section.forbid(INBOUND_KEYS, f'is for {INBOUND}, but this row is {OUTBOUND}')
+    section.require('igtl_device_name', hint='a sent message needs a device name')
     if section.has('bind'):
-        _limit_device_name(section, ' in a BIND, which has no place for a longer one')
+        _limit_device_name(section, ' in a BIND, which has no metadata for a longer name')
     if section.has('tf'):
-        section.forbid(TOPIC_KEYS, 'is about a topic; allowed without tf')
+        section.forbid(TOPIC_KEYS, 'is for a topic; allowed without tf')
     else:
-        hint = f'{OUTBOUND} needs it, or tf in place of a topic'
+        hint = f'{OUTBOUND} needs it, or tf instead of a topic'
         section.require('ros_topic_name', 'ros_type_name', hint=hint)
 
 
@@ -108,15 +108,17 @@ def _limit_device_name(section: Section, where: str = '') -> None:
 def _read_qos(section: Section) -> dict[str, Any]:
     qos = Section(section.values['qos'], section.key('qos'), QOS_KEYS, section.problems)
     if qos.values.get('history') == 'keep_all':
-        qos.forbid(['depth'], 'means nothing with keep_all; allowed with keep_last')
+        qos.forbid(['depth'], 'has no effect with keep_all; allowed with keep_last')
     return qos.values
 
 
 def _read_metadata(section: Section) -> dict[str, str]:
-    """Return texts by the keys that the file gives them."""
+    """Return the texts by their keys."""
     node = section.values['metadata']
     if not isinstance(node, yaml.MappingNode):
-        section.refuse('metadata', f'is {checks.show(node)}; allowed: a text by each key')
+        section.refuse(
+            'metadata', f'is {checks.show(node)}; allowed: a mapping from keys to texts'
+        )
         return {}
     scalars = (key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
     keys = dict.fromkeys(scalars, checks.text)

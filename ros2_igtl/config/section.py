@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""One YAML mapping, read key by key. Which keys there are is the caller's table."""
+"""One YAML mapping, read key by key with a table of checks from the caller."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from ros2_igtl.config.errors import Problems, Refused
 
 class Section:
     """
-    What the keys of one YAML mapping say.
+    The keys and values of one YAML mapping.
 
-    `values` has the values that are right; what is wrong with the others is noted in `problems`.
+    `values` has the values that passed their checks; `problems` has the problems of the others.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Section:
             hint = checks.suggest(name, keys) or f'; allowed: {", ".join(keys)}'
             self._add(line, f'has an unknown key, {checks.show(key_node)}{hint}')
         elif name in self._lines:
-            text = f'stands twice, first in line {self._lines[name]}'
+            text = f'is given twice, first in line {self._lines[name]}; allowed: once'
             self.problems.add(line, self.key(name), text)
         else:
             self._lines[name] = value_node.start_mark.line + 1
@@ -61,7 +61,7 @@ class Section:
 
     @property
     def is_wrong(self) -> bool:
-        """Tell whether anything was found wrong since this section was begun."""
+        """Whether a problem was found since this section was begun."""
         return len(self.problems) > self._problems_before
 
     def key(self, name: str) -> str:
@@ -69,31 +69,31 @@ class Section:
         return f'{self._key}.{name}' if self._key else name
 
     def line_of(self, name: str) -> int:
-        """Return the line a key's value starts in; the section's if the key is not there."""
+        """Return the line of a key's value, or of the section if the key is missing."""
         return self._lines.get(name, self.line)
 
     def has(self, name: str) -> bool:
-        """Tell whether a key was given, be its value right or wrong."""
+        """Return whether the mapping has a key, with a right or a wrong value."""
         return name in self._lines
 
     def refuse(self, name: str, text: str) -> None:
-        """Note what is wrong with a key that is there, or that it is not."""
+        """Add a problem of a key, present or missing."""
         self.problems.add(self.line_of(name), self.key(name), text)
 
     def require(self, *names: str, hint: str = 'it has no default') -> None:
-        """Note each of the keys that is missing from what is a mapping at all."""
+        """Add a problem for each missing key, if the node is a mapping."""
         for name in names:
             if self._is_mapping and not self.has(name):
                 self.refuse(name, f'is missing; {hint}')
 
     def forbid(self, names: Iterable[str], text: str) -> None:
-        """Note each of the keys that is there, and why it must not be."""
+        """Add a problem for each of the keys that is present."""
         for name in names:
             if self.has(name):
                 self.refuse(name, text)
 
     def items(self, name: str) -> list[yaml.Node]:
-        """Return the items of a list; none if the key is missing or no list."""
+        """Return the items of a list; empty if the key is missing or not a list."""
         node = self.values.get(name)
         if node is None:
             return []

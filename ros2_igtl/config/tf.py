@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The key `tf` of a row: frames that are looked up and sent."""
+"""The key `tf` of a row: frames to look up and send."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ TF_TOOL_KEYS = checks.checks_of(options.SECTIONS['TfTool'])
 
 
 def read_tf(section: Section) -> TfLookup | None:
-    """Return the lookup, or None if anything is wrong with it."""
+    """Return the lookup, or None if it has problems."""
     problems_before = len(section.problems)
     tf = Section(section.values['tf'], section.key('tf'), TF_KEYS, section.problems)
     if tf.has('joint_states'):
-        tf.forbid(['rate'], 'stands beside joint_states; allowed: one of them')
+        tf.forbid(['rate'], 'is given together with joint_states; allowed: one of them')
         if not tf.has('chain'):
             tf.refuse('joint_states', 'is for a chain of frames; allowed with chain')
     else:
-        hint = 'allowed: it or joint_states' if tf.has('chain') else 'it has no default'
+        hint = 'allowed: this or joint_states' if tf.has('chain') else 'it has no default'
         tf.require('rate', hint=hint)
     if tf.has('chain'):
         _check_chain(tf)
@@ -33,7 +33,10 @@ def read_tf(section: Section) -> TfLookup | None:
     if not tf.has('tools'):
         check_frame_pair(tf)
         return TfLookup(**tf.values) if len(section.problems) == problems_before else None
-    tf.forbid(['parent_frame_id', 'child_frame_id'], 'stands beside tools; allowed: in each tool')
+    tf.forbid(
+        ['parent_frame_id', 'child_frame_id'],
+        'is given together with tools; allowed: in each tool',
+    )
     tools: dict[str, TfTool] = {}
     nodes = tf.items('tools')
     if isinstance(tf.values['tools'], yaml.SequenceNode) and not nodes:
@@ -43,7 +46,7 @@ def read_tf(section: Section) -> TfLookup | None:
         tool.require('name')
         check_frame_pair(tool)
         if tool.values.get('name') in tools:
-            tool.refuse('name', f'{tool.values["name"]!r} stands twice; allowed: one tool a name')
+            tool.refuse('name', f'{tool.values["name"]!r} is given twice; allowed: once')
         elif len(tool.values) == len(TF_TOOL_KEYS):
             tools[tool.values['name']] = TfTool(**tool.values)
     if len(section.problems) > problems_before:
@@ -52,9 +55,9 @@ def read_tf(section: Section) -> TfLookup | None:
 
 
 def _check_chain(tf: Section) -> None:
-    text = 'stands beside chain; allowed: one of chain, child_frame_id and tools'
+    text = 'is given together with chain; allowed: one of chain, child_frame_id and tools'
     tf.forbid(['child_frame_id', 'tools'], text)
     tf.require('parent_frame_id')
     chain = tf.values.get('chain')
     if chain is not None and chain == tf.values.get('parent_frame_id'):
-        tf.refuse('chain', f'is {chain!r}, as parent_frame_id is; allowed: another frame')
+        tf.refuse('chain', f'is {chain!r}, like parent_frame_id; allowed: another frame')

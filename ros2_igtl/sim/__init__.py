@@ -3,8 +3,8 @@
 """
 Simulated devices: OpenIGTLink peers for demonstrations and tests.
 
-What a device says is a pure function of the time stamp, in a module a device; simulation.py says
-it at a rate, through a transport server or client. No ROS.
+The messages of a device are a pure function of their time stamp, and each device has its module.
+simulation.py sends them at a rate, through a transport server or client. No ROS.
 """
 
 from ros2_igtl.sim.imager import Imager, VolumeImager

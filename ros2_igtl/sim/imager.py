@@ -17,8 +17,8 @@ PERIOD_NS = 8_000_000_000
 SWEEP_MM = 60.0
 
 # A head of ellipsoids in the manner of Shepp and Logan 1974 (IEEE Trans. Nucl. Sci. 21): half axes
-# and centre in millimetres (right, anterior, superior), turn about z in degrees, grey value that
-# is added. The two sides differ, so that a mirrored picture is seen to be one.
+# and centre in millimetres (right, anterior, superior), rotation about z in degrees, and grey
+# value to add. The two sides differ, so that a mirrored image is recognisable.
 PHANTOM = (
     ((92.0, 112.0, 96.0), (0.0, 0.0, 0.0), 0.0, 200.0),  # skull
     ((86.0, 105.0, 90.0), (0.0, -1.0, 0.0), 0.0, -130.0),  # brain
@@ -36,7 +36,7 @@ def phantom_at(
     """
     Return the phantom's grey values, 0 to 255.
 
-    :param x: millimetres to the right, as y to the front and z to the top; they are broadcast.
+    :param x: millimetres to the right; y to the front and z to the top. They are broadcast.
     """
     grey = np.zeros(np.broadcast_shapes(x.shape, y.shape, z.shape), dtype=np.float64)
     for (a, b, c), (cx, cy, cz), degrees, value in PHANTOM:
@@ -49,7 +49,7 @@ def phantom_at(
 
 def slice_position(time_ns: int) -> float:
     """
-    Return where the slice is: millimetres to the top, whole ones, between -60 and 60.
+    Return the height of the slice: whole millimetres to the top, from -60 to 60.
 
     :param time_ns: nanoseconds since 1970; the period is 8 s.
     """
@@ -57,11 +57,11 @@ def slice_position(time_ns: int) -> float:
 
 
 def _centred(count: int, spacing: float) -> NDArray[np.float64]:
-    """Return the millimetres of `count` voxel centres about 0."""
+    """Return the coordinates of `count` voxel centres about 0, millimetres."""
     return np.asarray((np.arange(count) - (count - 1) / 2.0) * spacing, dtype=np.float64)
 
 
-@functools.lru_cache(maxsize=256)  # the slice comes by the same places in every period
+@functools.lru_cache(maxsize=256)  # every period has the same slices
 def _slice_image(columns: int, rows: int, spacing: float, height: float) -> codec.Image:
     grey = phantom_at(
         _centred(columns, spacing)[np.newaxis, :],
@@ -94,8 +94,8 @@ class Imager:
     """
     A scanner whose slice sweeps up and down through the phantom: IMAGE, 8 bits, one slice.
 
-    Rows run from front to back and columns from left to right (so the nose is on top of the
-    picture), RAS.
+    Rows run from front to back and columns from left to right, so the nose is at the top of the
+    image. RAS.
 
     :param size: columns and rows.
     :param spacing: millimetres between pixels.
@@ -108,7 +108,7 @@ class Imager:
 
     def messages_at(self, time_ns: int) -> tuple[codec.Message, ...]:
         """
-        Return what the scanner sends at a time; the slice is where slice_position says.
+        Return the messages of a time; slice_position gives the height of the slice.
 
         :param time_ns: nanoseconds since 1970.
         """
@@ -133,7 +133,7 @@ class VolumeImager:
 
     def messages_at(self, time_ns: int) -> tuple[codec.Message, ...]:
         """
-        Return what the scanner sends at a time; the volume is always the same.
+        Return the messages of a time; the volume is always the same.
 
         :param time_ns: nanoseconds since 1970.
         """

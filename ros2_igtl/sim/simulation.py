@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""A simulated device at work: says at a rate what its source says, as a server or a client."""
+"""A running simulated device: sends the messages of a source at a rate, as server or client."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ NS_PER_S = 1_000_000_000
 
 
 class Source(Protocol):
-    """What a device says, as a function of time."""
+    """The messages of a device, as a function of time."""
 
     def messages_at(self, time_ns: int) -> tuple[codec.Message, ...]:
         """
-        Return what the device sends at a time.
+        Return the messages of a time.
 
         :param time_ns: nanoseconds since 1970.
         """
@@ -37,7 +37,7 @@ class Source(Protocol):
 
 
 class _Announcer(Handler):
-    """Says what the connection does; what peers send is of no interest to a simulated device."""
+    """Announces the state of the connection, and ignores the messages of peers."""
 
     def __init__(self, announce: Callable[[str], None]) -> None:
         self._announce = announce
@@ -63,17 +63,17 @@ class _Announcer(Handler):
 
 class Simulation:
     """
-    A device that sends while it is entered: a context manager with a thread of its own.
+    A device that sends while its context is active: a context manager with a thread of its own.
 
-    Every peer gets the same messages; without a peer none are made.
+    Every peer receives the same messages; without a peer the source is not called.
 
-    :param source: what it says.
-    :param rate_hz: how often; a time it is late for is left out.
-    :param address: where it listens, or whom it dials.
-    :param port: its TCP port; to listen, 0 is any: see `port` once it is entered.
-    :param dial: a client that dials, again and again, instead of a server.
-    :param count: how many times it speaks to a peer before it is done; None: for ever.
-    :param announce: called with what happens to the connection, for people; from another thread.
+    :param source: makes the messages.
+    :param rate_hz: how many times a second it sends; a time that has passed is skipped.
+    :param address: the address to listen on, or to dial.
+    :param port: the TCP port; a server with 0 listens on a free one: see the property `port`.
+    :param dial: whether it is a client, which dials again when disconnected, instead of a server.
+    :param count: the number of times to send to a peer; None: no limit.
+    :param announce: receives a text for every change of the connection; called on another thread.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class Simulation:
         dial: bool = False,
         count: int | None = None,
         options: Options | None = None,
-        announce: Callable[[str], None] = lambda words: None,
+        announce: Callable[[str], None] = lambda text: None,
     ) -> None:
         self._source = source
         self._period_ns = round(NS_PER_S / rate_hz)
@@ -104,8 +104,8 @@ class Simulation:
         """
         Start.
 
-        :raises OSError: it cannot listen there.
-        :raises ValueError: it may not listen there: see `allowed_peers` of the options.
+        :raises OSError: it cannot listen on the address.
+        :raises ValueError: the options do not allow to listen on the address: see `allowed_peers`.
         """
         self._io_thread.start()
         try:
@@ -136,15 +136,15 @@ class Simulation:
         return self._peer.actual_port
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait until it has spoken `count` times; say whether it has."""
+        """Wait until it has sent `count` times; return whether it has."""
         return self._done.wait(timeout_s)
 
     def _run(self) -> None:
-        spoken = 0
+        sent_count = 0
         start = time.monotonic_ns()
         start_time = time.time_ns()
         turn = 0
-        while spoken != self._count and not self._stopping.is_set():
+        while sent_count != self._count and not self._stopping.is_set():
             late = time.monotonic_ns() - start - turn * self._period_ns
             if late < 0:
                 self._stopping.wait(-late / NS_PER_S)
@@ -153,6 +153,6 @@ class Simulation:
             if self._peer.sessions:
                 for message in self._source.messages_at(start_time + turn * self._period_ns):
                     self._peer.send(message, traffic='state')
-                spoken += 1
+                sent_count += 1
             turn += 1
         self._done.set()

@@ -20,9 +20,9 @@ def tool_pose(index: int, time_ns: int) -> NDArray[np.float64]:
     """
     Return the pose of a tool in the tracker's frame.
 
-    A figure of eight, 120 mm by 60 mm, that also rises and sinks by 20 mm; the tool turns once
-    about its axis on the way and nods. Tools stand 80 mm apart along y, a quarter period behind
-    each other.
+    The tool moves on a figure of eight, 120 mm by 60 mm, rises and sinks by 20 mm, turns once
+    about its axis in a period, and nods. Tools are 80 mm apart along y, and each is a quarter
+    period behind the one before it.
 
     :param index: 0 for the first tool.
     :param time_ns: nanoseconds since 1970; the period is 8 s.
@@ -58,12 +58,12 @@ def tool_pose(index: int, time_ns: int) -> NDArray[np.float64]:
 @dataclass(frozen=True)
 class Tracker:
     """
-    A tracking system; see tool_pose for where its tools are.
+    A tracking system; tool_pose gives the poses of its tools.
 
-    :param tool_names: device names of the TRANSFORM messages, or names of the tools in the TDATA.
-    :param tdata: one TDATA message with all tools instead of a TRANSFORM for each.
+    :param tool_names: device names of the TRANSFORM messages, or names of the tools in TDATA.
+    :param tdata: whether to send one TDATA with all tools instead of a TRANSFORM for each.
     :param device_name: device name of the TDATA messages.
-    :param stamped: False sends the time stamp 0, as simple senders do.
+    :param stamped: False sends the time stamp 0, like simple senders.
     """
 
     tool_names: tuple[str, ...] = ('StylusToTracker', 'ReferenceToTracker')
@@ -73,9 +73,7 @@ class Tracker:
 
     def messages_at(self, time_ns: int) -> tuple[codec.Message, ...]:
         """
-        Return what the tracker sends at a time.
-
-        The poses are those of the time stamp's own nanoseconds.
+        Return the messages of a time; the poses are exactly those of this time.
 
         :param time_ns: nanoseconds since 1970.
         """

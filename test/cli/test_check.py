@@ -18,7 +18,7 @@ EXAMPLE = Path(__file__).parents[2] / 'config' / 'example.yaml'
 
 def test_the_example_is_all_right(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(['check', str(EXAMPLE)]) == 0
-    assert capsys.readouterr().out == f'{EXAMPLE}: 1 connections, 8 rows, all right\n'
+    assert capsys.readouterr().out == f'{EXAMPLE}: 1 connections, 8 rows, no problems\n'
 
 
 def test_every_problem_has_its_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

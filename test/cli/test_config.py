@@ -116,4 +116,4 @@ def test_nothing_that_came_is_a_failure(capsys: pytest.CaptureFixture[str]) -> N
 
     with serving(close) as port:
         assert main(['config', '127.0.0.1', port, '--seconds', '10']) == 1
-    assert 'nothing that is published came in 10 s' in capsys.readouterr().err
+    assert 'no message that can be published arrived in 10 s' in capsys.readouterr().err

@@ -70,7 +70,7 @@ def test_it_ends_after_its_time(capsys: pytest.CaptureFixture[str]) -> None:
 def test_fewer_than_the_count_is_a_failure(capsys: pytest.CaptureFixture[str]) -> None:
     with serving(lambda peer: peer.sendall(TEXT)) as port:
         assert main(['listen', '127.0.0.1', port, '--count', '2']) == 1
-    assert capsys.readouterr().err == 'igtl listen: 1 messages came, 2 were asked for\n'
+    assert capsys.readouterr().err == 'igtl listen: 1 of 2 messages arrived\n'
 
 
 def test_a_rejected_message_is_named_and_the_next_one_printed(

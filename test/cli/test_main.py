@@ -66,14 +66,14 @@ def test_wrong_usage_is_exit_code_2(
     [
         (
             ['send', '127.0.0.1', '1', 'TRANSFORM', '--quaternion', '0', '0', '0', '0'],
-            'no rotation',
+            'is not a rotation',
         ),
         (
             ['send', '127.0.0.1', '1', 'TRANSFORM', '--translation', '1', '0', '0', '--matrix']
             + ['1'] * 12,
             'not allowed with argument --translation',
         ),
-        (['send', '127.0.0.1', '1', 'IMAGE', __file__], 'no .npy file'),
+        (['send', '127.0.0.1', '1', 'IMAGE', __file__], 'is not a .npy file'),
         (['simulate', 'tracker', '--connect', '127.0.0.1', '0'], "--connect: '0'"),
         (['simulate', 'tracker', '--address', '0.0.0.0', '--port', '0'], 'allowed_peers'),
     ],

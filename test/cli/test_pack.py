@@ -81,9 +81,9 @@ def test_a_message_may_be_written_by_hand(tmp_path: Path) -> None:
         ('{', 'Expecting property name'),
         ('"\xff"', "can't decode"),
         ('[' * 100_000, ''),
-        ('5', 'a JSON object is needed'),
+        ('5', 'a JSON object is allowed'),
         ('{"type_name": "STRING", "rejected": "crc"}', 'was rejected (crc)'),
-        ('{"type_name": "NEW", "content": {"body": {"bytes": 5}}}', 'bulk data are missing'),
+        ('{"type_name": "NEW", "content": {"body": {"bytes": 5}}}', 'bulk data have no base64'),
         ('{"type_name": "STRING", "device_name": "a device name too long"}', '20 are allowed'),
     ],
 )
@@ -106,7 +106,7 @@ def test_a_file_that_is_not_there_is_one_line(capsys: pytest.CaptureFixture[str]
 
 def test_data_are_printed_as_json_only(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(['dump', '--data', 'any']) == 2
-    assert '--data is for --json' in capsys.readouterr().err
+    assert '--data is allowed only with --json' in capsys.readouterr().err
 
 
 def test_bulk_data_are_printed_only_where_they_are_asked_for(

@@ -58,4 +58,4 @@ def test_without_ros_it_says_what_is_missing(
 ) -> None:
     monkeypatch.setitem(sys.modules, 'ros2_igtl.convert.conversions', None)
     assert main(['pairs']) == 2
-    assert 'allowed where ROS 2 is sourced and ros2_igtl is built' in capsys.readouterr().err
+    assert 'this verb needs ROS 2: source it' in capsys.readouterr().err

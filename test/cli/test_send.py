@@ -167,7 +167,7 @@ def test_json_comes_from_a_file_or_standard_input_too(
     ('described', 'error'),
     [
         ('{', 'Expecting property name'),
-        ('{"type_name": "STATUS", "content": {"colour": 5}}', 'its fields: code, subcode'),
+        ('{"type_name": "STATUS", "content": {"colour": 5}}', 'the fields are: code, subcode'),
         ('{"type_name": "NOTHING"}', 'this type is unknown'),
         ('{"type_name": "STRING", "device_name": "a device name too long"}', '20 are allowed'),
     ],
@@ -188,7 +188,7 @@ def test_either_json_or_a_type_is_needed(
 ) -> None:
     assert main(['send', '127.0.0.1', '1', *arguments]) == 2
     said = capsys.readouterr().err
-    assert said == ('igtl send: either --json or TRANSFORM, STRING, IMAGE or FILE is needed\n')
+    assert said == ('igtl send: give either --json, or one of TRANSFORM, STRING, IMAGE and FILE\n')
 
 
 def test_metadata_and_a_message_id_make_header_version_2() -> None:

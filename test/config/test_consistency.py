@@ -136,9 +136,7 @@ def test_frames_in_a_circle_are_refused_once() -> None:
             f'igtl_device_name: D, {POSE}, frame_id: c, child_frame_id: d',
         )
     )
-    assert text == (
-        "f:3: connections[0].mappings[2].frame_id: 'a' hangs below 'c'; allowed: a tree"
-    )
+    assert text == "f:3: connections[0].mappings[2].frame_id: 'a' is below 'c'; allowed: a tree"
 
 
 def test_the_parent_of_a_child_may_stand_in_another_row_of_the_device() -> None:
@@ -149,9 +147,7 @@ def test_the_parent_of_a_child_may_stand_in_another_row_of_the_device() -> None:
             f'igtl_device_name: A, {POSE}, frame_id: b, ros_topic_name: a',
         )
     )
-    assert text == (
-        "f:3: connections[0].mappings[1].frame_id: 'a' hangs below 'b'; allowed: a tree"
-    )
+    assert text == "f:3: connections[0].mappings[1].frame_id: 'a' is below 'b'; allowed: a tree"
 
 
 @pytest.mark.parametrize(
@@ -169,8 +165,8 @@ def test_rows_of_one_device_may_not_contradict_each_other(first: str, second: st
     there = f'igtl_device_name: A, {POSE}, {second}, ros_topic_name: a'
     key = first.partition(':')[0]
     assert refusal_of(rows(here, there)) == (
-        f'f:3: connections[0].mappings[1].{key}: is another in line 3; '
-        'allowed: one for all rows of a device and type'
+        f'f:3: connections[0].mappings[1].{key}: differs from line 3; '
+        'allowed: the same for all rows of a device and type'
     )
     assert_taken(rows(here, there.replace(second, first)))
     assert_taken(rows(here, there.replace('igtl_device_name: A', 'igtl_device_name: B')))

@@ -41,7 +41,9 @@ def test_a_value_that_starts_below_its_key_is_refused_where_it_starts() -> None:
 def test_the_first_of_two_values_is_kept() -> None:
     section = section_of('port: 1\nport: 2')
     assert section.values == {'port': 1}
-    assert problems_of(section) == ['f:2: top.port: stands twice, first in line 1']
+    assert problems_of(section) == [
+        'f:2: top.port: is given twice, first in line 1; allowed: once'
+    ]
 
 
 def test_of_what_is_no_mapping_only_that_is_told() -> None:
