@@ -208,7 +208,7 @@ class BridgeConnection:
         self, session: Session, message: codec.Message, receive_time_ns: int
     ) -> None:
         """Offer a message to the features until one takes it."""
-        peer = self.peers.of(session)
+        peer = self.peers.by_session[session]
         content_class = type(message.content)
         takers = self._takers.get(content_class)
         if takers is None:

@@ -110,23 +110,20 @@ class Peers:
     def __init__(self, make: Callable[[Session], Peer]) -> None:
         self.all: tuple[Peer, ...] = ()
         """Those that are there now; replaced, never changed, so that any thread may read it."""
+        self.by_session: dict[Session, Peer] = {}
+        """The same, by open sessions; I/O thread."""
         self._make = make
-        self._by_session: dict[Session, Peer] = {}  # I/O thread
 
     def add(self, session: Session) -> Peer:
         """Return a new peer; on the I/O thread."""
-        peer = self._by_session[session] = self._make(session)
-        self.all = tuple(self._by_session.values())
+        peer = self.by_session[session] = self._make(session)
+        self.all = tuple(self.by_session.values())
         return peer
-
-    def of(self, session: Session) -> Peer:
-        """Return the peer of an open session; on the I/O thread."""
-        return self._by_session[session]
 
     def remove(self, session: Session) -> Peer | None:
         """Forget a peer, and return it once more, None if it was not added; on the I/O thread."""
-        peer = self._by_session.pop(session, None)
+        peer = self.by_session.pop(session, None)
         if peer is not None:
             peer.is_gone = True
-            self.all = tuple(self._by_session.values())
+            self.all = tuple(self.by_session.values())
         return peer

@@ -193,7 +193,12 @@ def test_b39_a_file_without_a_key_is_refused(files: Files, role: Role) -> None:
     ('role', 'keys', 'more', 'text'),
     [
         ('server', ('keyfile', 'cafile'), {}, 'certfile: is empty; allowed: the certificate of'),
-        ('server', ('certfile', 'keyfile'), {}, 'cafile: is empty; allowed: the authority that signs'),
+        (
+            'server',
+            ('certfile', 'keyfile'),
+            {},
+            'cafile: is empty; allowed: the authority that signs',
+        ),
         (
             'server',
             ('certfile', 'keyfile', 'cafile'),

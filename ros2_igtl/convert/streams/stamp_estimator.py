@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
-from ros2_igtl.codec import timestamp as codec_timestamp
 from ros2_igtl.convert.math.stamps import MAX_STAMP_NS, NANOSECONDS_PER_SECOND
 
 TimestampMode: TypeAlias = Literal['device', 'receive', 'auto']
@@ -94,11 +93,15 @@ class StampEstimator:
         """
         if device_timestamp == 0:
             return receive_ns
-        device_ns = codec_timestamp.to_nanoseconds(device_timestamp)
+        # as timestamp.to_nanoseconds() of the codec; without a call, since all messages pass here
+        device_ns = device_timestamp * NANOSECONDS_PER_SECOND >> 32
         if device_ns > MAX_STAMP_NS:
             self.out_of_range += 1
             return receive_ns
-        self._observe(receive_ns - device_ns, receive_ns)
+        delay_ns = receive_ns - device_ns
+        part = self._parts.get(receive_ns // self._part_ns)
+        if part is None or not part[0] <= delay_ns <= part[1]:
+            self._observe(delay_ns, receive_ns)
         if self._mode == 'receive':
             return receive_ns
         if self._mode == 'device':

@@ -77,7 +77,7 @@ class CommandsIn(Feature):
         self._rows: Sequence[CommandRow] = settings.commands
         self._io_thread = io_thread
         self._send = send
-        self._tally = Tally()
+        self._tally = Tally([])
         self._throttle = Throttle()
         self._clients: dict[str, Client] = {}  # by the names of services
         self._overdue: deque[_Running] = deque()

@@ -50,8 +50,8 @@ class CommandsOut(Feature):
         self._io_thread = io_thread
         self._endpoint = endpoint
         self._peers = peers
-        self._tally = Tally()
-        self._sent_tally = Tally()
+        self._tally = Tally([])
+        self._sent_tally = Tally([])
         self._replies: PendingReplies[Command] = PendingReplies(
             lambda delay_s, function: io_thread.loop.call_later(delay_s, function)
         )

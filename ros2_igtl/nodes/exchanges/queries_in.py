@@ -60,7 +60,7 @@ class QueriesIn(Feature):
         self._worker = worker
         self._send = send
         self._reply_sources = reply_sources
-        self._tally = Tally()
+        self._tally = Tally([])
         self._throttle = Throttle()
         # answers of the node itself, if no row has one
         self._own: dict[str, Callable[[], codec.Content]] = {

@@ -69,7 +69,7 @@ class QueriesOut(Feature):
         self._io_thread = io_thread
         self._peers = peers
         self._send = send
-        self._tally = Tally()
+        self._tally = Tally([])
         self._logged: set[Asked] = set()
         self._replies: PendingReplies[_Query] = PendingReplies(
             lambda delay_s, function: io_thread.loop.call_later(delay_s, function)

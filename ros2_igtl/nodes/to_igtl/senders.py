@@ -57,7 +57,7 @@ class Senders(Feature):
         self._send = send
         self._worker = worker
         self._buffer = buffer
-        self._tally = Tally()
+        self._tally = Tally([])
         self._rows = [row for row in settings.rows if row.direction == 'ROS_TO_IGTL']
         self._by_row: list[Sender] = []
         self._groups: dict[str, BindGroup] = {}

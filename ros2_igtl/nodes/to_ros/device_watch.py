@@ -53,7 +53,10 @@ class DeviceWatch:
         """
         tools = ('',) if route.poses is None else [pose.child_frame_id for pose in poses]
         for tool in tools:
-            if not self.watchdog.feed(route, tool, peer, route.stale_timeout_s):
+            watched = self.watchdog.feed(route, tool, peer, route.stale_timeout_s)
+            if tool == route.frames[0]:
+                route.watched = watched
+            if watched is None:
                 text = f"too many tools, '{tool}' is not watched"
                 self._log.once(route, 'not_watched', text)
 

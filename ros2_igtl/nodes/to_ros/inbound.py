@@ -74,7 +74,7 @@ class Inbound(Feature):
         self._tree = tree
         self._io_thread = io_thread
         self._published = published
-        self._tally = Tally()
+        self._tally = Tally([])
         self._bulk = Bulk(worker, self._tally, self._publish, self._published_by_worker)
         self._log = DeviceLog(node, settings.name)
         self._router = Router(node, settings, claims, self._log, self._call_later)
@@ -114,6 +114,8 @@ class Inbound(Feature):
         for route in self._router.all:
             if route.source is not None and route.source.peer is peer:
                 route.source = None
+            if route.claimed_by is peer:
+                route.claimed_by = None
         self._tree.release(peer)
         self._watch.watchdog.peer_lost(peer)
         self._bulk.forget(peer)
@@ -153,16 +155,21 @@ class Inbound(Feature):
             message.device_name = naming.full_device_name(
                 message.device_name, message.metadata.get(naming.FULL_NAME_KEY)
             )
-        route = self._router.route(message)
-        source, reason = self._source(peer, route)
-        if source is None:
-            self._tally.here.skipped[reason] += 1
-            self._published(peer, message, reason)
-            return
+        router = self._router
+        route = router.fixed.get((message.type_name, message.device_name))
+        if route is None:
+            route = router.route(message)
+        source = route.source
+        if source is None or source.peer is not peer:
+            source, reason = self._source(peer, route)
+            if source is None:
+                self._tally.here.skipped[reason] += 1
+                self._published(peer, message, reason)
+                return
         take_apart = conversions.CONTAINERS.get(message.type_name)
         parts = take_apart(message) if take_apart is not None else ()
         if stamp_ns is None:
-            routes = [route, *map(self._router.route, parts)]
+            routes = [route, *map(router.route, parts)]
             stamp_ns = self._stamp_ns(peer, message.timestamp, routes, receive_time_ns)
         if take_apart is not None:
             route.rate.tick()

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,14 +15,14 @@ from tf2_ros import TransformBroadcaster
 from ros2_igtl import codec
 from ros2_igtl.convert import conversions
 from ros2_igtl.convert.context import Context
-from ros2_igtl.convert.math.stamps import split_stamp
+from ros2_igtl.convert.math.stamps import MAX_STAMP_NS, NANOSECONDS_PER_SECOND, split_stamp
 from ros2_igtl.convert.pairs.metadata import metadata_to_ros
 from ros2_igtl.nodes.qos import publisher_qos
 from ros2_igtl.nodes.reporting.counters import Tally
 from ros2_igtl.nodes.reporting.log import DeviceLog
 from ros2_igtl.nodes.to_ros.device_watch import DeviceWatch
 from ros2_igtl.nodes.to_ros.frame_tree import FrameTree, Source
-from ros2_igtl.nodes.to_ros.hold import Batch, publish_all
+from ros2_igtl.nodes.to_ros.hold import Batch
 from ros2_igtl.nodes.to_ros.route import Output, Route
 from ros2_igtl.nodes.to_ros.router import Router
 
@@ -76,7 +77,9 @@ class RosOutput:
                 return reason
         if message.metadata:
             self._watch.check_faults(source.peer, message, route)
-        sec, nanosec = split_stamp(stamp_ns)
+        if not 0 <= stamp_ns <= MAX_STAMP_NS:
+            split_stamp(stamp_ns)  # refuses it
+        sec, nanosec = divmod(stamp_ns, NANOSECONDS_PER_SECOND)
         child, parent = route.frames
         context = Context(
             message.device_name,
@@ -92,14 +95,12 @@ class RosOutput:
         is_due = not route.interval_s or route.is_due()
         # all is converted before anything is published
         batch = _convert(route, outputs if is_due else (), content, picture, context, poses)
-        transforms = self._claim(route, source, poses, stamp_ns) if poses else ()
-        if route.is_watched and transforms is not None:
-            self._watch.feed(route, source.peer, poses)
+        transforms = self._check_poses(route, source, poses, stamp_ns)
         if not is_due:
             return 'rate_limit'
         if not outputs and not route.is_on_tf:
             return 'no_subscriber'
-        self._deliver(message, route, context, batch, transforms or ())
+        self._deliver(message, route, context, batch, transforms)
         return ''
 
     def _prepare(
@@ -151,31 +152,53 @@ class RosOutput:
             outcomes.done -= 1
             outcomes.replaced += 1
         elif not held:
-            publish_all(batch)
+            for publisher, ros_message in batch:
+                publisher.publish(ros_message)
         route.rate.tick()
 
-    def _claim(
+    def _check_poses(
         self, route: Route, source: Source, poses: Sequence[Any], stamp_ns: int
-    ) -> Sequence[Any] | None:
+    ) -> Sequence[Any]:
         """
-        Return the poses that may go to tf, whose frames are then claimed.
+        Note a good sample, and return the poses that may go to tf.
 
-        :returns: None if they are not newer than the last: that keeps no tool alive.
         :raises ConvertError: ``second_connection``: another connection's device owns a frame.
         """
-        if stamp_ns <= route.last_tf_ns:
-            # tf must not be told an older or a second pose for one time
-            self._tally.here.tf_withheld += route.is_on_tf
-            text = 'its stamp is not newer than the last; no tf'
-            self._log.once(route, 'stamp_not_newer', text)
-            return None
-        transforms: Sequence[Any] = ()
-        if route.is_on_tf:
-            transforms, refusals = self._tree.claim(poses, source)
-            for refusal in refusals:
-                self._log.once(route, refusal.cause, refusal.text)
-        route.last_tf_ns = stamp_ns
+        peer, transforms = source.peer, poses
+        # it is the device's pose, whose frames are always these, and not that of a tool
+        is_own = len(poses) == 1 and route.frames == (
+            poses[0].child_frame_id,
+            poses[0].header.frame_id,
+        )
+        if poses:
+            if stamp_ns <= route.last_tf_ns:
+                return self._withhold(route)
+            if not route.is_on_tf:
+                transforms = ()
+            elif not is_own or route.claimed_by is not peer or peer.is_gone:
+                transforms, refusals = self._tree.claim(poses, source)
+                for refusal in refusals:
+                    self._log.once(route, refusal.cause, refusal.text)
+                if is_own and not refusals:
+                    route.claimed_by = peer
+            route.last_tf_ns = stamp_ns
+        if route.is_watched:
+            watched = route.watched
+            if is_own and watched is not None and watched.peer is peer and not watched.fault:
+                watched.last_s = time.monotonic()
+            else:
+                self._watch.feed(route, peer, poses)
         return transforms
+
+    def _withhold(self, route: Route) -> tuple[()]:
+        """
+        Return nothing for tf: a pose is not newer than the last, and keeps no tool alive.
+
+        tf must not be given an older pose, or a second one for the same time.
+        """
+        self._tally.here.tf_withheld += route.is_on_tf
+        self._log.once(route, 'stamp_not_newer', 'its stamp is not newer than the last; no tf')
+        return ()
 
     def _wanted(self, route: Route) -> list[Output]:
         """Return the outputs with a subscriber, and those that are kept for later ones."""

@@ -13,9 +13,11 @@ from rclpy.publisher import Publisher
 
 from ros2_igtl.convert.context import Context
 from ros2_igtl.convert.conversion import Conversion
+from ros2_igtl.nodes.peer import Peer
 from ros2_igtl.nodes.reporting.counters import Rate
 from ros2_igtl.nodes.to_ros.frame_tree import Source
 from ros2_igtl.nodes.to_ros.hold import Hold
+from ros2_igtl.nodes.to_ros.watchdog import Watched
 
 
 class Output(NamedTuple):
@@ -37,6 +39,8 @@ class Route:
     :ivar poses: gives the TransformStamped of a content, for tf and the watchdog; None: it has
         none.
     :ivar frames: child frame and parent frame.
+    :ivar claimed_by: the peer that owns these frames on tf; None: ask the tree.
+    :ivar watched: the entry of the child frame in the watchdog, after the first good pose.
     :ivar topic: the one that its siblings are beside.
     :ivar siblings: topics beside it that are made when there is something to publish; None: the
         topic is refused.
@@ -59,6 +63,8 @@ class Route:
     poses: Callable[[Any, Context], Sequence[Any]] | None = None
     is_on_tf: bool = False
     frames: tuple[str, str] = ('', '')
+    claimed_by: Peer | None = None
+    watched: Watched | None = None
     rate: Rate = field(default_factory=Rate)
     topics: tuple[str, ...] = ()
     topic: str = ''

@@ -54,8 +54,8 @@ class Router:
         self._log = log
         self._releaser = HoldReleaser(node, call_soon)
         self._routes: dict[tuple[str, str, tuple[Conversion, ...]], Route] = {}
-        # the same, of types whose conversions do not depend on the content
-        self._fixed: dict[tuple[str, str], Route] = {}
+        self.fixed: dict[tuple[str, str], Route] = {}
+        """The routes by type and device, of types whose conversions ignore the content."""
         self._publishers: list[Publisher] = []
 
     @property
@@ -64,10 +64,18 @@ class Router:
         return tuple(self._routes.values())
 
     def route(self, message: codec.Message) -> Route:
-        """Return the route of a message; one that is new holds its messages."""
-        name = message.type_name, message.device_name
-        route = self._fixed.get(name)
-        return self._find(message) if route is None else route
+        """Return the route of a message by its content; one that is new holds its messages."""
+        defaults = conversions.conversions_for(message.type_name, message.content)
+        key = message.type_name, message.device_name, defaults
+        route = self._routes.get(key)
+        if route is None:
+            if len(self._routes) >= MAX_DEVICES:
+                self._log.once(message, 'too_many_devices', f'{MAX_DEVICES} devices are allowed')
+                return Route(skip='too_many_devices')
+            route = self._routes[key] = self._make(message, defaults)
+        if not conversions.depends_on_content(message.type_name):
+            self.fixed[message.type_name, message.device_name] = route
+        return route
 
     def sibling(self, route: Route, conversion: Conversion, qos: QoSProfile) -> Publisher | None:
         """Return the publisher of a topic beside a device's; None if the topic is refused."""
@@ -92,22 +100,8 @@ class Router:
             self._node.destroy_publisher(publisher)
         self._publishers.clear()
         self._routes.clear()
-        self._fixed.clear()
+        self.fixed.clear()
         self._claims.release(self._settings.name)
-
-    def _find(self, message: codec.Message) -> Route:
-        """Return the route of a message by its content."""
-        defaults = conversions.conversions_for(message.type_name, message.content)
-        key = message.type_name, message.device_name, defaults
-        route = self._routes.get(key)
-        if route is None:
-            if len(self._routes) >= MAX_DEVICES:
-                self._log.once(message, 'too_many_devices', f'{MAX_DEVICES} devices are allowed')
-                return Route(skip='too_many_devices')
-            route = self._routes[key] = self._make(message, defaults)
-        if not conversions.depends_on_content(message.type_name):
-            self._fixed[message.type_name, message.device_name] = route
-        return route
 
     def _make(self, message: codec.Message, defaults: Sequence[Conversion]) -> Route:
         rows = self.rows.matching(message)

@@ -75,9 +75,9 @@ class Watchdog:
         self._period_s = 0.0  # 0: nothing is looked for
         self._round = 0  # a look that belongs to an earlier round is out of date
 
-    def feed(self, device: Hashable, tool: str, peer: Peer, timeout_s: float) -> bool:
+    def feed(self, device: Hashable, tool: str, peer: Peer, timeout_s: float) -> Watched | None:
         """
-        Note a good sample; return whether it is watched: it is not if there are too many.
+        Note a good sample; return what is watched, None if there are too many.
 
         :param timeout_s: until when the next has to come; 0: for ever.
         """
@@ -90,10 +90,10 @@ class Watchdog:
                     self._count -= 1
                 watched = self._watch(device, tool, peer, timeout_s)
                 if watched is None:
-                    return False
+                    return None
                 self._look_after(timeout_s)
                 self._report(watched)
-                return True
+                return watched
             watched.peer = peer
             if watched.timeout_s != timeout_s:
                 watched.timeout_s = timeout_s
@@ -102,7 +102,7 @@ class Watchdog:
             if watched.fault:
                 watched.fault = ''
                 self._report(watched)
-            return True
+            return watched
 
     def mark_faulty(self, device: Hashable, tool: str, peer: Peer, fault: str) -> None:
         """

@@ -86,7 +86,7 @@ def test_memory_is_bounded_at_any_rate(clock: Clock) -> None:
 
 
 def test_a_message_is_counted_by_what_becomes_of_it() -> None:
-    tally = Tally()
+    tally = Tally([])
     tally.take(lambda: '')
     tally.take(lambda: 'echo')
 

@@ -30,7 +30,7 @@ class Peers:
     def __init__(self, count: int = 1) -> None:
         self.count = count
         self.sent: list[tuple[codec.Message, str]] = []
-        self.tally = Tally()
+        self.tally = Tally([])
         self.rates = [Rate(), Rate()]
         audience = Audience(make_peers(), self.send)
         self.group = BindGroup('Frame', 20 * MS, audience, self.tally)
