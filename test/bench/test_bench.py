@@ -44,7 +44,6 @@ def expected_rows() -> dict[tuple[str, str], set[str]]:
     return rows
 
 
-@pytest.mark.alone
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_the_table_is_complete_and_the_memory_bounds_hold(tmp_path: Path) -> None:

@@ -136,7 +136,6 @@ def come_and_go(port: int) -> None:
             pass
 
 
-@pytest.mark.alone
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize('count', [1000, pytest.param(10_000, marks=pytest.mark.long)])
 def test_many_connections_leave_nothing_behind(count: int, tmp_path: Path) -> None:
@@ -167,7 +166,6 @@ def talk_nonsense(port: int, number: int) -> None:
         peer.receive_until_closed()
 
 
-@pytest.mark.alone
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize('count', [200, pytest.param(1000, marks=pytest.mark.long)])
 def test_peers_of_other_protocols_are_counted_and_forgotten(count: int, tmp_path: Path) -> None:
@@ -191,7 +189,6 @@ def test_peers_of_other_protocols_are_counted_and_forgotten(count: int, tmp_path
         )
 
 
-@pytest.mark.alone
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize('count', [20, pytest.param(100, marks=pytest.mark.long)])
 def test_f12_a_server_that_restarts_often_leaves_nothing_behind(

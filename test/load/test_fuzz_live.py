@@ -33,7 +33,6 @@ TURN = (0.0, -1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0)
 HALF = 0.5**0.5
 
 
-@pytest.mark.alone
 @pytest.mark.timeout(180)
 def test_a_node_stands_a_peer_that_sends_anything(capsys: pytest.CaptureFixture[str]) -> None:
     report = fuzz(60.0, 1)

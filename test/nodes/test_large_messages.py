@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import pytest
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import TransformStamped
 from rclpy.qos import QoSProfile
@@ -116,6 +117,7 @@ def test_a_volume_of_64_mb_goes_out(graph: Graph, tmp_path: Path) -> None:
         assert codec.unpack(peer.receive_message()).content == image
 
 
+@pytest.mark.alone
 def test_hd_colour_at_30_hz_comes_in_whole(graph: Graph) -> None:
     images = graph.subscribe('sensor_msgs/msg/Image', '/bridge/image/Endoscope', depth=FRAMES + 1)
     packed = [codec.pack(codec.Message(frame(n), 'Endoscope')) for n in range(FRAMES)]
@@ -134,6 +136,7 @@ def test_hd_colour_at_30_hz_comes_in_whole(graph: Graph) -> None:
         assert memoryview(image.data) == memoryview(frame(number).data)
 
 
+@pytest.mark.alone
 def test_hd_colour_at_30_hz_goes_out_whole_or_is_accounted_for(
     graph: Graph, tmp_path: Path
 ) -> None:
@@ -173,6 +176,7 @@ def test_hd_colour_at_30_hz_goes_out_whole_or_is_accounted_for(
     assert came == sorted(set(came))
 
 
+@pytest.mark.alone
 def test_tracking_at_1_khz_comes_in_whole(graph: Graph) -> None:
     topic = '/bridge/transform/Tip'
     ros_type_name = 'geometry_msgs/msg/TransformStamped'
@@ -192,6 +196,7 @@ def test_tracking_at_1_khz_comes_in_whole(graph: Graph) -> None:
     assert [pose.transform.translation.x for pose in poses] == [n / 1000.0 for n in range(POSES)]
 
 
+@pytest.mark.alone
 def test_tracking_at_1_khz_goes_out_whole(graph: Graph, tmp_path: Path) -> None:
     path = mapping_file(tmp_path, 'Tip', 'TRANSFORM', 'geometry_msgs/msg/TransformStamped')
     message = TransformStamped(child_frame_id='tip')
