@@ -112,8 +112,8 @@ def _markdown_row(pair: dict[str, Any]) -> str:
 
 def _losses(pairs: list[dict[str, Any]]) -> Iterator[str]:
     """Yield a section about lost information, with a line for each pair and direction."""
-    yield '## What is lost\n'
-    yield 'Everything else survives the way there and back, poses to the precision of float32.\n'
+    yield '## Lost information\n'
+    yield 'A round trip preserves everything else, poses to the precision of float32.\n'
     for key, arrow in (('lost_to_ros', '->'), ('lost_from_ros', '<-')):
         alike: dict[tuple[str, str], list[str]] = {}
         for pair in pairs:
