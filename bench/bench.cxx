@@ -1,14 +1,14 @@
 // Copyright ros2_igtl contributors
 // SPDX-License-Identifier: Apache-2.0
 //
-// The OpenIGTLink library of C++ as one that is measured: a request a line on stdin, an answer a
-// line on stdout, as in peer.py. No result is judged here.
+// The C++ library of OpenIGTLink as a measured program: a request on each line of stdin, an answer
+// on each line of stdout, as in peer.py. bench.py evaluates the results.
 //
-// Packing is Pack() of a message that holds its values; unpacking is what a receiver does with the
-// bytes it has read, CRC check included. Both take the library's best case: messages and their
-// buffers are used again and again, and the copy of a large body into the receiving buffer, which
-// stands for the read from the socket, is not counted. Times are of the processor, not of the
-// clock: what else runs on the machine counts less.
+// Packing is Pack() of a message whose values are set. Unpacking is the work of a receiver on the
+// bytes that it has read, including the CRC check. Both measure the library's best case: messages
+// and their buffers are reused, and the copy of a large body into the receiving buffer, in place of
+// the read from the socket, is not counted. Times are processor times, not times of the clock, so
+// that other programs on the machine disturb them less.
 
 #include <time.h>
 
@@ -38,7 +38,7 @@ long long now_ns() {
   return time.tv_sec * 1000000000LL + time.tv_nsec;
 }
 
-// Reading the clock takes as long as copying a few kilobytes
+// Smaller copies are counted, since reading the clock takes as long as copying a few kilobytes
 constexpr std::size_t kUncountedCopy = 16384;
 
 void copy_content(igtl::TransformMessage* from, igtl::TransformMessage* to) {
@@ -102,7 +102,7 @@ template <class M>
 class CaseOf : public Case {
  public:
   explicit CaseOf(std::vector<char> data) : data_(std::move(data)) {
-    unpack(2);  // twice: what is used again must not remember
+    unpack(2);  // twice: reused objects must not keep values of the last message
     sent_->SetDeviceName(received_->GetDeviceName());
     unsigned int seconds, fraction;
     received_->GetTimeStamp(&seconds, &fraction);
@@ -119,7 +119,7 @@ class CaseOf : public Case {
     const auto time_ns = now_ns() - start_ns;
     if (static_cast<std::size_t>(sent_->GetPackSize()) != data_.size() ||
         std::memcmp(sent_->GetPackPointer(), data_.data(), data_.size()) != 0) {
-      throw std::runtime_error("other bytes");
+      throw std::runtime_error("packing the unpacked message gives other bytes");
     }
     return time_ns;
   }
@@ -143,7 +143,7 @@ class CaseOf : public Case {
         uncounted_ns += now_ns() - copy_start_ns;
       }
       if (!(received_->Unpack(1) & igtl::MessageHeader::UNPACK_BODY)) {
-        throw std::runtime_error("refused");
+        throw std::runtime_error("the library rejects the message");
       }
     }
     return now_ns() - start_ns - uncounted_ns;
@@ -166,7 +166,7 @@ std::unique_ptr<Case> load(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   std::vector<char> data{std::istreambuf_iterator<char>(file), {}};
   if (data.size() < 58) {
-    throw std::runtime_error("no message");
+    throw std::runtime_error("the file is shorter than a header");
   }
   const std::string type_name = std::string(&data[2], 12).c_str();
   if (type_name == "TRANSFORM") return std::make_unique<CaseOf<igtl::TransformMessage>>(data);
@@ -175,7 +175,7 @@ std::unique_ptr<Case> load(const std::string& path) {
   if (type_name == "POINT") return std::make_unique<CaseOf<igtl::PointMessage>>(data);
   if (type_name == "IMAGE") return std::make_unique<CaseOf<igtl::ImageMessage>>(data);
   if (type_name == "POLYDATA") return std::make_unique<CaseOf<igtl::PolyDataMessage>>(data);
-  throw std::runtime_error("no class for " + type_name);
+  throw std::runtime_error("bench.cxx has no class for " + type_name);
 }
 
 }  // namespace

@@ -1,22 +1,22 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Measure the codec beside the reference library of C++ and pyigtl, on the same messages.
+Measure the codec, the C++ reference library and pyigtl on the same messages.
 
-Each implementation is a process of its own. Before anything is timed, each unpacks the bytes of a
-message, packs what it got and must have the same bytes. Then they take turns, one after the other
-and again, so that all share what the machine does meanwhile: a time is the median of the turns, a
-ratio the median of the ratios within a turn. Times are of the processor. All make and check the
-CRC of the body, but pyigtl, which makes it and checks none.
+Each implementation runs in a process of its own. Before the measurement, each unpacks the bytes of
+a message, packs the result and must get the same bytes. Then the implementations take turns, so
+that other work of the machine affects them all alike: a time is the median of the turns, and a
+ratio is the median of the ratios within a turn. Times are processor times. All implementations
+compute the CRC of the body, and all but pyigtl check it.
 
-Memory is handed out as the C library does by itself, not as with-ros sets it up, and volumes
-depend on that: pyigtl copies one to unpack it, which page faults make slow. With the settings of
-with-ros for all it took 0.84 times as long as this codec, whose CRC takes longer than that copy,
-instead of 6.4 times. Run under GLIBC_TUNABLES to measure that case.
+The processes use the default malloc settings of the C library, not those of with-ros. This matters
+for volumes: pyigtl copies a volume to unpack it, and page faults make that slow. With the settings
+of with-ros for all, pyigtl took 0.84 times as long as this codec, whose CRC takes longer than that
+copy, instead of 6.4 times. Run under GLIBC_TUNABLES to measure that case.
 
-``pack`` gives one ``bytes``; ``pack_parts``, which is what the transport sends, leaves pixels and
-meshes where they are. The C++ library's Pack() leaves pixels where they are too, so it is
-pack_parts that is held to its time: to copy 52 MB into fresh memory takes 25 ms whoever does it.
+``pack`` returns one ``bytes``; ``pack_parts``, which the transport uses, does not copy pixels and
+meshes. Pack() of the C++ library does not copy pixels either, so the limits compare it with
+pack_parts: copying 52 MB into new memory takes 25 ms in any program.
 """
 
 from __future__ import annotations
@@ -55,21 +55,21 @@ FOLDER = Path(__file__).resolve().parents[1] / 'doc'
 CXX = 'C++ 1.11'
 PYIGTL = f'pyigtl {pyigtl_environment.VERSION}'
 CODEC = 'ros2_igtl'
-WITHOUT = 'no fastcrc'
-IMPLEMENTATIONS = (CXX, PYIGTL, CODEC, WITHOUT)
+WITHOUT_FASTCRC = 'no fastcrc'
+IMPLEMENTATIONS = (CXX, PYIGTL, CODEC, WITHOUT_FASTCRC)
 BULK = ('IMAGE', 'POLYDATA')
 MEMORY_MARGIN = 65536
 
 
-# Messages (how their names start), and what the time of one implementation, divided by that of
-# another, may be at most or has to be at least; for packing and unpacking.
+# The start of the messages' names, two implementations, and the limit for the time of the first
+# divided by the time of the second; for packing and unpacking.
 AT_MOST = (
     ('TRANSFORM', CODEC, CXX, 5.0),
     ('TDATA', CODEC, CXX, 1.0),
     ('POINT', CODEC, CXX, 0.2),
     ('IMAGE', CODEC, CXX, 0.03),
     ('POLYDATA', CODEC, CXX, 0.03),
-    ('IMAGE', WITHOUT, CXX, 0.09),
+    ('IMAGE', WITHOUT_FASTCRC, CXX, 0.09),
 )
 AT_LEAST = (
     ('TRANSFORM', PYIGTL, CODEC, 4.0),
@@ -81,7 +81,7 @@ AT_LEAST = (
 @dataclass(frozen=True)
 class Bar:
     """
-    What a measured number has to be.
+    A measured number and its limit.
 
     :ivar relation: 'at most' or 'at least'.
     """
@@ -93,7 +93,7 @@ class Bar:
 
     @property
     def met(self) -> bool:
-        """Whether it is."""
+        """Whether the number is within the limit."""
         if self.relation == 'at most':
             return self.measured <= self.limit
         return self.measured >= self.limit
@@ -106,7 +106,7 @@ def ratio(turns: Turns, numerator: str, denominator: str) -> float:
 
 
 def calibrate(peer: peer_process.Peer, operation: str, turn_ns: float) -> int:
-    """Return how often an operation has to run for a turn to take about ``turn_ns``."""
+    """Return the number of operations that take about ``turn_ns``."""
     count = 1
     while (time := peer.time(operation, count)) * count < turn_ns / 4 and count < 1_000_000:
         count *= 4
@@ -117,7 +117,7 @@ def race(
     peers: dict[str, peer_process.Peer], operations: dict[str, str], rounds: int, turn_ns: float
 ) -> Turns:
     """
-    Return the times of operations that take turns.
+    Return the times of operations that run in turns.
 
     :param operations: the name of the operation by implementation.
     """
@@ -135,8 +135,8 @@ def race_messages(
     """
     Return the times by message and operation, and the memory of each message.
 
-    :param path: of a file that the messages are written to.
-    :raises peer_process.PeerError: the implementations do not write the same bytes.
+    :param path: the file to write the messages to.
+    :raises peer_process.PeerError: the implementations do not pack the same bytes.
     """
     times: Times = {}
     memory_peaks: MemoryPeaks = {}
@@ -160,7 +160,7 @@ def race_messages(
 
 
 def race_connection(peer: peer_process.Peer, path: Path, rounds: int, turn_ns: float) -> float:
-    """Return how fast a connection takes TRANSFORMs, divided by unpacking them one by one."""
+    """Return the rate of TRANSFORMs through a connection, divided by the rate of unpack."""
     print('measuring a connection', file=sys.stderr)
     path.write_bytes(transform_stream())
     peer.load(path)
@@ -170,7 +170,7 @@ def race_connection(peer: peer_process.Peer, path: Path, rounds: int, turn_ns: f
 
 
 def speed_bars(times: Times) -> list[Bar]:
-    """Return the bars of packing and unpacking."""
+    """Return the limits of packing and unpacking."""
     rows = [(*row, 'at most') for row in AT_MOST] + [(*row, 'at least') for row in AT_LEAST]
     return [
         Bar(
@@ -187,7 +187,7 @@ def speed_bars(times: Times) -> list[Bar]:
 
 
 def memory_bars(memory_peaks: MemoryPeaks) -> list[Bar]:
-    """Return the bars of the memory that an image takes, in bytes."""
+    """Return the limits of the memory that an image takes, in bytes."""
     return [
         Bar(f'{message} {operation}: bytes of memory', peak, 'at most', allowed + MEMORY_MARGIN)
         for message, peaks in memory_peaks.items()
@@ -201,12 +201,12 @@ def memory_bars(memory_peaks: MemoryPeaks) -> list[Bar]:
 
 
 def number(value: float) -> str:
-    """Return a number with three digits that count, or all before the point."""
+    """Return a number with three significant digits, or all digits before the point."""
     return f'{value:,.0f}' if value >= 100 else f'{value:.3g}'
 
 
 def print_table(rows: list[tuple[str, ...]]) -> None:
-    """Print rows of text, the first a header; all columns but the first to the right."""
+    """Print rows of text, the first of them headings; align all but the first column right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         first, *others = row
@@ -231,7 +231,7 @@ def print_times(times: Times) -> None:
 
 
 def print_bars(bars: list[Bar]) -> None:
-    """Print the bars with what was measured."""
+    """Print the limits and the measured numbers."""
     rows: list[tuple[str, ...]] = [('bar', 'measured', 'limit', '')]
     for bar in bars:
         limit = f'{bar.relation} {number(bar.limit)}'
@@ -241,7 +241,7 @@ def print_bars(bars: list[Bar]) -> None:
 
 
 def describe_machine() -> dict[str, str]:
-    """Return what the times depend on."""
+    """Return the machine and the versions that the times depend on."""
     models = [
         line.partition(':')[2].strip()
         for line in Path('/proc/cpuinfo').read_text().splitlines()
@@ -256,7 +256,7 @@ def describe_machine() -> dict[str, str]:
 
 
 def report_of(times: Times, memory_peaks: MemoryPeaks, bars: list[Bar]) -> dict[str, Any]:
-    """Return all that was measured, as it goes to JSON."""
+    """Return all results in types that JSON has."""
     return {
         'machine': describe_machine(),
         'microseconds': [
@@ -275,18 +275,18 @@ def report_of(times: Times, memory_peaks: MemoryPeaks, bars: list[Bar]) -> dict[
 def parse_arguments() -> argparse.Namespace:
     """Return the arguments of the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or '').split('\n\n')[0])
-    parser.add_argument('--rounds', type=int, default=15, help='turns of each (%(default)s)')
+    parser.add_argument('--rounds', type=int, default=15, help='number of turns (%(default)s)')
     parser.add_argument(
-        '--turn', type=float, default=10.0, help='milliseconds of a turn (%(default)s)'
+        '--turn', type=float, default=10.0, help='length of a turn, milliseconds (%(default)s)'
     )
     parser.add_argument(
-        '--folder', type=Path, default=FOLDER, help='for bench.json and bench.png (doc)'
+        '--folder', type=Path, default=FOLDER, help='folder for bench.json and bench.png (doc)'
     )
     return parser.parse_args()
 
 
 def main() -> None:
-    """Measure, print and write."""
+    """Measure, print the results and write them to files."""
     arguments = parse_arguments()
     pace = {'rounds': arguments.rounds, 'turn_ns': arguments.turn * 1e6}
     with contextlib.ExitStack() as stack:
@@ -294,7 +294,7 @@ def main() -> None:
             CXX: peer_process.cxx_peer(),
             PYIGTL: peer_process.pyigtl_peer(),
             CODEC: peer_process.codec_peer(),
-            WITHOUT: peer_process.codec_peer('without-fastcrc'),
+            WITHOUT_FASTCRC: peer_process.codec_peer('without-fastcrc'),
         }
         for peer in peers.values():
             stack.enter_context(peer)

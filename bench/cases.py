@@ -1,10 +1,10 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-The messages that are measured.
+The messages to measure.
 
-Header version 1, no metadata, a time stamp of whole seconds, ASCII and values that float32 holds:
-so all implementations write the same bytes, and their times are those of the same work.
+They have header version 1, no metadata, a time stamp of whole seconds, ASCII texts and values that
+float32 represents exactly, so that all implementations write the same bytes and do the same work.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ def _mesh() -> bytes:
     """
     Return a surface of 100,000 triangles over a grid of points, in millimetres.
 
-    The content is written by hand: every implementation starts from the bytes. ``polydata.md``
-    has ten counts and sizes, then points, then polygons as (3, i, j, k).
+    This function packs the content itself, since every implementation starts from the bytes.
+    ``polydata.md`` has ten counts and sizes, then points, then polygons as (3, i, j, k).
     """
     i, j = np.meshgrid(np.arange(501), np.arange(101), indexing='ij')
     points = np.stack([i, j, i * j / 64], axis=-1).astype('>f4')
@@ -89,12 +89,12 @@ MESSAGES: dict[str, Callable[[], bytes]] = {
     'IMAGE 512x512 u8': lambda: _image((1, 512, 512), 'u1'),
     'IMAGE 512x512x100 u16': lambda: _image((100, 512, 512), '<u2'),
 }
-"""The bytes of each message, made when they are needed."""
+"""A function for each message that returns its bytes."""
 
 if 'POLYDATA' in codec.MESSAGE_TYPES:
     MESSAGES['POLYDATA, 100k triangles'] = _mesh
 
 
 def transform_stream() -> bytes:
-    """Return TRANSFORMs one behind the other, as of a tracker."""
+    """Return consecutive TRANSFORMs, as from a tracker."""
     return MESSAGES['TRANSFORM']() * STREAM_LENGTH

@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""How much memory the codec takes for a message; no time is measured here."""
+"""The memory that the codec takes for a message."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ros2_igtl import codec
 
 
 def peak_of(operation: Callable[[], object]) -> int:
-    """Return the bytes that are held at most while the operation runs, beyond those before it."""
+    """Return the peak of the memory that an operation allocates, in bytes."""
     tracemalloc.start()
     try:
         before, _ = tracemalloc.get_traced_memory()

@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Python environments for packages that the project never imports itself, one for each purpose."""
+"""Separate Python environments for packages that the project itself does not import."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ class EnvironmentUnavailableError(RuntimeError):
 
 
 def environment() -> dict[str, str]:
-    """Return the variables for such an interpreter, without what an underlay says of paths."""
+    """Return the variables for such an interpreter, without the paths of a ROS underlay."""
     of_the_underlay = ('PYTHONPATH', 'LD_LIBRARY_PATH')
     return {name: text for name, text in os.environ.items() if name not in of_the_underlay}
 
 
 def find_python(folder: Path, *wanted: str) -> Path:
     """
-    Return the interpreter of an environment, made if need be.
+    Return the interpreter of an environment, which is made if it does not exist.
 
-    :param folder: where it is.
-    :param wanted: what pip is told to install: requirements, and options for them.
-    :raises EnvironmentUnavailableError: it cannot be installed.
+    :param folder: the folder of the environment.
+    :param wanted: arguments of pip install: requirements, and options for them.
+    :raises EnvironmentUnavailableError: the packages cannot be installed.
     """
     python = folder / 'bin' / 'python'
     stamp = folder / 'installed.txt'
-    what = '\n'.join(wanted)
+    installed = '\n'.join(wanted)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with locked(folder.with_suffix('.lock')):
-        if not stamp.exists() or stamp.read_text() != what:
-            shutil.rmtree(folder, ignore_errors=True)  # an older one, or an interrupted run's
+        if not stamp.exists() or stamp.read_text() != installed:
+            shutil.rmtree(folder, ignore_errors=True)  # an older environment, or an unfinished one
             for command in (
                 [sys.executable, '-m', 'venv', str(folder)],
                 [str(python), '-m', 'pip', 'install', '-q', *wanted],
@@ -49,5 +49,5 @@ def find_python(folder: Path, *wanted: str) -> Path:
                     raise EnvironmentUnavailableError(
                         f'{" ".join(command)}: {run.stderr.strip()[-500:]}'
                     )
-            stamp.write_text(what)
+            stamp.write_text(installed)
     return python

@@ -1,13 +1,13 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-What the measured programs in Python share: a request a line on stdin, an answer a line on stdout.
+The protocol of the measured programs: requests are lines on stdin, answers are lines on stdout.
 
-``load PATH`` takes the bytes of a message and is answered with the names of the operations that
-can be timed on it, or with none. ``time OPERATION COUNT`` is answered with nanoseconds, of the
-processor: what else runs on the machine counts less there than in those of the clock.
-``error WHY`` answers what failed. Standard library only, so that any interpreter can run this.
-bench.cxx says the same.
+``load PATH`` loads the bytes of a message; the answer lists the operations that can be timed on
+it, if any. ``time OPERATION COUNT`` runs an operation; the answer is its processor time in
+nanoseconds, which other programs on the machine disturb less than the time of the clock. The
+answer to a failed request is ``error REASON``. This module uses only the standard library, so that
+any interpreter can run it. bench.cxx implements the same protocol.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ def serve(load: Callable[[bytes], Loaded]) -> None:
     """
     Answer requests until stdin ends.
 
-    :param load: makes the operations of a message; what it raises is the answer.
+    :param load: returns the operations of a message; an exception becomes an error answer.
     """
     loaded: Loaded = ({}, {})
     for line in sys.stdin:
         verb, _, arguments = line.rstrip('\n').partition(' ')
         try:
             if verb == 'load':
-                loaded = ({}, {})  # before the next one takes as much
+                loaded = ({}, {})  # frees the memory before loading the next message
                 loaded = load(Path(arguments).read_bytes())
                 answer = ' '.join(loaded[0])
             else:

@@ -1,9 +1,9 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-The codec of this project as one that is measured; the file it is given may hold several messages.
+The codec of this project as a measured program; its input file can contain several messages.
 
-With the argument ``without-fastcrc`` it finds no fastcrc, as on a machine that has none.
+With the argument ``without-fastcrc`` it runs as if fastcrc were not installed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if 'without-fastcrc' in sys.argv[1:]:
 
 from ros2_igtl import codec
 
-# What one recv() of a busy connection can bring
+# Bytes that one recv() of a busy connection can return
 CHUNK_SIZE = 65536
 
 ONE = {
@@ -32,7 +32,7 @@ SEVERAL = {
 
 
 def drain(data: bytes) -> None:
-    """Give a connection all the bytes in chunks, and take all the messages."""
+    """Pass the bytes to a connection in chunks, and take out all messages."""
     connection = codec.Connection()
     receive_data, next_message = connection.receive_data, connection.next_message
     need_data = codec.NEED_DATA
@@ -44,7 +44,7 @@ def drain(data: bytes) -> None:
 
 
 def split(data: bytes) -> list[bytes]:
-    """Return the messages that stand one behind the other, each as bytes of its own."""
+    """Return the bytes of each of several consecutive messages."""
     connection = codec.Connection(codec.Limits(max_body_size=len(data)))
     connection.receive_data(data)
     messages = iter(connection.next_message, codec.NEED_DATA)
@@ -57,11 +57,11 @@ def load(data: bytes) -> peer.Loaded:
     """
     Return the operations of one message or of several.
 
-    :raises ValueError: packing what was unpacked gives other bytes.
+    :raises ValueError: packing the unpacked message gives other bytes.
     """
     parts = split(data)
     if b''.join(parts) != data:
-        raise ValueError('other bytes')
+        raise ValueError('packing the unpacked message gives other bytes')
     names = {
         'data': data,
         'drain': drain,
@@ -74,7 +74,7 @@ def load(data: bytes) -> peer.Loaded:
         return SEVERAL, names
     message = codec.unpack(data)
     if b''.join(codec.pack_parts(message)) != data:
-        raise ValueError('other bytes in parts')
+        raise ValueError('pack_parts gives other bytes than the message has')
     return ONE, {**names, 'message': message}
 
 

@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The measured programs as processes of their own: built, started, asked and ended."""
+"""The measured programs as processes: builds, starts, queries and ends them."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class PeerError(RuntimeError):
 
 class Peer:
     """
-    A measured program: a context manager that ends it. What it says is described in peer.py.
+    A measured program: a context manager that ends it. peer.py describes its protocol.
 
-    :param name: for errors.
+    :param name: its name in errors.
     :param command: the program and its arguments.
-    :param environment: its variables; those that tune the C library's malloc are not passed on.
-    :param life_s: seconds after which it is ended whatever happens.
+    :param environment: its environment variables; those that tune malloc are left out.
+    :param life_s: seconds after which it is killed in any case.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Peer:
         self.name = name
         self.operations: tuple[str, ...] = ()
         self._command = ['timeout', '--kill-after=1', str(life_s), *map(str, command)]
-        # with-ros sets them for large messages; the other implementations' users do not
+        # with-ros sets them for large messages; users of the other implementations do not
         self._environment = {
             name: text for name, text in environment.items() if not name.startswith('MALLOC_')
         }
@@ -71,9 +71,9 @@ class Peer:
 
     def load(self, path: Path) -> None:
         """
-        Give it the bytes of a message, which it unpacks, packs again and compares.
+        Let it load a message, which it unpacks, packs again and compares.
 
-        :raises PeerError: it packs other bytes than these.
+        :raises PeerError: it packs other bytes.
         """
         self.operations = tuple(self._ask(f'load {path}').split())
 
@@ -81,7 +81,7 @@ class Peer:
         """
         Return the nanoseconds of processor time that one of ``count`` operations takes.
 
-        :raises PeerError: it failed.
+        :raises PeerError: the program reports an error, or has ended.
         """
         return int(self._ask(f'time {operation} {count}')) / count
 
@@ -107,9 +107,9 @@ def codec_peer(*arguments: str) -> Peer:
 
 def cxx_peer() -> Peer:
     """
-    Return the reference library, compiled in if need be.
+    Return a program with the reference library, compiled if necessary.
 
-    :raises reference_programs.ReferenceProgramsUnavailableError: it cannot be had.
+    :raises reference_programs.ReferenceProgramsUnavailableError: it cannot be built.
     """
     reference_programs.build_program(FOLDER / 'bench.cxx', CXX_PROGRAM)
     return Peer('C++ library', CXX_PROGRAM)
@@ -117,9 +117,9 @@ def cxx_peer() -> Peer:
 
 def pyigtl_peer() -> Peer:
     """
-    Return pyigtl, installed if need be.
+    Return a program with pyigtl, installed if necessary.
 
-    :raises pyigtl_environment.PyigtlUnavailableError: it cannot be had.
+    :raises pyigtl_environment.PyigtlUnavailableError: it cannot be installed.
     """
     python = pyigtl_environment.find_pyigtl_python()
     environment = pyigtl_environment.environment()

@@ -1,10 +1,10 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-pyigtl, an independent implementation in Python, as one that is measured.
+pyigtl, an independent implementation in Python, as a measured program.
 
-Run with the interpreter of pyigtl's own environment; imports nothing of the project but the loop.
-It checks no CRC. The body is unpacked from bytes of its own, as its client has them.
+This runs in the interpreter of pyigtl's own environment, and imports only peer.py of the project.
+pyigtl does not check the CRC. As in its client, the body is unpacked from bytes of its own.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ UNPACK = (
 
 
 def read_mesh(fields: dict[str, Any], body: bytes) -> Any:
-    """Return the mesh of points and polygons, which pyigtl packs and cannot unpack."""
+    """Return the mesh of points and polygons, which pyigtl can pack but not unpack."""
     counts = np.frombuffer(body, '>u4', 10)
     points_end = 40 + 12 * int(counts[0])
     return pyigtl.PolyDataMessage(
@@ -40,9 +40,9 @@ def read_mesh(fields: dict[str, Any], body: bytes) -> Any:
 
 def load(data: bytes) -> peer.Loaded:
     """
-    Return the operations of one message; none for a type that pyigtl does not have.
+    Return the operations of one message; none for a type that pyigtl lacks.
 
-    :raises ValueError: packing what was unpacked gives other bytes.
+    :raises ValueError: packing the unpacked message gives other bytes.
     """
     header, body = data[:HEADER_SIZE], data[HEADER_SIZE:]
     fields = MessageBase.parse_header(header)
@@ -56,7 +56,7 @@ def load(data: bytes) -> peer.Loaded:
             return {}, {}
         message.unpack(fields, body)
     if message.pack() != data:
-        raise ValueError('other bytes')
+        raise ValueError('packing the unpacked message gives other bytes')
     names = {
         'body': body,
         'create_message': MessageBase.create_message,

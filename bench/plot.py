@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The picture of the bench: how long each implementation takes, against the library of C++."""
+"""The plot of the benchmark: times of the implementations relative to the C++ library."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ COLORS = ('#8a8f98', '#c98b2b', '#2b7bc9', '#9cc4ea')
 
 def draw(path: Path, report: dict[str, Any]) -> None:
     """
-    Write the picture.
+    Write the plot.
 
-    :param report: as bench.json has it; the first implementation is what the others are held to.
+    :param report: as in bench.json; its first implementation is the reference.
     """
     rows = report['microseconds']
     names = [key for key in rows[0] if key not in ('message', 'operation')]
@@ -32,7 +32,7 @@ def draw(path: Path, report: dict[str, Any]) -> None:
         ]
         bars = axes.barh(
             [row + (place - 1) * height for row, _ in measured],
-            # from 1, so that a bar to the left is a gain and one to the right a loss
+            # bars start at 1: those to the left are faster than the reference
             [value - 1.0 for _, value in measured],
             height,
             left=1.0,

@@ -1,10 +1,10 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-The Python environment that pyigtl lives in, shared by the bench and the tests.
+The Python environment of pyigtl, which the benchmark and the tests share.
 
-It takes over SIGINT, prints to stdout when it likes and needs a numpy of its own choice, so it has
-an environment of its own and is never imported by the project.
+pyigtl installs a handler for SIGINT, prints to stdout and needs its own version of numpy. So it
+has an environment of its own, and the project never imports it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PyigtlUnavailableError = EnvironmentUnavailableError
 
 def find_pyigtl_python(folder: Path = FOLDER) -> Path:
     """
-    Return the interpreter that has pyigtl, installed if need be.
+    Return an interpreter with pyigtl, which is installed if necessary.
 
     :raises PyigtlUnavailableError: it cannot be installed.
     """

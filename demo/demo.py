@@ -1,11 +1,11 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-The demo: real OpenIGTLink programs on one side, a ROS program on the other, the bridge between.
+The demo: OpenIGTLink programs on one side, a ROS program on the other, the bridge between them.
 
-Starts the reference implementation's TrackerServer, ImagerServer and ReceiveServer, an igtl_client
-node for each, and a ROS program; shows for 15 s what passes; writes demo/received.png. The exit
-code is 0 only if everything arrived, and as it was sent.
+It starts TrackerServer, ImagerServer and ReceiveServer of the reference implementation, an
+igtl_client node for each, and a ROS program. It shows the messages for 15 s and writes
+demo/received.png. The exit code is 0 only if everything arrived unchanged.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).resolve().parent
 PICTURE = FOLDER / 'received.png'
-MORE_S = 15.0  # for what has not arrived yet: nodes take some seconds to start
+MORE_S = 15.0  # to wait for the first messages: nodes take some seconds to start
 SLICES_DRAWN = 5
 
 
 class Slices:
     """
-    What arrived as images, judged.
+    The received images, compared with those that were sent.
 
-    :ivar pairs: by name: the pixels as sent and as they arrived.
-    :ivar wrong: how many images arrived that nobody sent.
+    :ivar pairs: by name: the pixels as sent and as received.
+    :ivar wrong: the number of received images that differ from all that were sent.
     """
 
     def __init__(self, peers: Peers) -> None:
@@ -50,7 +50,7 @@ class Slices:
         self.wrong = 0
 
     def arrived(self, stamp_ns: int, pixels: NDArray[np.uint8]) -> None:
-        """Judge an image: its stamp in nanoseconds, its pixels of shape (rows, columns)."""
+        """Compare an image: its stamp in nanoseconds, its pixels of shape (rows, columns)."""
         expected = self._peers.expected_slice(stamp_ns, pixels)
         if expected is None:
             self.wrong += 1
@@ -59,29 +59,29 @@ class Slices:
             self.pairs[name] = (sent, pixels.copy())
 
     def some(self) -> list[tuple[str, NDArray[np.uint8], NDArray[np.uint8]]]:
-        """Return up to five of them, evenly chosen from the first that arrived to the last."""
+        """Return up to five images, evenly chosen in the order of arrival."""
         names = list(self.pairs)
         chosen = np.unique(np.linspace(0, len(names) - 1, SLICES_DRAWN).round().astype(int))
         return [(names[index], *self.pairs[names[index]]) for index in chosen if names]
 
 
 def find_peers() -> Peers:
-    """Return the reference programs, or the simulators where those cannot be had."""
+    """Return the reference programs, or the simulators if those are not available."""
     print('compiling the reference C++ programs ...', flush=True)
     try:
         return ReferencePeers()
     except ReferenceProgramsUnavailableError as error:
-        print(f'they cannot be had here: {error}\nusing the simulators instead', flush=True)
+        print(f'not available: {error}\nusing the simulators instead', flush=True)
         return SimulatedPeers()
 
 
 def bridge_node(name: str, port: int) -> Program:
-    """Return an igtl_client that dials a port, and is named and configured for the demo."""
+    """Return an igtl_client with this name that dials a port, configured for the demo."""
     config_file = FOLDER / f'{name}.yaml'
     parameters: dict[str, object] = {
         'port': port,
         'reconnect_initial_delay': 0.2,
-        # all are on one machine, and images are known by the very stamps they were sent with
+        # all programs share a clock, and images are identified by their original stamps
         'timestamp_mode': 'device',
     }
     if config_file.exists():
@@ -94,7 +94,7 @@ def bridge_node(name: str, port: int) -> Program:
 def watch(
     streams: list[Stream], table: LiveTable, update: Callable[[], None], seconds: float
 ) -> None:
-    """Show the table until the time is over and everything has arrived, or it takes too long."""
+    """Show the table for some seconds, and for up to MORE_S longer if anything is missing."""
     began = time.monotonic()
     while (passed := time.monotonic() - began) < seconds or (
         passed < seconds + MORE_S and not all(stream.count for stream in streams)
@@ -107,40 +107,40 @@ def watch(
 
 
 def find_faults(peers: Peers, ros: RosSide, streams: list[Stream], slices: Slices) -> list[str]:
-    """Return what did not arrive, or not as it was sent."""
+    """Return a text for everything that did not arrive or was changed."""
     faults = [
         f'nothing arrived: {stream.device} {"->" if stream.to_ros else "<-"} {stream.ros}'
         for stream in streams
         if not stream.count
     ]
     if slices.wrong:
-        faults.append(f'{slices.wrong} images arrived that were not sent like that')
+        faults.append(f'{slices.wrong} images arrived changed')
     for x, y, z in peers.received_transforms():
         radius_mm, height_mm = math.hypot(x, y), z
         if not (
             math.isclose(radius_mm, ros.ROBOT_RADIUS_M * 1000.0, abs_tol=0.01)
             and math.isclose(height_mm, ros.ROBOT_HEIGHT_M * 1000.0, abs_tol=0.01)
         ):
-            faults.append(f'the robot arrived at {x} {y} {z} mm')
+            faults.append(f'the pose of the robot arrived as {x} {y} {z} mm')
     for text in set(peers.received_strings()) - {ros.GREETING}:
         faults.append(f'the greeting arrived as {text!r}')
     return faults
 
 
 def show(peers: Peers, ros: RosSide, slices: Slices, picture: Path) -> None:
-    """Show what the receiver printed, and draw what ROS got."""
+    """Print the last output of the receiver, and draw the data that ROS received."""
     from picture import draw
 
-    print(f'\nThe last that {peers.receiver_name} printed of what ROS sent (millimetres):\n')
-    for said in peers.last_received():
-        print('    ' + said.strip().replace('\n', '\n    '))
+    print(f'\nThe last messages from ROS, as printed by {peers.receiver_name} (millimetres):\n')
+    for output in peers.last_received():
+        print('    ' + output.strip().replace('\n', '\n    '))
     if slices.pairs and ros.poses:
         draw(picture, slices.some(), ros.poses, peers.description)
-        print(f'\nThe images and the path of the tool as ROS got them: {picture}')
+        print(f'\nThe images and the path of the tool as received in ROS: {picture}')
 
 
 def run(peers: Peers, seconds: float, picture: Path) -> int:
-    """Run the demo with these peers and draw what arrived; return the exit code."""
+    """Run the demo with these peers and draw the received data; return the exit code."""
     from ros_side import RosSide
 
     slices = Slices(peers)
@@ -169,12 +169,12 @@ def run(peers: Peers, seconds: float, picture: Path) -> int:
             logs = [f'--- {" ".join(node.command)}\n{node.output[-1500:]}' for node in nodes]
             print('', *logs, *faults, sep='\n', file=sys.stderr)
             return 1
-    print('\nEverything arrived, as it was sent.')
+    print('\nEverything arrived unchanged.')
     return 0
 
 
 def end_nodes(nodes: list[Program]) -> list[str]:
-    """End the nodes as Ctrl-C does; return which did not end well."""
+    """Interrupt the nodes; return a text for each that did not end with exit code 0."""
     faults = []
     for node in nodes:
         try:
@@ -189,17 +189,17 @@ def end_nodes(nodes: list[Program]) -> list[str]:
 
 def main() -> int:
     """Run the demo; return the exit code."""
-    parser = argparse.ArgumentParser(description='See what the bridge does, in half a minute.')
+    parser = argparse.ArgumentParser(description='Show the bridge at work, in half a minute.')
     parser.add_argument(
         '--simulators',
         action='store_true',
         help="use this package's simulators instead of the reference C++ programs",
     )
     parser.add_argument(
-        '--seconds', type=float, default=15.0, help='how long to watch (%(default)s)'
+        '--seconds', type=float, default=15.0, help='how long to show the table (%(default)s)'
     )
     parser.add_argument(
-        '--picture', type=Path, default=PICTURE, help='the file to draw into (%(default)s)'
+        '--picture', type=Path, default=PICTURE, help='the picture to write (%(default)s)'
     )
     arguments = parser.parse_args()
     for module, package in (

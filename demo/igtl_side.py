@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The OpenIGTLink programs of the demo: the reference's in C++, or where these cannot be, ours."""
+"""The OpenIGTLink programs of the demo: the C++ programs of the reference, or our simulators."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ _P = TypeVar('_P', bound='Peers')
 
 class Peers(ABC):
     """
-    A tracker and an imager that listen, and a receiver that listens and prints: a context manager.
+    A tracker, an imager and a receiver that prints; all of them listen. A context manager.
 
     :ivar ports: TCP port of 'tracker', 'imager' and 'receiver'.
     """
 
     description: str
     receiver_name: str
-    transform_pattern: str  # of the receiver's output, with x, y, z in millimetres
-    string_pattern: str  # of the receiver's output, with the text
+    transform_pattern: str  # in the receiver's output, with groups for x, y, z in millimetres
+    string_pattern: str  # in the receiver's output, with a group for the text
 
     def __init__(self) -> None:
         self.ports = {name: free_port() for name in ('tracker', 'imager', 'receiver')}
@@ -76,13 +76,13 @@ class Peers(ABC):
         self, stamp_ns: int, arrived: NDArray[np.uint8]
     ) -> tuple[str, NDArray[np.uint8]] | None:
         """
-        Return what an image that arrived should be: its name and pixels; None if it is none.
+        Return name and pixels of the sent image for a received one; None if it was not sent.
 
-        :param stamp_ns: of the image, nanoseconds since 1970.
+        :param stamp_ns: stamp of the received image, nanoseconds since 1970.
         """
 
     def received_transforms(self) -> list[tuple[float, float, float]]:
-        """Return the translations that the receiver printed, millimetres."""
+        """Return the translations that the receiver printed, in millimetres."""
         found = re.findall(self.transform_pattern, self.receiver.output)
         return [(float(x), float(y), float(z)) for x, y, z in found]
 
@@ -91,7 +91,7 @@ class Peers(ABC):
         return re.findall(self.string_pattern, self.receiver.output)
 
     def last_received(self) -> list[str]:
-        """Return what the receiver printed of the last transform and of the last text."""
+        """Return the receiver's output for the last transform and for the last text."""
         output = self.receiver.output
         return [
             matches[-1].group()
@@ -114,7 +114,7 @@ class ReferencePeers(Peers):
         """
         Compile the programs.
 
-        :raises ReferenceProgramsUnavailableError: they cannot be had on this machine.
+        :raises ReferenceProgramsUnavailableError: they cannot be built on this machine.
         """
         super().__init__()
         build_reference_programs('TrackerServer', 'ImagerServer', 'ReceiveServer')
@@ -136,7 +136,7 @@ class ReferencePeers(Peers):
     def expected_slice(
         self, stamp_ns: int, arrived: NDArray[np.uint8]
     ) -> tuple[str, NDArray[np.uint8]] | None:
-        """Return the file that has these pixels."""
+        """Return the file with these pixels."""
         path: Path | None = self._files.get(arrived.tobytes())
         if path is None:
             return None
@@ -175,7 +175,7 @@ class SimulatedPeers(Peers):
     def expected_slice(
         self, stamp_ns: int, arrived: NDArray[np.uint8]
     ) -> tuple[str, NDArray[np.uint8]] | None:
-        """Return the slice of the stamp, if it has these pixels."""
+        """Return the slice of this stamp if it has these pixels."""
         (message,) = Imager('ImagerClient').messages_at(stamp_ns)
         pixels = message.content.pixels[0]
         if not np.array_equal(pixels, arrived):

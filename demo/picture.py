@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The picture of the demo: slices as sent and as they arrived, and the path of the tool."""
+"""The picture of the demo: slices as sent and as received, and the path of the tool."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def draw(path: Path, slices: Sequence[Slice], poses: Sequence[Pose], sender: str
     """
     Write the picture.
 
-    :param slices: name, pixels as sent, pixels as they arrived; shape (rows, columns).
+    :param slices: name, pixels as sent, pixels as received; shape (rows, columns).
     :param poses: translation in metres and rotation matrix of the tool, in the order of arrival.
-    :param sender: who sent all that.
+    :param sender: the programs that sent them, for the title.
     """
-    style: Any = {  # mypy would have every key a literal
+    style: Any = {  # mypy requires literal keys
         'figure.facecolor': BACKGROUND,
         'savefig.facecolor': BACKGROUND,
         'axes.facecolor': BACKGROUND,
@@ -78,14 +78,14 @@ def _draw_slices(figure: Figure, place: SubplotSpec, slices: Sequence[Slice]) ->
                 same = np.array_equal(sent, arrived)
                 axes.set_xlabel('identical' if same else 'DIFFERENT', fontsize=9)
             if column == 0:
-                axes.set_ylabel(('as sent', 'as it arrived in ROS')[row], fontsize=12)
+                axes.set_ylabel(('as sent', 'as received in ROS')[row], fontsize=12)
 
 
 def _draw_path(figure: Figure, place: SubplotSpec, poses: Sequence[Pose]) -> None:
     positions = np.array([position for position, _ in poses]) * 1000.0
     grid = place.subgridspec(1, 2, width_ratios=(1.0, 1.35), wspace=0.12)
     space: Any = figure.add_subplot(grid[0], projection='3d')
-    space.view_init(elev=25.0, azim=-150.0)  # onto the circle of TrackerServer, which leans
+    space.view_init(elev=25.0, azim=-150.0)  # a view of the tilted circle of TrackerServer
     space.set_title('the tool in its tracker, millimetres', fontsize=12)
     space.plot(*positions.T, color='#e5c07b', linewidth=1.2)
     for position, (_, rotation) in list(zip(positions, poses, strict=True))[::4]:
@@ -100,7 +100,7 @@ def _draw_path(figure: Figure, place: SubplotSpec, poses: Sequence[Pose]) -> Non
     over_time = figure.add_subplot(grid[1])
     over_time.set_title(f'the last {len(poses)} poses, in the order of their arrival', fontsize=12)
     for axis, (name, color) in enumerate(zip('xyz', AXIS_COLORS, strict=True)):
-        # x and z of TrackerServer are the same: the later ones leave room to see the first
+        # x and z of TrackerServer are equal: later lines are thinner, so that all are visible
         over_time.plot(
             positions[:, axis], color=color, label=name, linewidth=4.0 - 1.3 * axis, marker='.'
         )

@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Where the package's programs are, and where demo, bench and tests keep what they build."""
+"""Paths of the installed programs, and of the build folder of demo, benchmark and tests."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# colcon's tests build nothing in the source tree: CMakeLists.txt names a folder beside the build
+# Tests under colcon must not build in the source tree: CMakeLists.txt sets a folder for them.
 BUILD_FOLDER = Path(os.environ.get('ROS2_IGTL_BUILD_FOLDER') or ROOT / '.build')
 
 
 def installed_program(name: str) -> str:
     """
-    Return the path of a program of the package, where ament has installed it.
+    Return the path of an installed program of the package.
 
-    :param name: ``igtl`` for the command, else a node's program.
-    :raises LookupError: the package is not installed in any prefix of AMENT_PREFIX_PATH.
+    :param name: ``igtl`` for the command, or the name of a node's program.
+    :raises LookupError: the package is not in AMENT_PREFIX_PATH.
     """
     from ament_index_python import get_package_prefix
 

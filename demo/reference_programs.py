@@ -1,11 +1,11 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Programs that run beside this one, and the reference implementation's examples among them.
+Child processes, among them the example programs of the reference implementation.
 
-These are Debian's and Ubuntu's package openigtlink-examples (sources only), compiled on the spot:
-the C++ library itself speaks at the other end. No codec and no ROS in here: the demo and the tests
-share this module.
+The examples are the sources in the package openigtlink-examples of Debian and Ubuntu, compiled
+here and linked with the C++ library. The demo and the tests share this module, which uses neither
+the codec nor ROS.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ INCLUDE_FOLDER = Path('/usr/include/openigtlink')
 EXAMPLES = Path('usr/share/doc/openigtlink-examples/examples')
 REFERENCE_FOLDER = BUILD_FOLDER / 'reference-programs'
 
-# Outside the range the kernel hands out by itself (32768 to 60999), so that no outgoing
-# connection of this machine takes the port between choosing it and listening on it.
+# Outside the kernel's range of ephemeral ports (32768 to 60999), so that no outgoing connection
+# takes a port between the choice and the listening.
 PORTS = range(20000, 32000)
 
 
@@ -42,19 +42,19 @@ _P = TypeVar('_P', bound='Program')
 
 
 class ReferenceProgramsUnavailableError(RuntimeError):
-    """The reference programs cannot be had on this machine; the text says why."""
+    """The reference programs cannot be built on this machine; the text says why."""
 
 
 class ProgramError(RuntimeError):
-    """A program did not do what was waited for; the text holds what it printed."""
+    """A program did not do the expected; the text includes its output."""
 
 
 def free_port() -> int:
     """
-    Return a TCP port nobody listens on, on any address.
+    Return a TCP port that is free on all addresses.
 
-    The reference library sets no SO_REUSEADDR: a port that was used in the last minute is refused
-    to it, so every run takes another one.
+    The reference library does not set SO_REUSEADDR and cannot use a port that was used in the last
+    minute, so every run takes another one.
     """
     for port in random.sample(PORTS, 200):
         with socket.socket() as probe, contextlib.suppress(OSError):
@@ -65,13 +65,13 @@ def free_port() -> int:
 
 def build_reference_programs(*names: str, folder: Path = REFERENCE_FOLDER) -> Path:
     """
-    Compile the named programs unless that is done, and return the folder they are in.
+    Compile the programs that are not compiled yet, and return their folder.
 
-    What is missing is installed with apt-get where this process is root. Concurrent callers wait
-    for each other; what an interrupted run left is taken up again.
+    If this process is root, it installs missing packages with apt-get. Concurrent callers wait for
+    each other, and an interrupted build is continued.
 
     :param names: as in the package's CMake files, for example 'TrackerServer'.
-    :raises ReferenceProgramsUnavailableError: it cannot be done on this machine.
+    :raises ReferenceProgramsUnavailableError: they cannot be built on this machine.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder / 'lock'):
@@ -92,11 +92,11 @@ def build_reference_programs(*names: str, folder: Path = REFERENCE_FOLDER) -> Pa
 
 def build_program(source: Path, program: Path) -> None:
     """
-    Compile one C++ source against the reference library, unless that is done.
+    Compile one C++ source against the reference library, unless it is compiled already.
 
-    What is missing is installed as for the reference programs.
+    Missing packages are installed as for the reference programs.
 
-    :raises ReferenceProgramsUnavailableError: it cannot be done on this machine.
+    :raises ReferenceProgramsUnavailableError: it cannot be built on this machine.
     """
     program.parent.mkdir(parents=True, exist_ok=True)
     stamp = program.with_suffix('.built')
@@ -114,9 +114,9 @@ def build_program(source: Path, program: Path) -> None:
 
 def find_test_images(folder: Path = REFERENCE_FOLDER) -> Path:
     """
-    Return the folder with the pictures of a head that ImagerServer sends.
+    Return the folder with the images of a head that ImagerServer sends.
 
-    igtlTestImage1.raw to igtlTestImage6.raw, 256 rows of 256 bytes each.
+    They are igtlTestImage1.raw to igtlTestImage6.raw, with 256 rows of 256 bytes each.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder / 'lock'):
@@ -125,13 +125,13 @@ def find_test_images(folder: Path = REFERENCE_FOLDER) -> Path:
 
 class Program:
     """
-    A program running beside this one: a context manager that ends it.
+    A child process: a context manager that ends it.
 
-    Its output (both streams) is captured. It never outlives `life_s` seconds, even if this process
-    is killed: it runs under timeout(1).
+    Its standard output and standard error are captured together. It runs under timeout(1), so that
+    it ends after `life_s` seconds even if this process is killed.
 
     :param command: the program and its arguments.
-    :param life_s: seconds after which it is ended whatever happens.
+    :param life_s: seconds after which it is killed in any case.
     """
 
     def __init__(self, *command: object, life_s: float = 60.0) -> None:
@@ -149,7 +149,7 @@ class Program:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            start_new_session=True,  # a process group to be ended as one, and no Ctrl-C for it
+            start_new_session=True,  # a process group of its own, which Ctrl-C does not reach
         )
         self._reader = threading.Thread(target=self._read_output, daemon=True)
         self._reader.start()
@@ -161,22 +161,22 @@ class Program:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """End it and all that belongs to it."""
+        """Kill it and its process group."""
         self.kill()
 
     @property
     def output(self) -> str:
-        """What it has printed up to now; printed bytes outside UTF-8 are replaced."""
+        """Its output so far; bytes that are not UTF-8 are replaced."""
         with self._changed:
             return self._output
 
     @property
     def running(self) -> bool:
-        """Whether it still runs."""
+        """Whether it is still running."""
         return self._process.poll() is None
 
     def kill(self) -> None:
-        """End it at once, as a crash does: the kernel closes its sockets."""
+        """Kill it, as in a crash: the kernel closes its sockets."""
         if self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
@@ -184,14 +184,14 @@ class Program:
 
     def interrupt(self, timeout_s: float = 5.0) -> int:
         """
-        Ask it to end, as Ctrl-C does.
+        Interrupt it, as Ctrl-C does, and wait for its end.
 
         :returns: its exit code; negative if a signal ended it.
         :raises ProgramError: it did not end within the time.
         """
-        # timeout(1) would pass the signal on twice: to the program, and to the group it is in
+        # timeout(1) would send the signal twice: to the program and to its process group
         task = Path(f'/proc/{self._process.pid}/task/{self._process.pid}/children')
-        with contextlib.suppress(OSError):  # it has ended by itself
+        with contextlib.suppress(OSError):  # it has ended already
             for process_id in task.read_text().split():
                 os.kill(int(process_id), signal.SIGINT)
         try:
@@ -203,19 +203,19 @@ class Program:
 
     def wait_for_output(self, pattern: str, timeout_s: float = 10.0) -> re.Match[str]:
         """
-        Wait until it has printed something that the regular expression matches.
+        Wait until the regular expression matches its output.
 
-        :returns: the first match in all it has printed.
-        :raises ProgramError: not within the time, or it ended before.
+        :returns: the first match in the whole output.
+        :raises ProgramError: there is no match within the time, or before it ended.
         """
         deadline = time.monotonic() + timeout_s
         with self._changed:
             while (match := re.search(pattern, self._output)) is None:
                 left = deadline - time.monotonic()
                 if self._ended or left <= 0.0:
-                    why = 'ended' if self._ended else f'ran {timeout_s} s'
+                    state = 'ended' if self._ended else f'ran {timeout_s} s'
                     raise ProgramError(
-                        f'{self.name} {why} and did not print {pattern!r}; '
+                        f'{self.name} {state} and did not print {pattern!r}; '
                         f'it printed:\n{self._output[-4000:]}'
                     )
                 self._changed.wait(left)
@@ -223,12 +223,12 @@ class Program:
 
     def wait_until_listening(self, port: int, timeout_s: float = 10.0) -> None:
         """
-        Wait until somebody listens on the port, without connecting to it.
+        Wait until a process listens on the port, without connecting to it.
 
-        The example servers serve one client after the other: a connection made only to look would
-        take the first client's place, and its hundred messages.
+        The example servers serve one client after the other, with a hundred messages for each, so
+        a test connection would take the place of the first client.
 
-        :raises ProgramError: not within the time, or it ended before.
+        :raises ProgramError: no process listens within the time, or this one ended.
         """
         deadline = time.monotonic() + timeout_s
         while not _is_listening(port):
@@ -252,11 +252,11 @@ class Program:
 
 class ReferenceProgram(Program):
     """
-    One of the reference programs, compiled first if need be.
+    One of the reference programs, compiled first if necessary.
 
     :param name: for example 'TrackerServer'.
-    :param arguments: as its usage text has them; a server's first is its port.
-    :param life_s: seconds after which it is ended whatever happens.
+    :param arguments: as in its usage text; the first one of a server is its port.
+    :param life_s: seconds after which it is killed in any case.
     """
 
     def __init__(self, name: str, *arguments: object, life_s: float = 60.0) -> None:
@@ -266,14 +266,14 @@ class ReferenceProgram(Program):
         """
         Start it.
 
-        :raises ReferenceProgramsUnavailableError: it cannot be had on this machine.
+        :raises ReferenceProgramsUnavailableError: it cannot be built on this machine.
         """
         build_reference_programs(self.name)
         return super().__enter__()
 
 
 def _is_listening(port: int) -> bool:
-    """Say whether an IPv4 socket of this machine listens on the port (Linux: proc(5))."""
+    """Return whether an IPv4 socket of this machine listens on the port (Linux: proc(5))."""
     listen = '0A'  # TCP_LISTEN in include/net/tcp_states.h
     for line in Path('/proc/net/tcp').read_text().splitlines()[1:]:
         fields = line.split()
@@ -283,27 +283,27 @@ def _is_listening(port: int) -> bool:
 
 
 def _stamp(folder: Path, name: str) -> Path:
-    # a file of its own: an interrupted link leaves a program that looks complete
+    # a separate file, since an interrupted link leaves a program that looks complete
     return folder / f'{name}.built'
 
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the file's lock: one process at a time, given back even when it is killed."""
+    """Hold the lock of a file, which the kernel releases when the process ends, even if killed."""
     with path.open('w') as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
 def _find_sources(folder: Path) -> Path:
-    """Return the folder of the examples' sources, after installing what is missing."""
+    """Return the folder of the examples' sources, after installing missing packages."""
     unpacked = folder / 'package' / EXAMPLES
     _install_missing()
     for sources in (unpacked, Path('/') / EXAMPLES):
         if (sources / 'CMakeLists.txt').exists():
             return sources
-    # Container images drop /usr/share/doc of every package they install (dpkg's path-exclude), and
-    # that is where these sources are. Fetching the package needs no root.
+    # Container images exclude /usr/share/doc, which contains these sources, from all packages
+    # (dpkg's path-exclude). Downloading the package does not need root.
     _run('apt-get', 'download', '-q', 'openigtlink-examples', cwd=folder)
     archives = sorted(folder.glob('openigtlink-examples_*.deb'))
     _run('dpkg-deb', '-x', str(archives[-1]), str(folder / 'package'))
@@ -326,13 +326,13 @@ def _install_packages() -> None:
     try:
         _run(*command)
     except ReferenceProgramsUnavailableError:
-        # a fresh machine has no package lists
+        # a new machine has no package lists
         _run('apt-get', 'update', '-q')
         _run(*command)
 
 
 def _run(*command: str, cwd: Path | None = None) -> None:
-    """Run a command to its end, quietly; what it printed is in the error if it fails."""
+    """Run a command without output; if it fails, the error contains its last lines."""
     environment = {**os.environ, 'DEBIAN_FRONTEND': 'noninteractive', 'LC_ALL': 'C'}
     try:
         subprocess.run(

@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The ROS program of the demo: it knows topics and messages, and nothing of OpenIGTLink."""
+"""The ROS program of the demo, which uses only topics and messages, not OpenIGTLink."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ ROBOT_PERIOD_S = 5.0
 
 class RosSide:
     """
-    Subscribes to what the bridge publishes, and publishes what it is to send: a context manager.
+    Subscribes to the bridge's topics, and publishes a pose and a text: a context manager.
 
-    :ivar poses: (x, y, z) in metres and rotation matrices of the tool, as they arrived.
+    :ivar poses: (x, y, z) in metres and rotation matrices of the tool, in the order of arrival.
     :param image_arrived: called with the stamp in nanoseconds and the pixels, shape (rows,
         columns).
     """
@@ -69,7 +69,7 @@ class RosSide:
         self.streams = [self.transform, self.frame, self.image, self.geometry]
 
     def __enter__(self) -> RosSide:
-        """Begin to subscribe and to publish, in a thread."""
+        """Start subscribing and publishing, in a thread."""
         rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
         self._node = rclpy.create_node('demo')
         node = self._node
@@ -99,14 +99,14 @@ class RosSide:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Leave the graph."""
+        """Stop the thread and leave the ROS graph."""
         self._executor.shutdown()
         self._thread.join()
         self._node.destroy_node()
         rclpy.shutdown()
 
     def rejected(self, node: str, to_ros: bool) -> str:
-        """Return how many messages a bridge node says it rejected in one direction."""
+        """Return the number of messages that a bridge node reports as rejected in a direction."""
         values = self.diagnosed.get(f'{node}: {node}')
         if values is None:
             return '-'
@@ -120,7 +120,7 @@ class RosSide:
         return str(sum(map(int, causes)))
 
     def _publish_robot(self) -> None:
-        """Say where the robot is, in metres: it goes round at a constant height."""
+        """Publish the pose of the robot, which moves on a horizontal circle; metres."""
         now = self._node.get_clock().now()
         angle = 2.0 * math.pi * (now.nanoseconds / 1e9 % ROBOT_PERIOD_S) / ROBOT_PERIOD_S
         transform = TransformStamped()

@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What the demo counts, and the table that shows it; nothing of ROS and no OpenIGTLink."""
+"""The message counts of the demo, and the table that shows them; no ROS, no OpenIGTLink."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ HEADINGS = ('', 'device', 'OpenIGTLink', '', 'ROS', 'rate', 'age', 'count', 'rej
 @dataclass
 class Stream:
     """
-    One row of the table: messages on their way from one side to the other.
+    One row of the table: the messages of a device in one direction.
 
     :param device: device name.
-    :param igtl: what it is in OpenIGTLink.
-    :param to_ros: from OpenIGTLink to ROS, or the other way.
+    :param igtl: its OpenIGTLink type.
+    :param to_ros: whether the direction is from OpenIGTLink to ROS.
     :param ros: topic and type.
-    :param node: the bridge node it goes through.
+    :param node: the bridge node that converts it.
     """
 
     device: str
@@ -38,14 +38,14 @@ class Stream:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def arrived(self, number: int = 1) -> None:
-        """Count messages that have arrived just now; from any thread."""
+        """Count messages that have just arrived; callable on any thread."""
         now = time.monotonic()
         with self._lock:
             self.count += number
             self._arrivals.extend([now] * number)
 
     def cells(self) -> tuple[str, ...]:
-        """Return the row: whether anything came, names, Hz of the last 3 s, age, counts."""
+        """Return the row: whether a message arrived, names, Hz of the last 3 s, age, counts."""
         now = time.monotonic()
         with self._lock:
             recent = sum(now - arrival <= RATE_WINDOW_S for arrival in self._arrivals)
@@ -70,7 +70,7 @@ def render(streams: Sequence[Stream]) -> list[str]:
     lines = []
     for row in rows:
         cells = [
-            # names to the left, numbers to the right
+            # names are aligned left, numbers right
             cell.ljust(width) if column < 5 else cell.rjust(width)
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
@@ -81,9 +81,9 @@ def render(streams: Sequence[Stream]) -> list[str]:
 
 class LiveTable:
     """
-    Shows the table in place on a terminal; elsewhere again and again, with some seconds between.
+    Updates the table in place on a terminal; elsewhere prints it again every few seconds.
 
-    :param title: stands above it.
+    :param title: the line above the table.
     """
 
     REFRESH_S = 0.25
@@ -98,9 +98,10 @@ class LiveTable:
 
     def show(self, note: str = '', *, always: bool = False) -> None:
         """
-        Show it as it is now, unless it was shown a moment ago.
+        Show the current table, unless it was shown a moment ago.
 
-        :param note: what is said beside the title.
+        :param note: a text after the title.
+        :param always: show it in any case.
         """
         now = time.monotonic()
         period = self.REFRESH_S if self._live else self.REPEAT_S
@@ -110,7 +111,7 @@ class LiveTable:
         lines = [f'{self._title}  {note}', *render(self._streams)]
         if self._live:
             rewind = f'\x1b[{self._lines_shown}F' if self._lines_shown else ''
-            # cut what a narrow window would wrap, and clear what is left of a longer line
+            # do not wrap lines in a narrow window, and clear the rest of a longer line
             print(
                 rewind + '\n'.join(f'\x1b[2K\x1b[?7l{line}\x1b[?7h' for line in lines), flush=True
             )

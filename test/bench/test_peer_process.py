@@ -70,7 +70,7 @@ def test_every_operation_of_a_message_takes_time(
 @pytest.mark.parametrize(
     ('name', 'why'),
     [
-        ('cxx', 'refused'),
+        ('cxx', 'rejects the message'),
         ('pyigtl', 'other bytes'),  # it checks no CRC, and writes the right one
         ('codec', 'CrcError'),
         ('without-fastcrc', 'CrcError'),

@@ -45,7 +45,7 @@ def test_everything_arrives_as_it_was_sent_and_is_drawn(peers: str, tmp_path: Pa
         output = run_demo(picture)
         assert 'String: greetings from ROS' in output
         assert '0, 0, 1, 250\n' in output  # 0.25 m
-    assert output.endswith('Everything arrived, as it was sent.\n')
+    assert output.endswith('Everything arrived unchanged.\n')
     last_table = output.split(' done\n')[1].split('\n\n')[0]
     rows = last_table.splitlines()[2:]
     assert len(rows) == 6
