@@ -19,7 +19,8 @@ class TopicSender(Sender):
     """
     Sends the messages of a topic.
 
-    A type that needs the message of a topic beside it, its sibling, waits for that of its stamp.
+    If the conversion also reads a sibling topic, a message waits for the sibling's message with
+    the same stamp.
     """
 
     def __init__(self, wiring: Wiring) -> None:
@@ -30,14 +31,14 @@ class TopicSender(Sender):
         self._conversion = find_conversion(row.igtl_type_name, row.ros_type_name)
         self.traffic = self._conversion.traffic
         self.is_bulk = self._conversion.is_bulk
-        self._last: tuple[Any, ...] = ()  # newest message, and that of its sibling if any
+        self._last: tuple[Any, ...] = ()  # newest message, and that of the sibling if any
         topic = node.resolve_topic_name(row.ros_topic_name)
         self._subscriptions = [
             FollowingSubscription(node, topic, self._conversion, row.qos, self._received)
         ]
         self._sibling_topic = ''
-        self._sibling: Any = None  # newest message of that topic
-        self._waiting: Any = None  # newest message without that of its sibling
+        self._sibling: Any = None  # newest message of the sibling topic
+        self._waiting: Any = None  # newest message still without its sibling
         if self._conversion.reads_sibling:
             self._sibling_topic = node.resolve_topic_name(
                 f'{topic}/{self._conversion.reads_sibling}'
@@ -60,7 +61,7 @@ class TopicSender(Sender):
             subscription.follow()
 
     def destroy(self) -> None:
-        """Unsubscribe, and count a message that still waits."""
+        """Unsubscribe, and count a waiting message."""
         for subscription in self._subscriptions:
             subscription.destroy()
         self._give_up_waiting()
@@ -78,17 +79,16 @@ class TopicSender(Sender):
         self._send_pair()
 
     def _give_up_waiting(self) -> None:
-        """Count a message whose sibling has not come."""
+        """Discard and count a message whose sibling has not arrived."""
         if self._waiting is not None:
             self._waiting = None
             self._tally.here.received += 1
-            self._tally.here.skipped['no_companion'] += 1
-            self._warn(
-                'no_companion', f'nothing of the same stamp has come on {self._sibling_topic}'
-            )
+            self._tally.here.skipped['no_sibling'] += 1
+            text = f'no message with the same stamp has arrived on {self._sibling_topic}'
+            self._warn('no_sibling', text)
 
     def _send_pair(self) -> None:
-        """Send the message that waits when that of its sibling is there."""
+        """Send the waiting message if that of its sibling has arrived."""
         message, sibling = self._waiting, self._sibling
         if message is None or sibling is None:
             return

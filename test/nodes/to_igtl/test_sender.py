@@ -501,8 +501,8 @@ def test_an_image_whose_geometry_never_comes_is_counted_and_told(
     geometries.publish(geometry(Time(sec=1)))
     for second in (2, 3, 4):
         images.publish(image(Time(sec=second)))
-    wait_until(lambda: sent.skipped == {'no_companion': 2}, 10.0, 'two images given up')
-    assert 'no_companion: nothing of the same stamp has come on /cam/geometry' in (
+    wait_until(lambda: sent.skipped == {'no_sibling': 2}, 10.0, 'two images given up')
+    assert 'no_sibling: no message with the same stamp has arrived on /cam/geometry' in (
         capfd.readouterr().err
     )
     geometries.publish(geometry(Time(sec=4)))
@@ -513,7 +513,7 @@ def test_an_image_whose_geometry_never_comes_is_counted_and_told(
     wait_until(lambda: bridge.connections[0].senders.all[0]._waiting, 10.0, 'the image')  # type: ignore[attr-defined]
     assert sent.received == 3
     graph.call(bridge.trigger_deactivate)
-    assert (sent.received, sent.done, sent.skipped) == (4, 1, {'no_companion': 3})
+    assert (sent.received, sent.done, sent.skipped) == (4, 1, {'no_sibling': 3})
 
 
 def test_a_geometry_that_is_best_effort_is_heard(graph: Graph, tmp_path: Path) -> None:
@@ -545,7 +545,7 @@ def test_an_image_without_a_publisher_of_geometries_is_sent_at_once(
     wait_until(lambda: not bridge.count_publishers('/cam/geometry'), 10.0, 'its end')
     images.publish(image(Time(sec=2)))
     assert codec.unpack(peer.receive_message()).timestamp == 2 << 32
-    assert sent_by(bridge.connections[0]).skipped == {'no_companion': 1}
+    assert sent_by(bridge.connections[0]).skipped == {'no_sibling': 1}
 
 
 def test_what_is_latched_is_sent_once_though_the_subscription_changes(
