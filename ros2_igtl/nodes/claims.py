@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Who owns which topic of a node; nothing is published here."""
+"""The owners of the topics of a node; this module publishes nothing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 
 class Owner(NamedTuple):
-    """The one device that a topic belongs to, and the type that is published there."""
+    """The device that owns a topic, and the type published there."""
 
     connection: str
     type_name: str
@@ -20,13 +20,13 @@ class Owner(NamedTuple):
 
 class TopicClaims:
     """
-    Keeps each topic of a node to one owner, and from being sent back to where it came from.
+    Gives each topic of a node one owner, and prevents messages from going back to their sender.
 
-    Shared by the connections of the node; every method may be called on any thread.
+    The connections of the node share it; every method may be called on any thread.
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()  # of what follows
+        self._lock = threading.Lock()  # of the attributes below
         self._owners: dict[str, Owner] = {}
         self._sent: set[tuple[str, str]] = set()  # connection and topic that it sends
 
@@ -34,9 +34,9 @@ class TopicClaims:
         """
         Claim topics, all of them or none.
 
-        :param claims: resolved topic names, and who wants them.
-        :returns: the topic that cannot be claimed, and its owner; None in place of the owner if
-            the connection sends this topic to its peers. None if all are claimed.
+        :param claims: the future owner by resolved topic name.
+        :returns: None if all are claimed; else the topic that cannot be claimed and its owner,
+            which is None if the connection sends this topic to its peers.
         """
         with self._lock:
             for topic, owner in claims.items():
@@ -55,9 +55,9 @@ class TopicClaims:
 
     def reserve(self, connection: str, topic: str) -> bool:
         """
-        Do the same for a topic that the node does not publish on.
+        Do the same as :meth:`add_sent`, unless the node publishes on the topic.
 
-        :returns: False if the node publishes there already.
+        :returns: False if the node publishes on it.
         """
         with self._lock:
             if topic in self._owners:
@@ -66,7 +66,7 @@ class TopicClaims:
             return True
 
     def release_sent(self, connection: str, topic: str) -> None:
-        """Let a connection publish on a topic again that it does not send any more."""
+        """Allow a connection to publish on a topic that it no longer sends."""
         with self._lock:
             self._sent.discard((connection, topic))
 

@@ -46,12 +46,12 @@ from ros2_igtl.transport import (
 @dataclass(frozen=True)
 class Shared:
     """
-    What the connections of a node have in common.
+    The objects that the connections of a node share.
 
-    :ivar io_thread: running from start() to stop() of each.
+    :ivar io_thread: runs from start() to stop() of each connection.
     :ivar broadcaster: to /tf.
     :ivar buffer: of tf.
-    :ivar status_changed: is called when a peer comes or goes, and when a state changes.
+    :ivar status_changed: called when a peer connects or disconnects, and when a state changes.
     :ivar tree: the owners of frames.
     :ivar claims: the owners of topics.
     """
@@ -66,23 +66,23 @@ class Shared:
 
 class BridgeConnection:
     """
-    Joins the peers of one connection to the ROS graph while it is started.
+    Connects the peers of one connection to the ROS graph while it is started.
 
     It is the transport's handler; those methods run on the I/O thread.
 
     :param node: the node.
-    :param settings: what to do.
-    :param shared: what it shares with the node's other connections.
+    :param settings: of this connection.
+    :param shared: the objects shared with the node's other connections.
     """
 
     def __init__(self, node: Node, settings: Settings, shared: Shared) -> None:
         self.settings = settings
         self.zero: dict[str, int] = {}
-        """What diagnostics subtract from the counts since ~/reset_statistics was called."""
+        """The counts at the last ~/reset_statistics, which diagnostics subtract."""
         self.state: ConnectionState = 'closed'
         self.detail = ''
         self.actual_port = settings.port
-        """The port dialled, or listened on once it is started."""
+        """The port that a client connects to, or that a started server listens on."""
         self.peers = Peers(self._make_peer)
         self._is_open = False  # to new peers
         self._node = node
@@ -118,7 +118,7 @@ class BridgeConnection:
             self._worker,
             self.queries_out.published,
         )
-        # in the order in which messages are offered to them; the last takes all
+        # in the order in which messages are offered to them; the last accepts all messages
         self._features: tuple[Feature, ...] = (
             self.senders,
             self.queries_in,
@@ -146,7 +146,7 @@ class BridgeConnection:
     def stop(self) -> None:
         """Unsubscribe, close the sockets and destroy the publishers; may be called twice."""
         self._is_open = False
-        with ExitStack() as stack:  # each is done, though another cannot be; the last one first
+        with ExitStack() as stack:  # calls all in reverse order, even if one of them fails
             for feature in reversed(self._features):
                 stack.callback(feature.destroy)
             stack.callback(self._worker.stop)
@@ -167,14 +167,14 @@ class BridgeConnection:
         return dict(total)
 
     def reports(self) -> list[Report]:
-        """Return what the features say of their devices; where ROS runs."""
+        """Return the reports of the features about their devices; where ROS runs."""
         return [report for feature in self._features for report in feature.reports()]
 
     def close_sessions(self, peer_name: str = '') -> int:
         """
-        Close sessions, and return how many; a client dials again.
+        Close sessions, and return how many; a client reconnects.
 
-        :param peer_name: of the only one; empty: all.
+        :param peer_name: the peer to disconnect; empty: all.
         """
         chosen = [s for s in self._endpoint.sessions if peer_name in ('', s.peer_name)]
         for session in chosen:
@@ -182,12 +182,12 @@ class BridgeConnection:
         return len(chosen)
 
     def follow_publishers(self) -> None:
-        """Follow the topics that come and go, and their publishers' quality of service."""
+        """Follow new and removed topics, and their publishers' quality of service."""
         self.senders.follow()
 
     def session_opened(self, session: Session) -> None:
-        """Tell the features of a new peer."""
-        if not self._is_open:  # accepted while the others were closed
+        """Tell the features about a new peer."""
+        if not self._is_open:  # accepted while other sessions were being closed
             session.close('the node is being deactivated')
             return
         peer = self.peers.add(session)
@@ -222,7 +222,7 @@ class BridgeConnection:
         """Do nothing: the transport has counted and logged it."""
 
     def connection_state(self, state: ConnectionState, detail: str) -> None:
-        """Keep it for the diagnostics, and log how it begins; the transport logs the rest."""
+        """Keep the state for diagnostics, and log the first one; the transport logs the rest."""
         begins = state == 'listening' or (state == 'connecting' and self.state == 'closed')
         if begins:
             self._node.get_logger().info(f'{self.settings.name}: {state}: {detail}')
@@ -238,7 +238,7 @@ class BridgeConnection:
             settings.max_clock_skew_ns,
         )
         max_bytes = settings.options.max_message_bytes
-        # a volume may come in parts as well as in one message, and a byte is kept for each voxel
+        # a volume in parts may be as large as one message, and needs one more byte for each voxel
         return Peer(session, clock, VolumeAssembler(2 * max_bytes), VideoDecoder(max_bytes))
 
     def _send(
@@ -254,12 +254,12 @@ class BridgeConnection:
         if not queued:
             raise ConvertError(
                 'long_device_name',
-                'no peer reads header version 2, which is needed for the whole name',
+                'no peer reads header version 2, which the full name needs',
             )
         return queued
 
 
 def _is_cut(message: codec.Message) -> bool:
-    """Tell whether only its metadata have the whole of a message's device name."""
+    """Return whether the header has only a part of a message's device name."""
     name = message.device_name
     return naming.full_device_name(name, message.metadata.get(naming.FULL_NAME_KEY)) != name

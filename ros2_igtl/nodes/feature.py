@@ -14,41 +14,41 @@ from ros2_igtl.transport import Traffic
 
 Send = Callable[[codec.Message, Traffic, 'Sequence[Peer] | None'], int]
 """
-Queues a message for some peers, None for all, and returns for how many it was; on any thread.
+Queues a message for some peers, None for all, and returns for how many; on any thread.
 
-It raises ``codec.EncodeError``, and ``ConvertError`` if no peer can be told whose message it is.
+It raises ``codec.EncodeError``, and ``ConvertError`` if no peer can receive the full device name.
 """
 
 
 class Feature:
     """
-    Something that a connection does with its peers.
+    A part of a connection, such as its commands.
 
-    ``start``, ``stop`` and ``destroy`` run where ROS runs, the others on the I/O thread, unless
-    they say otherwise. This one does nothing.
+    ``start``, ``stop`` and ``destroy`` run where ROS runs, the others on the I/O thread unless
+    stated otherwise. The methods of this base class do nothing.
     """
 
     takes: tuple[type[Any], ...] = ()
-    """The classes of contents that are offered to ``receive``."""
+    """The classes of contents that ``receive`` may accept."""
 
     def start(self) -> None:
-        """Begin; the sockets are opened afterwards."""
+        """Start; the sockets are opened afterwards."""
 
     def stop(self) -> None:
-        """Tell the peers what ends; the sockets are closed afterwards. May be called twice."""
+        """Tell the peers about the end, before the sockets are closed. May be called twice."""
 
     def destroy(self) -> None:
         """Release everything; the sockets are closed. May be called twice."""
 
     def peer_opened(self, peer: Peer) -> None:
-        """Note a peer that can be sent to from now on."""
+        """Add a peer; messages can be sent to it from now on."""
 
     def peer_closed(self, peer: Peer) -> None:
-        """Release what belongs to a peer that has gone."""
+        """Release everything that belongs to a disconnected peer."""
 
     def receive(self, peer: Peer, message: codec.Message, receive_time_ns: int) -> bool:
         """
-        Take a message, count its outcome and return True; return False if it is not for this.
+        Handle a message, count its outcome and return True; return False if it is not for this.
 
         :param receive_time_ns: system clock at its last byte.
         """

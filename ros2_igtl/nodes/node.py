@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The lifecycle node of client, server and bridge; what it does while active is elsewhere."""
+"""The lifecycle node of client, server and bridge; ``connection.py`` does the work."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from ros2_igtl.nodes.to_ros.registrations import Registrations
 from ros2_igtl.transport import IoThread
 from ros2_igtl.transport.tls import TlsFilesError
 
-PERIOD_S = 1.0  # of diagnostics, and of looks at the graph
+PERIOD_S = 1.0  # of diagnostics, and of checks of the graph
 
 
 class BridgeNode(LifecycleNode):
     """
     The connections of a configuration as a lifecycle node.
 
-    UNCONFIGURED: nothing open. INACTIVE: the configuration is valid, sockets are closed. ACTIVE:
-    talking.
+    UNCONFIGURED: nothing is open. INACTIVE: the configuration is valid, sockets are closed.
+    ACTIVE: sockets are open.
 
-    :param node_name: its default name, and that of its connection.
-    :param mode: client or server, with one connection; None: any number of either.
+    :param node_name: default name of the node and of its connection.
+    :param mode: client or server, with one connection; None: any number of both.
     """
 
     def __init__(self, node_name: str, mode: str | None, **options: Any) -> None:
@@ -52,7 +52,7 @@ class BridgeNode(LifecycleNode):
         self._setting_port = False
         declare_parameters(self)
         self.add_on_set_parameters_callback(self._on_set_parameters)
-        # tf2_ros cannot take its publisher back, so there is one for the node's life.
+        # tf2_ros cannot destroy its publisher, so there is one as long as the node exists.
         self._broadcaster = TransformBroadcaster(self)
         self._reporter = Reporter(self, self._io_thread, self._connections)
         self._log_handler = log.attach(self)
@@ -63,7 +63,7 @@ class BridgeNode(LifecycleNode):
         return self._connections
 
     def autostart(self) -> None:
-        """Configure and activate, unless the parameter says to wait for a manager."""
+        """Configure and activate, unless the parameter ``autostart`` is false."""
         if not self.get_parameter('autostart').value:
             return
         if self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
@@ -81,7 +81,7 @@ class BridgeNode(LifecycleNode):
         return result
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Close all that activation opened."""
+        """Close everything that activation opened."""
         return self._transition('deactivate', self._close)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -97,20 +97,20 @@ class BridgeNode(LifecycleNode):
         return self._transition('error', self._forget)
 
     def destroy_node(self) -> None:
-        """Destroy the node, which logs nothing any more."""
+        """Destroy the node, which no longer logs anything."""
         log.detach(self._log_handler)
         super().destroy_node()
 
     def close(self) -> None:
-        """Close the sockets whatever the state; the last thing before the node is destroyed."""
+        """Close the sockets in any state; call it last before destroying the node."""
         self._close()
 
     def _transition(self, name: str, run: Callable[[], None]) -> TransitionCallbackReturn:
-        """Run a transition; rclpy would swallow what it raises."""
+        """Run a transition, and log its exceptions, which rclpy would swallow."""
         try:
             run()
         except (SettingsError, TlsFilesError, OSError) as error:
-            # the user's to mend, who needs no traceback
+            # the user can fix these without a traceback
             self.get_logger().error(f'cannot {name}: {error}')
             return TransitionCallbackReturn.FAILURE
         except Exception:
@@ -128,7 +128,7 @@ class BridgeNode(LifecycleNode):
             resolve_topic_name=self.resolve_topic_name,
         )
         self._reporter.configure(len(self._settings))
-        # of the whole file, and so of each of its connections
+        # the registrations of the file, which all its connections have
         self._registrations = Registrations(self, self._settings[0].registration)
 
     def _activate(self) -> None:
@@ -143,7 +143,7 @@ class BridgeNode(LifecycleNode):
             connection = BridgeConnection(self, settings, shared)
             self._connections.append(connection)
             connection.start()
-        self._registrations.start()  # latched: not before it is known that the ports are free
+        self._registrations.start()  # latched, so only after all ports could be opened
         if len(self._connections) == 1:
             self._set_actual_port(self._connections[0].actual_port)
         self._offered = Services(self, self._connections)
@@ -154,7 +154,7 @@ class BridgeNode(LifecycleNode):
         if self._timer is not None:
             self.destroy_timer(self._timer)
             self._timer = None
-        with contextlib.ExitStack() as stack:  # each is stopped, though another cannot be
+        with contextlib.ExitStack() as stack:  # stops all, even if one of them fails
             for connection in self._connections:
                 stack.callback(connection.stop)
         if self._connections:

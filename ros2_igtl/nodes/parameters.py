@@ -43,7 +43,7 @@ def declare_parameters(node: Node) -> None:
     """
     Declare all parameters of a node.
 
-    :raises ParameterException: the user gave one a value of another type, or out of its range.
+    :raises ParameterException: the user set a value of the wrong type, or out of range.
     """
     for name, option in PARAMETERS.items():
         if option.kind == 'texts':
@@ -63,7 +63,7 @@ def _declare_list(node: Node, option: Option) -> None:
     """Declare a list of texts; an empty one has no type of its own, so the type goes first."""
     name, kind = option.name, Parameter.Type.STRING_ARRAY
     node.declare_parameter(name, kind, _descriptor(option))
-    # While one is unset, rclpy answers requests for several parameters with none at all.
+    # While one is unset, rclpy returns no values to requests for several parameters.
     if node.get_parameter_or(name).type_ is Parameter.Type.NOT_SET:
         node.set_parameters([Parameter(name, kind, [])])
 
@@ -78,7 +78,7 @@ def parameter_values(node: Node) -> dict[str, Any]:
 
 def judge(parameters: list[Parameter], configured: bool) -> SetParametersResult:
     """
-    Check a set of changes as a whole, before any is applied.
+    Check a set of changes as a whole, before any of them is applied.
 
     rclpy checks ranges and types; this function checks words, and that the node is unconfigured.
     """

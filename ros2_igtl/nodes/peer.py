@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""All that is known of one peer while its session lives; what is done with it is elsewhere."""
+"""The state of one peer while its session is open."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from ros2_igtl.convert.streams.video_decoder import VideoDecoder
 from ros2_igtl.convert.streams.volume_assembler import VolumeAssembler
 from ros2_igtl.transport import Session
 
-# Part of an interval that a message may come early or late without a change to when the next one
-# is due: else a peer that asks for 50 Hz of a sender of 50 Hz would get 25, since all jitter.
+# The part of an interval by which a message may be early or late without moving the next due time.
+# Without this tolerance, a peer that asks a sender of 50 Hz for 50 Hz would get 25 Hz.
 JITTER = 0.25
 
-RECENT_COMMANDS = 100  # PLUS remembers 10, and ignores a command whose number is among them
+RECENT_COMMANDS = 100  # PLUS remembers 10, and ignores a command with one of these numbers
 
 
 class Asked(NamedTuple):
-    """Which messages a query is about; an empty device name stands for any."""
+    """The messages that a query asks for; an empty device name stands for any device."""
 
     subject: str
     device_name: str
 
     def covers(self, type_name: str, device_name: str) -> bool:
-        """Tell whether a message is among those asked for."""
+        """Return whether a message is among those asked for."""
         return self.subject == type_name and self.device_name in ('', device_name)
 
 
 class Pace:
     """
-    How often a peer gets messages that it has asked for.
+    The rate of messages to a peer that has asked for them.
 
-    On average they are no closer than the interval, though single ones may be.
+    On average they are no closer than the interval; single messages may be.
     """
 
     def __init__(self, interval_s: float) -> None:
@@ -47,11 +47,11 @@ class Pace:
         self._next_s = -inf
 
     def is_due(self, now: float) -> bool:
-        """Tell whether the peer may have a message now, on the steady clock."""
+        """Return whether a message to the peer is due now, on the steady clock."""
         return now >= self._next_s - JITTER * self._interval_s
 
     def advance(self, now: float) -> None:
-        """Note that it got one now."""
+        """Note that a message was sent now."""
         interval_s = self._interval_s
         is_late = now - self._next_s > JITTER * interval_s
         self._next_s = (now if is_late else self._next_s) + interval_s
@@ -62,23 +62,23 @@ class Peer:
     """
     One peer of a connection.
 
-    Each field names the thread that owns it; ``wanted``, ``given`` and ``bulk_bytes`` are
-    read and written by several, under ``lock``.
+    Each field states the thread that owns it. Several threads use ``wanted``, ``given`` and
+    ``bulk_bytes``, under ``lock``.
 
     :ivar session: the transport's; any thread.
-    :ivar clock: of the peer, in comparison with ours; I/O thread.
-    :ivar volumes: images that are put together from parts; worker.
-    :ivar video: decoders of its video streams; worker.
-    :ivar asked: what this node has asked it for, and the message that ends the stream, if it is
-        one; I/O thread.
-    :ivar wanted: of each audience how often it wants messages, None if it wants none; an audience
-        that it has said nothing of is not in it.
-    :ivar given: of each audience whose messages go to each peer once, the pace under which it was
-        given the last.
+    :ivar clock: estimates the peer's clock relative to ours; I/O thread.
+    :ivar volumes: assembles images from parts; worker.
+    :ivar video: decodes its video streams; worker.
+    :ivar asked: the queries that this node has sent, each with the message that stops the stream,
+        if any; I/O thread.
+    :ivar wanted: the pace at which it wants messages of an audience, None if it wants none;
+        audiences without a query of the peer are missing.
+    :ivar given: for audiences that send each message once to each peer, the pace at which it got
+        the last message.
     :ivar recent_commands: identifiers of the last commands that it sent; I/O thread.
-    :ivar running_commands: those without an outcome, in the order they came; I/O thread.
-    :ivar bulk_bytes: of its messages that wait for the worker; under ``lock``.
-    :ivar is_gone: its session has ended; written on the I/O thread, once.
+    :ivar running_commands: its commands without an outcome, in the order received; I/O thread.
+    :ivar is_gone: its session has ended; set once, on the I/O thread.
+    :ivar bulk_bytes: size of its messages waiting for the worker; under ``lock``.
     """
 
     session: Session
@@ -96,7 +96,7 @@ class Peer:
 
     @property
     def name(self) -> str:
-        """Its address, for people."""
+        """Its address, for the user."""
         return self.session.peer_name
 
 
@@ -104,12 +104,12 @@ class Peers:
     """
     The peers of one connection.
 
-    :param make: makes what is to be known of a session that has opened.
+    :param make: returns the peer of a new session.
     """
 
     def __init__(self, make: Callable[[Session], Peer]) -> None:
         self.all: tuple[Peer, ...] = ()
-        """Those that are there now; replaced, never changed, so that any thread may read it."""
+        """The current peers; replaced, never changed, so that any thread may read it."""
         self.by_session: dict[Session, Peer] = {}
         """The same, by open sessions; I/O thread."""
         self._make = make
@@ -121,7 +121,7 @@ class Peers:
         return peer
 
     def remove(self, session: Session) -> Peer | None:
-        """Forget a peer, and return it once more, None if it was not added; on the I/O thread."""
+        """Remove and return a peer, None if it was not added; on the I/O thread."""
         peer = self.by_session.pop(session, None)
         if peer is not None:
             peer.is_gone = True

@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Quality of service of what the nodes publish and subscribe; nothing is published here."""
+"""The quality of service of publishers and subscriptions; this module makes neither."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 
 from ros2_igtl.convert.conversions import Conversion as Row
 
-# A sample that overflows its queue is lost without a word (DDS counts it for nobody), so queues
-# hold a second of tracking at 1 kHz, and a third of one of video, whose frames are large.
+# DDS drops samples that overflow a queue without reporting it. Queues therefore have room for 1 s
+# of tracking at 1 kHz, and for a third of a second of video, whose frames are large.
 DEPTH_OF_TRAFFIC = {'state': 1000, 'event': 100}
 DEPTH_OF_BULK = 10
-HELD_BULK = 4  # 25 MB of video at once fit Fast DDS's segment of shared memory
+HELD_BULK = 4  # 25 MB of video fit into Fast DDS's shared memory segment at once
 _BULK_TYPES = frozenset({'IMAGE', 'VIDEO'})
 
 
 def latched(depth: int) -> QoSProfile:
-    """Return what late joiners get the last messages by."""
+    """Return the quality of service that keeps the last messages for late joiners."""
     return QoSProfile(depth=depth, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
-# A device's tools share a topic: late joiners get what was last said of each of so many.
+# All tools of a device share a status topic; late joiners get the last status of up to 100 tools.
 DEVICE_STATUS_QOS = latched(100)
 
 _RELIABILITY = {
@@ -51,7 +51,7 @@ def _depth(row: Row) -> int:
 
 
 def held_limit(row: Row) -> int:
-    """Return how many messages may wait for a new topic's subscribers, to be published at once."""
+    """Return how many messages a new topic may hold for its subscribers, to publish at once."""
     return HELD_BULK if row.type_name in _BULK_TYPES else _depth(row)
 
 
@@ -67,26 +67,26 @@ def _apply(profile: QoSProfile, overrides: Mapping[str, Any]) -> QoSProfile:
     return profile
 
 
-# Recreated subscriptions have to follow their publishers, and a declared override never changes.
+# Subscriptions must follow their publishers; a declared override would fix their other policies.
 _FOLLOWING = (QoSPolicyKind.HISTORY, QoSPolicyKind.DEPTH)
 
 
 def publisher_overriding(overrides: Mapping[str, Any]) -> QoSOverridingOptions | None:
-    """Return which policies the ``qos_overrides`` parameters may set: none the file has set."""
+    """Return the policies that ``qos_overrides`` may set; None if the mapping file sets any."""
     return None if overrides else QoSOverridingOptions.with_default_policies()
 
 
 def subscription_overriding(overrides: Mapping[str, Any]) -> QoSOverridingOptions | None:
-    """Return the same for a subscription, whose other policies follow its publishers."""
+    """Return the same for a subscription; its other policies follow the publishers."""
     return None if overrides else QoSOverridingOptions(policy_kinds=_FOLLOWING)
 
 
 def publisher_qos(row: Row, overrides: Mapping[str, Any]) -> QoSProfile:
     """
-    Return the quality of service to publish a row's messages with.
+    Return the quality of service for publishing the messages of a row.
 
-    Reliable (REP 2003: a publisher of sensor data is, so that any subscriber matches); what is
-    latched is kept for late joiners, one message of it.
+    Reliable, so that all subscribers match (REP 2003 asks this of publishers of sensor data).
+    Latched topics keep one message for late joiners.
 
     :param overrides: the mapping file's ``qos``.
     """
@@ -98,10 +98,10 @@ def publisher_qos(row: Row, overrides: Mapping[str, Any]) -> QoSProfile:
 
 def subscription_qos(node: Node, topic: str, row: Row, overrides: Mapping[str, Any]) -> QoSProfile:
     """
-    Return the quality of service to subscribe to a topic with, following its publishers.
+    Return the quality of service for subscribing to a topic, following its publishers.
 
-    Reliable unless a publisher is best effort, which a reliable subscription would not hear;
-    latched if all publishers are. What the mapping file says holds instead.
+    Best effort if a publisher is, since a reliable subscription would not match it; latched if
+    all publishers are. The mapping file overrides both.
     """
     profile = QoSProfile(depth=_depth(row))
     offers = [info.qos_profile for info in node.get_publishers_info_by_topic(topic)]

@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What one connection is to do: parameters and mapping file put together and checked."""
+"""The settings of a connection, merged from parameters and mapping file and checked."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from ros2_igtl.transport.tls import FILE_KEYS, Role, TlsFilesError, load_context
 
 
 class SettingsError(ValueError):
-    """What parameters and mapping file ask for cannot be done; the text says why."""
+    """Parameters or mapping file are invalid; the text states the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything one connection needs to know."""
+    """The settings of one connection."""
 
     name: str
     mode: str  # client or server
@@ -71,14 +71,14 @@ def load_settings(
     """
     Return the settings of each connection of a node.
 
-    The keys of a connection in the mapping file win over the parameters.
+    The keys of a connection in the mapping file override the parameters.
 
     :param values: the node's parameters by name.
-    :param mode: client or server, which have one connection; None: any number of either, all of
+    :param mode: client or server, which have one connection; None: any number of both, all of
         them in the mapping file.
-    :param node_name: what a connection is called if the mapping file does not say.
+    :param node_name: default name of a connection.
     :param resolve_topic_name: of the node: applies namespace and remapping; raises RuntimeError.
-    :raises SettingsError: a value is refused; the text has one line a problem.
+    :raises SettingsError: a value is invalid; the text has one line for each problem.
     """
     path = values['config_file']
     config = Config((ConnectionConfig(line=0),))
@@ -88,7 +88,7 @@ def load_settings(
         _check_topics(path, rows, resolve_topic_name)
     elif mode is None:
         raise SettingsError(
-            'parameters: config_file: is empty; allowed: a mapping file, which has the connections'
+            'parameters: config_file: is empty; allowed: a mapping file with the connections'
         )
     settings = tuple(
         _settings_of(
@@ -118,15 +118,15 @@ def _settings_of(
     """
     Return the settings of one connection.
 
-    :param where: what problems are said to be in.
-    :raises SettingsError: a value is refused.
+    :param where: the source named in errors.
+    :raises SettingsError: a value is invalid.
     """
     merged = {**values, **connection.options, **_tls_files(values, connection)}
     address = values['address'] if connection.address is None else connection.address
     port = values['port'] if connection.port is None else connection.port
     if mode == 'client' and port == 0:
         raise SettingsError(
-            f'{where}: port: 0 means any port to a server; a client needs one, 1 to 65535'
+            f'{where}: port: 0 is for servers only; allowed: 1 to 65535 for a client'
         )
     options = check_values(where, merged)
     if mode == 'server':
@@ -165,12 +165,12 @@ def _settings_of(
 
 def check_values(where: str, values: Mapping[str, Any]) -> ConnectionOptions:
     """
-    Check what parameters say one by one and together, without a look at files.
+    Check parameters one by one and together, without reading files.
 
-    :param where: what problems are said to be in.
+    :param where: the source named in errors.
     :param values: of all parameters, by name.
-    :returns: those of a connection.
-    :raises SettingsError: a value is refused.
+    :returns: the options of a connection.
+    :raises SettingsError: a value is invalid.
     """
     try:
         options = ConnectionOptions(**{name: values[name] for name in CONNECTION_PARAMETERS})
@@ -184,10 +184,10 @@ def check_values(where: str, values: Mapping[str, Any]) -> ConnectionOptions:
 
 def _read_config(path: str, mode: str | None) -> Config:
     """
-    Return what a mapping file says to a node.
+    Return the configuration in a mapping file.
 
-    :param mode: client or server, which have one connection; None: any number of either.
-    :raises SettingsError: the file has a problem, or is not for this node.
+    :param mode: client or server, which have one connection; None: any number of both.
+    :raises SettingsError: the file is invalid, or is not for this node.
     """
     try:
         config = load_config(path, conversions.pairs(), companions.requests())
@@ -220,9 +220,9 @@ def _check_ports(
     path: str, connections: Sequence[ConnectionConfig], settings: Sequence[Settings]
 ) -> None:
     """
-    Refuse a port that two connections listen on; that the parameters are its source is no excuse.
+    Check that no two connections listen on one port, whether file or parameters set it.
 
-    :raises SettingsError: there is one.
+    :raises SettingsError: two connections do.
     """
     first: dict[tuple[str, int], ConnectionConfig] = {}
     for connection, one in zip(connections, settings, strict=True):
@@ -230,8 +230,8 @@ def _check_ports(
             other = first.setdefault((one.address, one.port), connection)
             if other is not connection:
                 raise SettingsError(
-                    f'{path}:{connection.line}: port: {one.address}:{one.port} is what the '
-                    f'connection in line {other.line} listens on; allowed: another, or 0 for any'
+                    f'{path}:{connection.line}: port: {one.address}:{one.port} is also the '
+                    f'port of the connection in line {other.line}; allowed: another, or 0 for any'
                 )
 
 
@@ -239,9 +239,9 @@ def _check_topics(
     path: str, rows: Sequence[MappingRow], resolve_topic_name: Callable[[str], str]
 ) -> None:
     """
-    Refuse a topic of two types, which the middleware cannot have.
+    Check that no topic has two types, which the middleware does not allow.
 
-    :raises SettingsError: two rows say so, or a name is too long in its namespace.
+    :raises SettingsError: a topic has two types, or its name is too long with its namespace.
     """
     first: dict[str, tuple[str, int]] = {}
     for row in rows:
@@ -277,7 +277,7 @@ def _patterns(
 
 
 def _tls_files(values: Mapping[str, Any], connection: ConnectionConfig) -> dict[str, str]:
-    """Return where the certificates and keys are that a mapping file names: in its folder."""
+    """Return the paths of certificates and keys in a mapping file, relative to its folder."""
     folder = os.path.dirname(values['config_file'])
     options = connection.options
     return {key: os.path.join(folder, options[key]) for key in FILE_KEYS if options.get(key)}
@@ -285,9 +285,9 @@ def _tls_files(values: Mapping[str, Any], connection: ConnectionConfig) -> dict[
 
 def _check_tls(where: str, mode: str, options: ConnectionOptions) -> None:
     """
-    Refuse certificates and keys that cannot be used.
+    Check certificates and keys.
 
-    :raises SettingsError: the text names the first key that is wrong.
+    :raises SettingsError: the text names the first wrong key.
     """
     if options.tls:
         try:
@@ -302,9 +302,9 @@ def _check_tls_is_on(
     settings: Sequence[Settings],
 ) -> None:
     """
-    Refuse certificates and keys that would not be used: whoever gives them expects TLS.
+    Check that certificates and keys are used, since a user who sets them expects TLS.
 
-    :raises SettingsError: a connection has them without tls, or the parameters for none.
+    :raises SettingsError: a connection sets them without tls, or parameters without any use.
     """
     given = [
         (f'{values["config_file"]}:{connection.line}', key)
@@ -315,4 +315,4 @@ def _check_tls_is_on(
     if not any(one.options.tls for one in settings):
         given += [('parameters', key) for key in FILE_KEYS if values[key]]
     for where, key in given:
-        raise SettingsError(f'{where}: {key}: is given, and tls is false; allowed: with tls true')
+        raise SettingsError(f'{where}: {key}: is set, but tls is false; allowed: with tls true')

@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""A thread for the heavy work of one connection, in order and bounded; the work is others'."""
+"""A thread that runs the heavy tasks of one connection in order, with a bounded queue."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import Literal, TypeAlias
 
 logger = logging.getLogger(__name__)
 
-MAX_TASKS = 100  # as many as a topic of events queues
-MAX_BYTES = 1 << 25  # five pictures of 1080p, some 40 ms of work
+MAX_TASKS = 100  # as many as the queue of a topic of events
+MAX_BYTES = 1 << 25  # five pictures of 1080p, about 40 ms of work
 
 Loss: TypeAlias = Literal['replaced', 'stopped']
 
@@ -22,12 +22,12 @@ Loss: TypeAlias = Literal['replaced', 'stopped']
 @dataclass(slots=True, eq=False)
 class Task:
     """
-    A piece of work.
+    A task for the worker.
 
-    :ivar run: does it; an exception is logged as a fault of ours.
-    :ivar lost: is called instead if it is not done, with the reason; on any thread.
-    :ivar size: bytes that it keeps in memory while it waits.
-    :ivar slot: whose newest state it is; None: it must not be replaced.
+    :ivar run: does the work; an exception is logged as an internal error.
+    :ivar lost: called with the reason if the work is not done; on any thread.
+    :ivar size: bytes in memory while the task waits.
+    :ivar slot: newer tasks of the same slot may replace this one; None: they must not.
     """
 
     run: Callable[[], None]
@@ -38,18 +38,18 @@ class Task:
 
 class Worker:
     """
-    Runs tasks one after the other on a thread of its own.
+    Runs tasks one after the other on its own thread.
 
-    Every method may be called on any thread, but for ``start`` and ``stop``.
+    Every method except ``start`` and ``stop`` may be called on any thread.
 
     :param name: of the thread.
-    :param drained: is called on the worker when half of the room is free after it was full.
+    :param drained: called on the worker when half of the queue is free after it was full.
     """
 
     def __init__(self, name: str, drained: Callable[[], None]) -> None:
         self._name = name
         self._drained = drained
-        self._condition = threading.Condition()  # of all below
+        self._condition = threading.Condition()  # of the attributes below
         self._tasks: deque[Task] = deque()
         self._bytes = 0
         self._was_full = False
@@ -58,17 +58,17 @@ class Worker:
 
     @property
     def waiting(self) -> int:
-        """How many tasks wait."""
+        """The number of waiting tasks."""
         return len(self._tasks)
 
     @property
     def waiting_bytes(self) -> int:
-        """How many bytes the tasks that wait keep in memory."""
+        """The bytes in memory of waiting tasks."""
         return self._bytes
 
     @property
     def is_full(self) -> bool:
-        """Whether more than the allowed number or size of tasks waits."""
+        """Whether the number or size of waiting tasks has reached its limit."""
         return len(self._tasks) >= MAX_TASKS or self._bytes > MAX_BYTES
 
     def start(self) -> None:
@@ -79,9 +79,9 @@ class Worker:
 
     def stop(self, timeout_s: float = 2.0) -> None:
         """
-        Finish the task that is running and lose those that wait; may be called twice.
+        Finish the running task and discard waiting ones; may be called twice.
 
-        :raises TimeoutError: the task that is running does not end.
+        :raises TimeoutError: the running task does not end in time.
         """
         with self._condition:
             self._is_stopping = True
@@ -99,11 +99,11 @@ class Worker:
 
     def put(self, task: Task, *, newest_only: bool = False) -> None:
         """
-        Let a task wait for its turn.
+        Queue a task.
 
-        While the worker is full, the oldest task of the same slot is lost.
+        If the worker is full, the task replaces the oldest task of the same slot.
 
-        :param newest_only: lose it in any case.
+        :param newest_only: replace it in any case.
         """
         replaced: Task | None = None
         with self._condition:
@@ -131,7 +131,7 @@ class Worker:
                 logger.exception('%s: a task failed', self._name)
 
     def _next(self) -> Task | None:
-        """Wait for a task and return it, None at the end."""
+        """Wait for a task and return it; None at the end."""
         with self._condition:
             while not (self._tasks or self._is_stopping):
                 self._condition.wait()
@@ -143,6 +143,6 @@ class Worker:
                 len(self._tasks) <= MAX_TASKS // 2 and self._bytes <= MAX_BYTES // 2
             )
             self._was_full &= not is_drained
-        if is_drained:  # before the task: a single large one must not keep its peer waiting
+        if is_drained:  # before the task, so that a large one does not keep its peer waiting
             self._drained()
         return task

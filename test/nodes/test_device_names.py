@@ -92,7 +92,10 @@ def test_b10_of_names_that_give_one_topic_the_second_is_refused_with_an_error(
     lines = [line for line in capfd.readouterr().err.splitlines() if 'topic_taken' in line]
     assert len(lines) == 2  # once a device
     assert all('[ERROR]' in line for line in lines)
-    assert "STRING 'a-b': topic_taken: /bridge/string/a_b belongs to bridge STRING a b" in lines[0]
+    assert (
+        "STRING 'a-b': topic_taken: /bridge/string/a_b already belongs to bridge STRING a b"
+        in lines[0]
+    )
 
 
 def test_b10_names_that_differ_behind_the_20_bytes_of_the_header_stay_two(graph: Graph) -> None:
@@ -248,5 +251,5 @@ def test_b36_of_topics_whose_names_are_one_when_cut_the_second_is_refused_with_a
     (line,) = [line for line in capfd.readouterr().err.splitlines() if second in line]
     assert '[ERROR]' in line
     cut = naming.fit_device_name(first)
-    assert f"/{second} is not sent: STRING '{cut}' comes from /{first} already" in line
+    assert f"/{second} is not sent: /{first} already sends STRING '{cut}'" in line
     graph.call(partial(graph.user.destroy_publisher, other))

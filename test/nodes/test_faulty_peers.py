@@ -598,7 +598,7 @@ def test_f27_a_ros_publisher_that_dies_is_a_warning_and_nothing_is_invented(
     graph.call(partial(graph.user.destroy_publisher, publisher))
     wait_until(lambda: levels() == (WARN, OK), 10.0, 'the warning')
     message = last_told(arrays, 'bridge: bridge: TRANSFORM Tip').message
-    assert message.startswith('stale: nothing new from /tip for ')
+    assert message.startswith('stale: no new data from /tip for ')
     assert len(peer.collected) == size
     publisher = graph.publisher(TRANSFORM_STAMPED, '/tip')
 

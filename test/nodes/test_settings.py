@@ -142,9 +142,13 @@ REFUSED_PARAMETERS: dict[str, tuple[str, dict[str, Any], list[str]]] = {
     'long_regex': ('server', {'device_blacklist': ('a' * 201,)}, ['201', '200']),
     'tls_choice': ('server', {'tls_client_auth': 'optional'}, ['required', 'none', 'optional']),
     'no_certificate': ('server', {'tls': True}, ['certfile: is empty; allowed: the certificate']),
-    'no_tls': ('client', {'cafile': 'a.pem'}, ['cafile: is given, and tls is false; allowed:']),
+    'no_tls': ('client', {'cafile': 'a.pem'}, ['cafile: is set, but tls is false; allowed:']),
     'topic_regex': ('server', {'auto_outbound': ('/a/[',)}, ['auto_outbound', "'/a/['"]),
-    'slow_topics': ('server', {'auto_outbound': ('.*a.*b.*',)}, ['auto_outbound', '2 repetit']),
+    'slow_topics': (
+        'server',
+        {'auto_outbound': ('.*a.*b.*',)},
+        ['auto_outbound', '2 consecutive repetit'],
+    ),
     'choice': ('server', {'crc_policy': 'maybe'}, ['crc_policy', 'reject', 'warn', 'maybe']),
     'delays': (
         'client',
@@ -216,7 +220,7 @@ def test_of_several_connections_one_may_do_without_tls(
     first, second = load_all(None, config_file=str(path), **keys)
     assert (first.options.tls, second.options.tls) == (True, False)
     path.write_text(path.read_text().replace('port: 2', 'port: 2, cafile: authority.pem'))
-    with pytest.raises(SettingsError, match=r'file\.yaml:4: cafile: is given, and tls is false'):
+    with pytest.raises(SettingsError, match=r'file\.yaml:4: cafile: is set, but tls is false'):
         load_all(None, config_file=str(path), **keys)
 
 

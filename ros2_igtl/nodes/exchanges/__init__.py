@@ -1,3 +1,3 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Commands and queries, both ways: questions that have an answer."""
+"""Commands and queries in both directions."""

@@ -1,9 +1,9 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Commands of peers: each is run by the ROS service of its row, and has one reply.
+Runs the commands of peers: each calls the ROS service of its row, and gets one reply.
 
-Everything runs on the I/O thread, unless it says otherwise, and nothing waits.
+Everything runs on the I/O thread without waiting, unless stated otherwise.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ from ros2_igtl.srv import Command as CommandService
 from ros2_igtl.transport import IoThread
 from ros2_igtl.transport.log import Throttle
 
-MAX_RUNNING = RECENT_COMMANDS  # of one peer; the identifiers of more would be forgotten
+MAX_RUNNING = RECENT_COMMANDS  # of one peer; more identifiers would not be remembered
 
 
 class _Received(NamedTuple):
-    """A command and where it came from."""
+    """A command and its origin."""
 
     peer: Peer
     dialect: Dialect
@@ -48,7 +48,7 @@ class _Received(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class _Running:
-    """A command that a ROS service works on."""
+    """A command whose ROS service has not answered yet."""
 
     received: _Received
     client: Client
@@ -70,7 +70,7 @@ class CommandsIn(Feature):
         self.outcomes: Counter[str] = Counter()
         """Commands by their outcomes."""
         self.late_responses = 0
-        """Responses of ROS services to commands that had an outcome already."""
+        """Responses of ROS services to commands that already had an outcome."""
         self._node = node
         self._connection_name = settings.name
         self._dialects = DIALECTS[settings.command_dialect]
@@ -84,7 +84,7 @@ class CommandsIn(Feature):
         self.takes = takes_of(self._dialects)
 
     def start(self) -> None:
-        """Look for the services that run commands; where ROS runs."""
+        """Create clients for the services that run commands; where ROS runs."""
         profile = _service_qos(MAX_RUNNING)
         for row in self._rows:
             if row.ros_service_name not in self._clients:
@@ -124,10 +124,10 @@ class CommandsIn(Feature):
 
     def _take(self, received: _Received) -> str:
         """
-        Give a command to its service, or refuse it and return the cause.
+        Pass a command to its service, or reject it and return the cause.
 
-        A command with an identifier that was there already gets no reply: PLUS ignores it too, and
-        a peer that sends a command twice has to expect one reply.
+        A command with the identifier of an earlier one gets no reply: PLUS ignores it too, and a
+        peer that repeats a command expects one reply.
         """
         peer, command = received.peer, received.command
         if command.id in peer.recent_commands:
@@ -137,27 +137,27 @@ class CommandsIn(Feature):
         row = _find_row(self._rows, command.name)
         client = None if row is None else self._clients.get(row.ros_service_name)
         if command.text_size > MAX_TEXT_SIZE:
-            error = f'{command.text_size} bytes of text, {MAX_TEXT_SIZE} are allowed'
+            error = f'the text has {command.text_size} bytes; {MAX_TEXT_SIZE} are allowed'
             return self._refuse(received, 'too_large', error)
         if row is None:
             return self._refuse(received, 'unknown', 'unknown command')
         if client is None or not client.service_is_ready():
-            return self._refuse(received, 'no_service', 'no service is there to run this command')
+            return self._refuse(received, 'no_service', 'the service of this command is missing')
         if len(peer.running_commands) >= MAX_RUNNING:
             return self._refuse(
-                received, 'too_many', f'{MAX_RUNNING} commands are running already'
+                received, 'too_many', f'{MAX_RUNNING} commands are already running'
             )
         self._run(received, client, row.timeout)
         return ''
 
     def _refuse(self, received: _Received, cause: str, error: str) -> str:
-        """Reply that a command is not run, and return the cause to count."""
+        """Reply that a command was rejected, and return the cause to count."""
         peer = received.peer
         name = naming.escape(received.command.name)
         self._throttle.log(
             logging.WARNING,
             (peer.session.host, cause),
-            f"{peer.name}: command '{name}' refused: {cause}: {error}",
+            f"{peer.name}: command '{name}' rejected: {cause}: {error}",
         )
         self._reply(received, cause, error)
         return f'command_{cause}'
@@ -182,7 +182,7 @@ class CommandsIn(Feature):
         response.add_done_callback(lambda _: self._io_thread.call_soon(self._served, running))
 
     def _served(self, running: _Running) -> None:
-        """Reply with the response of a service, unless that is too late."""
+        """Reply with the response of a service, unless it is too late."""
         received = running.received
         if running not in received.peer.running_commands:
             self.late_responses += 1
@@ -201,7 +201,7 @@ class CommandsIn(Feature):
         self._reply(running.received, 'timed_out', f'no result within {timeout_s:g} s')
 
     def _abandon(self, running: _Running) -> None:
-        """Do not wait for a response; those to the last such commands are still counted."""
+        """Stop waiting for a response; late responses to the last such commands are counted."""
         del running.received.peer.running_commands[running]
         running.timer.cancel()
         self._overdue.append(running)
@@ -215,14 +215,14 @@ class CommandsIn(Feature):
             outcome, error, text = 'failed', 'the result is too long', ''
         try:
             is_queued = self._send_reply(received, error, text)
-        except codec.EncodeError as encode_error:  # escapes made it longer than a STRING can be
+        except codec.EncodeError as encode_error:  # escapes made it too long for a STRING
             outcome = 'failed'
             error = f'the result cannot be sent: {encode_error}'
             is_queued = self._send_reply(received, error, '')
         self.outcomes[outcome if is_queued else 'peer_gone'] += 1
 
     def _send_reply(self, received: _Received, error: str, text: str) -> bool:
-        """Send a reply; return whether the peer is there to get it."""
+        """Send a reply; return whether the peer is still connected."""
         peer, dialect, message, command = received
         reply = dialect.reply_message(
             message, command, naming.ros_text(error), naming.ros_text(text)
@@ -231,15 +231,15 @@ class CommandsIn(Feature):
 
 
 def _service_qos(depth: int) -> QoSProfile:
-    """Return the quality of service of ROS services, with a queue for so many calls."""
+    """Return the quality of service of ROS services, with a given queue depth."""
     profile = copy(qos_profile_services_default)
     profile.depth = depth
     return profile
 
 
 def _find_row(rows: Sequence[CommandRow], name: str) -> CommandRow | None:
-    """Return the first row that a command belongs to."""
-    if len(name) > COMMAND_NAME_SIZE:  # expressions would be slow to match it
+    """Return the first row that matches a command."""
+    if len(name) > COMMAND_NAME_SIZE:  # matching expressions would be slow
         return None
     for row in rows:
         regex = row.igtl_command_regex

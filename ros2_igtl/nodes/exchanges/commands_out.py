@@ -1,9 +1,9 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Commands to peers: each goes to all peers once, and has one outcome.
+Sends commands to peers: each goes to all peers once, and has one outcome.
 
-Everything runs on the I/O thread, unless it says otherwise, and nothing waits.
+Everything runs on the I/O thread without waiting, unless stated otherwise.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class CommandsOut(Feature):
         self, settings: Settings, io_thread: IoThread, endpoint: Endpoint, peers: Peers
     ) -> None:
         self.late_replies = 0
-        """Replies to commands that had an outcome already, or that were never sent."""
+        """Replies to commands that already had an outcome, or that were never sent."""
         self._dialects = DIALECTS[settings.command_dialect]
         self._dialect = self._dialects[0]
         self._ids = self._dialect.ids()
@@ -63,15 +63,15 @@ class CommandsOut(Feature):
         return self._replies.outcomes
 
     def stop(self) -> None:
-        """Answer all users that still wait; where ROS runs."""
+        """Answer all users who still wait; where ROS runs."""
         self._io_thread.call(self._replies.stop)
 
     def peer_closed(self, peer: Peer) -> None:
-        """Expect no reply of a peer that has disconnected."""
+        """Expect no more replies from a disconnected peer."""
         self._replies.peer_closed(peer)
 
     def receive(self, peer: Peer, message: codec.Message, receive_time_ns: int) -> bool:
-        """Give a reply to the user who waits for it; return False for any other message."""
+        """Pass a reply to the user who waits for it; return False for any other message."""
         for dialect in self._dialects:
             command_id = dialect.reply_id(message)
             if command_id is not None:
@@ -92,10 +92,10 @@ class CommandsOut(Feature):
         self, name: str, content: str = '', device_name: str = '', timeout_s: float = 0.0
     ) -> Future[Answer]:
         """
-        Send a command to all peers, and return its outcome to come; on any thread.
+        Send a command to all peers, and return a future for its outcome; on any thread.
 
-        :param content: its parameters; empty: it has none.
-        :param timeout_s: 0: the default.
+        :param content: its parameters; empty if it has none.
+        :param timeout_s: 0 for the default.
         """
         question = Question(Command(None, name, content, device_name))
         if not self._io_thread.call_soon(self._begin, question, timeout_s):
@@ -103,7 +103,7 @@ class CommandsOut(Feature):
         return question.answer
 
     def _begin(self, question: Question[Command], timeout_s: float) -> None:
-        """Send a command, or answer why not."""
+        """Send a command, or answer with the reason why not."""
         outcomes = self._sent_tally.here
         outcomes.received += 1
         problem = self._problem(question.about, timeout_s)
@@ -124,34 +124,34 @@ class CommandsOut(Feature):
             if is_sent:
                 outcomes.done += 1
                 return
-            skip_reason, error = 'no_peer', 'no peer is connected'  # they are being closed
+            skip_reason, error = 'no_peer', 'no peer is connected'  # all are being closed
         outcomes.skipped[skip_reason] += 1
         self._replies.finish(question, Answer(skip_reason, error))
 
     def _able_peers(self) -> tuple[Sequence[Peer], str, str]:
-        """Return the peers that can read a command, or the cause and words if there are none."""
+        """Return the peers that can read a command, or the cause and text if there are none."""
         peers = self._peers.all
         least_version = self._dialect.least_version
         able = [peer for peer in peers if peer.session.header_version >= least_version]
         if able:
             return able, '', ''
         if peers:
-            error = f'no peer has shown that it reads header version {least_version}, which a '
-            return (), 'peer_too_old', error + 'command needs'
+            error = f'a command needs header version {least_version}; no peer has sent it'
+            return (), 'peer_too_old', error
         return (), 'no_peer', 'no peer is connected'
 
     def _ask(self, question: Question[Command], peers: Sequence[Peer], timeout_s: float) -> bool:
         """
-        Queue a command for peers, and return whether any takes it.
+        Queue a command for peers; return whether at least one was queued.
 
-        A stop goes before all messages that wait. If a command that it overtakes were sent after
-        it, the robot would stop and then move: such commands are withdrawn.
+        A stop is sent before all waiting messages. Commands that it overtakes are withdrawn, or
+        the robot would stop and then move.
         """
         message = self._dialect.command_message(question.about)
         traffic: Traffic = 'event'
         if is_stop(question.about.name):
             traffic = 'stop'
-            self._replies.withdraw(peers, 'a stop was sent in its place')
+            self._replies.withdraw(peers, 'a stop was sent instead')
 
         def put(peer: Peer) -> bool:
             sent = self._endpoint.send(message, traffic=traffic, to=peer.session, key=question)
@@ -160,12 +160,12 @@ class CommandsOut(Feature):
         return self._replies.ask(question, peers, put, timeout_s)
 
     def _problem(self, command: Command, timeout_s: float) -> str:
-        """Return why a command cannot be sent to any peer, or nothing."""
-        if not 0.0 <= timeout_s <= MAX_TIMEOUT_S:  # nor if it is no number
-            return f'timeout is {timeout_s:g} s, 0 to {MAX_TIMEOUT_S:g} are allowed'
+        """Return why a command cannot be sent to any peer, or ''."""
+        if not 0.0 <= timeout_s <= MAX_TIMEOUT_S:  # true for NaN too
+            return f'timeout is {timeout_s:g} s; allowed: 0 to {MAX_TIMEOUT_S:g}'
         size = len(command.text.encode('utf-8', 'replace'))
         if size > MAX_TEXT_SIZE:
-            return f'content has {size} bytes, {MAX_TEXT_SIZE} are allowed'
+            return f'content has {size} bytes; {MAX_TEXT_SIZE} are allowed'
         if not command.name:
             return 'name is empty'
         return self._dialect.problem(command)
@@ -173,7 +173,7 @@ class CommandsOut(Feature):
     def _take(
         self, peer: Peer, dialect: Dialect, command_id: Hashable, message: codec.Message
     ) -> str:
-        """Answer the user who waits for a reply; return why the reply is of no use, or nothing."""
+        """Answer the user who waits for a reply; return the cause if no user does, or ''."""
         waiting = self._replies.waiting_for(peer)
         question = next((each for each in waiting if each.about.id == command_id), None)
         if question is None:

@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The ways in which peers write commands and replies, an object each; nothing is sent here."""
+"""The dialects in which peers write commands and replies; this module sends nothing."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _MAX_NUMBER = 0xFFFF_FFFF  # the field has 32 bits
 
 class Command(NamedTuple):
     """
-    A command, whichever way it is written.
+    A command in any dialect.
 
-    :ivar id: tells it from the peer's other commands, and its reply from other replies.
-    :ivar text: its parameters; empty if there are too many of them.
-    :ivar text_size: bytes of text as received.
+    :ivar id: identifies the command among those of the peer, and its reply.
+    :ivar text: its parameters; empty if they are too long.
+    :ivar text_size: bytes of the received text.
     """
 
     id: Hashable
@@ -35,13 +35,13 @@ class Dialect(ABC):
     """One way of writing commands and replies."""
 
     takes: ClassVar[tuple[type[Any], ...]]
-    """The contents of its messages."""
+    """The content classes of its messages."""
     least_version = 1
-    """The header version that a peer must have shown before it is sent a command."""
+    """The lowest header version of peers to which commands can be sent."""
 
     @abstractmethod
     def ids(self) -> Iterator[Hashable]:
-        """Return the identifiers of commands that this node sends, in order and without end."""
+        """Return an endless iterator of identifiers for the commands that this node sends."""
 
     @abstractmethod
     def read_command(self, message: codec.Message) -> Command | None:
@@ -49,11 +49,11 @@ class Dialect(ABC):
 
     @abstractmethod
     def reply_id(self, message: codec.Message) -> Hashable | None:
-        """Return which command a message replies to, None if it is no reply."""
+        """Return the identifier in a reply, None for any other message."""
 
     @abstractmethod
     def command_message(self, command: Command) -> codec.Message:
-        """Return the message of a command; ``codec.pack`` refuses it if it does not fit."""
+        """Return the message of a command; ``codec.pack`` raises if it does not fit."""
 
     @abstractmethod
     def reply_message(
@@ -62,20 +62,22 @@ class Dialect(ABC):
         """
         Return the reply to a command.
 
-        :param message: that the command was read from.
+        :param message: the message that contained the command.
         :param error: empty on success.
         :param text: the result.
         """
 
     def problem(self, command: Command) -> str:
-        """Return why peers would misunderstand a command, or nothing."""
+        """Return why peers would misunderstand a command, or ''."""
         return ''
 
     def judge(self, name: str, message: codec.Message) -> tuple[Verdict, str]:
         """
-        Return what a reply says of the command of a name, and its text.
+        Return the outcome of a command in a reply, and the text of the reply.
 
-        PLUS says it in metadata and in the text.
+        PLUS writes the outcome into the metadata and the text.
+
+        :param name: of the command.
         """
         if len(message.content.raw) > MAX_TEXT_SIZE:
             return Verdict(False, 'the reply is too long'), ''
@@ -91,7 +93,7 @@ class Dialect(ABC):
 
     @abstractmethod
     def _judge_content(self, name: str, message: codec.Message) -> Verdict:
-        """Return what a reply without a status says of the command of a name."""
+        """Return the outcome of a command, given by name, in a reply without a status."""
 
 
 class MessageDialect(Dialect):
@@ -101,11 +103,11 @@ class MessageDialect(Dialect):
     least_version = 2
 
     def ids(self) -> Iterator[Hashable]:
-        """Return numbers, as often as needed."""
+        """Return numbers."""
         return numbers()
 
     def read_command(self, message: codec.Message) -> Command | None:
-        """Return the command of a COMMAND."""
+        """Return the command in a COMMAND."""
         content = message.content
         if not isinstance(content, codec.Command) or isinstance(content, codec.CommandReply):
             return None
@@ -120,28 +122,28 @@ class MessageDialect(Dialect):
 
     def command_message(self, command: Command) -> codec.Message:
         """Return a COMMAND."""
-        assert isinstance(command.id, int)  # one of ids()
+        assert isinstance(command.id, int)  # from ids()
         content = codec.Command(command.id, naming.ros_text(command.name), command.text)
         return codec.Message(content, naming.ros_text(command.device_name))
 
     def reply_message(
         self, message: codec.Message, command: Command, error: str, text: str
     ) -> codec.Message:
-        """Return an RTS_COMMAND, with the status where PLUS has it too."""
-        assert isinstance(command.id, int)  # as it was read
+        """Return an RTS_COMMAND, with the status in the metadata as in PLUS."""
+        assert isinstance(command.id, int)  # from read_command()
         return codec.Message(
             codec.CommandReply(command.id, command_text.fit_error(error), text),
             message.device_name,
             message_id=message.message_id,
-            # the field of the name has no room for a long error
+            # a long error does not fit the field of the name
             metadata={'Status': 'FAIL', 'Error': error} if error else {'Status': 'SUCCESS'},
         )
 
     def _judge_content(self, name: str, message: codec.Message) -> Verdict:
         """
-        Take the field of the name as the error, unless it is the command's name.
+        Read the field of the name as the error, unless it is the command's name.
 
-        The first is said by ``command.md``, the second is done by PLUS and 3D Slicer.
+        ``command.md`` puts the error there, PLUS and 3D Slicer the name of the command.
         """
         error: str = message.content.name
         return Verdict(True) if error in ('', name) else Verdict(False, error)
@@ -153,15 +155,15 @@ class StringDialect(Dialect):
     takes = (codec.String,)
 
     def ids(self) -> Iterator[Hashable]:
-        """Return numbers, as often as needed."""
+        """Return numbers."""
         return numbers()
 
     def read_command(self, message: codec.Message) -> Command | None:
-        """Return the command in a STRING, whose name is in the first tag."""
+        """Return the command in a STRING; its name is in the first tag."""
         number = _number_of('CMD', message)
         if number is None:
             return None
-        text = message.content.text.rstrip('\0')  # which PLUS sends too
+        text = message.content.text.rstrip('\0')  # PLUS sends a NUL too
         return Command(number, command_text.command_name(text), text, message.device_name)
 
     def reply_id(self, message: codec.Message) -> Hashable | None:
@@ -169,14 +171,14 @@ class StringDialect(Dialect):
         return _number_of('ACK', message)
 
     def command_message(self, command: Command) -> codec.Message:
-        """Return a STRING; the device name has the number, and no other place."""
+        """Return a STRING; only the device name contains the number."""
         text = command.text or command_text.command_text(command.name)
         return codec.Message(codec.String(text), f'CMD_{command.id}')
 
     def reply_message(
         self, message: codec.Message, command: Command, error: str, text: str
     ) -> codec.Message:
-        """Return a STRING under the number as the peer has written it."""
+        """Return a STRING with the number as the peer wrote it."""
         return codec.Message(
             codec.String(command_text.reply_text(error, text)),
             f'ACK{message.device_name[3:]}',
@@ -184,15 +186,15 @@ class StringDialect(Dialect):
         )
 
     def problem(self, command: Command) -> str:
-        """Refuse a text that names another command: the peer would run that."""
+        """Reject a text with the name of another command, which the peer would run."""
         if not command.text:
             return ''
         name = command_text.command_name(command.text)
         if name == command.name:
             return ''
         return (
-            f'content has Name {name!r} in its first tag, where the peer looks for the name, '
-            f'which is {command.name!r}'
+            f'content has Name {name!r} in its first tag, where the peer reads the name; '
+            f'allowed: {command.name!r}'
         )
 
     def _judge_content(self, name: str, message: codec.Message) -> Verdict:
@@ -207,12 +209,12 @@ DIALECTS: dict[str, tuple[Dialect, ...]] = {
 
 
 def takes_of(dialects: tuple[Dialect, ...]) -> tuple[type[Any], ...]:
-    """Return the contents of the messages of several dialects."""
+    """Return the content classes of the messages of several dialects."""
     return tuple(content_class for dialect in dialects for content_class in dialect.takes)
 
 
 def numbers(first: int = 1) -> Iterator[int]:
-    """Return numbers of commands, which begin at 1 again after the last one."""
+    """Return an iterator of command numbers, which restarts at 1 after the greatest number."""
     number = first
     while True:
         yield number
@@ -220,7 +222,7 @@ def numbers(first: int = 1) -> Iterator[int]:
 
 
 def _number_of(kind: str, message: codec.Message) -> int | None:
-    """Return the number in the device name of a STRING of a kind, None of any other message."""
+    """Return the number in the device name of a STRING of a kind, None for any other message."""
     if not isinstance(message.content, codec.String):
         return None
     device = command_text.split_command_device(message.device_name)

@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Questions to peers that wait for their replies; the messages are made and read elsewhere."""
+"""Questions to peers that wait for replies; other modules make and read the messages."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ros2_igtl.nodes.peer import Peer
 
 T = TypeVar('T')
 
-# If no peer succeeds, the user is told the outcome of these that stands last.
+# In rising rank: if no peer succeeds, the answer is the failure with the highest rank.
 _FAILURES = ('disconnected', 'withdrawn', 'failed')
 
 
 class Answer(NamedTuple):
-    """The one outcome of a question; the error is empty on success."""
+    """The outcome of a question; the error is empty on success."""
 
     outcome: str
     error: str = ''
@@ -30,22 +30,20 @@ class Timer(Protocol):
     """A call that is due later."""
 
     def cancel(self) -> None:
-        """Do not call."""
+        """Cancel the call."""
 
 
 CallLater = Callable[[float, Callable[[], None]], Timer]
-"""Calls a function after so many seconds."""
+"""Calls a function after a number of seconds."""
 
 
 @dataclass(slots=True, eq=False)
 class Question(Generic[T]):
     """
-    Something that a user wants to know of the peers.
+    A question of a user to the peers; also the key of its messages in their outboxes.
 
-    It is the key of its messages in their outboxes.
-
-    :ivar about: the question itself.
-    :ivar answer: is set once.
+    :ivar about: the command or query.
+    :ivar answer: set once.
     :ivar waiting: the peers that have neither replied nor disconnected.
     :ivar failure: the outcome if no other peer succeeds.
     """
@@ -59,12 +57,12 @@ class Question(Generic[T]):
 
 class PendingReplies(Generic[T]):
     """
-    Puts questions to peers, and gives each its one answer.
+    Asks peers questions, and answers each question once.
 
-    The first success is the answer, else the failure of the last peer. Everything runs on the I/O
-    thread.
+    The first success is the answer; if all peers fail, it is the failure that ranks highest.
+    Everything runs on the I/O thread.
 
-    :param call_later: is used for time-outs.
+    :param call_later: schedules time-outs.
     """
 
     def __init__(self, call_later: CallLater) -> None:
@@ -74,7 +72,7 @@ class PendingReplies(Generic[T]):
         self._questions: dict[Question[T], None] = {}  # in the order they were asked
 
     def __len__(self) -> int:
-        """Return how many questions have no answer yet."""
+        """Return the number of unanswered questions."""
         return len(self._questions)
 
     def ask(
@@ -85,9 +83,9 @@ class PendingReplies(Generic[T]):
         timeout_s: float,
     ) -> bool:
         """
-        Put a question to peers; return whether it went to any, and waits for replies now.
+        Ask peers a question; return whether it was queued for at least one.
 
-        :param put: queues the message for a peer, and returns whether that takes it.
+        :param put: queues the message for a peer, and returns whether that succeeded.
         """
         question.waiting = {peer for peer in peers if put(peer)}
         if not question.waiting:
@@ -98,11 +96,11 @@ class PendingReplies(Generic[T]):
         return True
 
     def waiting_for(self, peer: Peer) -> list[Question[T]]:
-        """Return the questions that a peer has not replied to; a reply to any other is late."""
+        """Return the questions that a peer has not replied to; replies to others are late."""
         return [question for question in self._questions if peer in question.waiting]
 
     def finish(self, question: Question[T], answer: Answer) -> None:
-        """Answer a question; it may be one that was never asked."""
+        """Answer a question, which need not have been asked."""
         self._questions.pop(question, None)
         if question.timer is not None:
             question.timer.cancel()
@@ -110,7 +108,7 @@ class PendingReplies(Generic[T]):
         question.answer.set_result(answer)
 
     def fail(self, question: Question[T], peer: Peer, failure: Answer) -> None:
-        """Expect no success of a peer; answer the question if it was the last one."""
+        """Note the failure of a peer; answer the question if it was the last peer."""
         question.waiting.discard(peer)
         known = question.failure
         if known is None or _rank(failure) > _rank(known):
@@ -119,13 +117,13 @@ class PendingReplies(Generic[T]):
             self.finish(question, known)
 
     def peer_closed(self, peer: Peer) -> None:
-        """Expect nothing more of a peer that has disconnected."""
+        """Expect no more replies from a disconnected peer."""
         for question in self.waiting_for(peer):
             gone = Answer('disconnected', 'the peer disconnected before it replied')
             self.fail(question, peer, gone)
 
     def withdraw(self, peers: Iterable[Peer], reason: str) -> None:
-        """Take back all questions that still wait to be sent to peers, timed out or not."""
+        """Withdraw all questions that are not sent to peers yet, even if they have timed out."""
         for peer in peers:
             for key in peer.session.withdraw(lambda key: isinstance(key, Question)):
                 if key in self._questions:
@@ -133,7 +131,7 @@ class PendingReplies(Generic[T]):
                     self.fail(key, peer, Answer('withdrawn', reason))
 
     def stop(self) -> None:
-        """Answer all questions: the peers will not."""
+        """Answer all questions, since the peers can no longer reply."""
         for question in list(self._questions):
             self.finish(question, Answer('disconnected', 'the node is being deactivated'))
 

@@ -1,10 +1,10 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-GET_, STT_ and STP_ of peers, answered from the messages that this node sends.
+Answers GET_, STT_ and STP_ of peers from the messages that this node sends.
 
-Everything runs on the I/O thread, but for queries about images, volumes, meshes and video: these
-are answered by the worker, in order, so that no command waits for a conversion.
+Everything runs on the I/O thread, except that the worker answers queries for images, volumes,
+meshes and video, in order, so that no command waits for a conversion.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class QueriesIn(Feature):
     :param settings: the connection's.
     :param worker: of the connection.
     :param send: queues a message for peers.
-    :param reply_sources: returns what queries are answered from.
+    :param reply_sources: returns the sources of answers.
     """
 
     takes = (codec.Get, codec.Start, codec.Stop)
@@ -62,7 +62,7 @@ class QueriesIn(Feature):
         self._reply_sources = reply_sources
         self._tally = Tally([])
         self._throttle = Throttle()
-        # answers of the node itself, if no row has one
+        # answers of the node itself, if no row provides one
         self._own: dict[str, Callable[[], codec.Content]] = {
             'STATUS': codec.Status,
             'CAPABILITY': self._capability,
@@ -94,7 +94,7 @@ class QueriesIn(Feature):
         }
 
     def _work(self, peer: Peer, message: codec.Message, sources: Sequence[ReplySource]) -> None:
-        """Answer a query on the worker; a fault closes this session only, as in the transport."""
+        """Answer a query on the worker; an internal error closes only this session."""
         try:
             self._tally.take(lambda: self._take(peer, message, sources))
         except Exception as error:
@@ -102,32 +102,32 @@ class QueriesIn(Feature):
             peer.session.close(f'internal error: {error!r}')
 
     def _lose(self, loss: Loss) -> None:
-        """Count a query that the worker has not answered when it stopped."""
+        """Count a query that the worker did not answer before it stopped."""
         outcomes = self._tally.here
         outcomes.received += 1
         outcomes.skipped['node_stopped'] += 1
 
     def _take(self, peer: Peer, message: codec.Message, sources: Sequence[ReplySource]) -> str:
-        """Answer a query, or refuse it and return the cause; on either thread."""
+        """Answer a query, or reject it and return the cause; on either thread."""
         content = message.content
         if isinstance(content, codec.Stop):
             for source in sources:
                 source.audience.stop(peer)
-            self._reply(peer, message, 0)  # with nothing to stop, too
+            self._reply(peer, message, 0)  # even if there is nothing to stop
         elif isinstance(content, codec.Start):
             if not sources:
                 return self._refuse(peer, message)
             self._reply(peer, message, 0)  # before the first message of the stream
             for source in sources:
                 source.audience.start(peer, companions.interval_of(content))
-        elif not self._give(peer, message, sources):
+        elif not self._send_answers(peer, message, sources):
             return self._refuse(peer, message)
         return ''
 
     def _refuse(
         self, peer: Peer, message: codec.Message, reason: str = 'no matching data is available'
     ) -> str:
-        """Reply that a query has no answer, and return the cause to count."""
+        """Reply that no data is available, and return the cause to count."""
         self._throttle.log(
             logging.WARNING,
             (peer.session.host, message.type_name, reason),
@@ -136,24 +136,26 @@ class QueriesIn(Feature):
         self._reply(peer, message, 1)
         return _REFUSED
 
-    def _give(self, peer: Peer, message: codec.Message, sources: Sequence[ReplySource]) -> bool:
+    def _send_answers(
+        self, peer: Peer, message: codec.Message, sources: Sequence[ReplySource]
+    ) -> bool:
         """Send the messages that a GET_ asks for; return whether there were any."""
-        is_given = False
+        is_answered = False
         for source in sources:
             for answer in source.newest():
-                is_given |= self._answer(peer, message, answer, source.traffic)
+                is_answered |= self._answer(peer, message, answer, source.traffic)
         make = self._own.get(message.content.subject)
-        if make is not None and not is_given:
+        if make is not None and not is_answered:
             stamp = codec.timestamp.from_nanoseconds(self._node.get_clock().now().nanoseconds)
             answer = codec.Message(make(), message.device_name, stamp)
-            is_given = self._answer(peer, message, answer, 'event')
-        return is_given
+            is_answered = self._answer(peer, message, answer, 'event')
+        return is_answered
 
     def _answer(
         self, peer: Peer, query: codec.Message, answer: codec.Message, traffic: Traffic
     ) -> bool:
         """Send an answer; return False if its body is empty, which would mean "no data"."""
-        answer = copy(answer)  # a BIND may be sent again
+        answer = copy(answer)  # a BIND may be used for several answers
         answer.message_id = answer.message_id or query.message_id
         try:
             if not any(len(part) for part in answer.content.pack_parts()):
@@ -169,9 +171,9 @@ class QueriesIn(Feature):
             return False
 
     def _reply(self, peer: Peer, query: codec.Message, status: int) -> None:
-        """Send RTS_, under the name that goes with the one the peer has used."""
+        """Send RTS_, under the type name that corresponds to the peer's."""
         found = find_companion(codec.Reply, query.content.subject, query.type_name[4:])
-        if found is not None:  # a type of a user may have none
+        if found is not None:  # a user's type may have no RTS_
             content, type_name = found.content_class(status), found.type_name
             reply = codec.Message(
                 content, query.device_name, message_id=query.message_id, type_name=type_name
@@ -179,7 +181,7 @@ class QueriesIn(Feature):
             self._send(reply, 'event', (peer,))
 
     def _capability(self) -> codec.Capability:
-        """Return the types that this connection takes, and the queries that it answers."""
+        """Return the types that this connection accepts, and the queries that it answers."""
         settings = self._settings
         taken = {row.type_name for row in conversions.CONVERSIONS if row.to_ros is not None}
         if not settings.auto_inbound:

@@ -1,9 +1,9 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-GET_, STT_ and STP_ to peers, by rows and for users, and the RTS_ that come back.
+Sends GET_, STT_ and STP_ to peers for rows and users, and handles the RTS_ replies.
 
-Everything runs on the I/O thread, unless it says otherwise, and nothing waits.
+Everything runs on the I/O thread without waiting, unless stated otherwise.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class QueriesOut(Feature):
     def __init__(
         self, node: Node, settings: Settings, io_thread: IoThread, peers: Peers, send: Send
     ) -> None:
-        self._counts: Counter[str] = Counter()  # queries, and replies by what they say
+        self._counts: Counter[str] = Counter()  # queries, and replies by status
         self._node = node
         self._connection_name = settings.name
         self._io_thread = io_thread
@@ -77,7 +77,7 @@ class QueriesOut(Feature):
         self._of_rows = _queries_of(settings)
 
     def stop(self) -> None:
-        """Stop all streams of the peers, and answer all users that wait; where ROS runs."""
+        """Stop all streams of the peers, and answer all waiting users; where ROS runs."""
         self._io_thread.call(self._stop)
 
     def _stop(self) -> None:
@@ -93,11 +93,11 @@ class QueriesOut(Feature):
             self._put(peer, query)
 
     def peer_closed(self, peer: Peer) -> None:
-        """Expect no reply of a peer that has disconnected."""
+        """Expect no more replies from a disconnected peer."""
         self._replies.peer_closed(peer)
 
     def receive(self, peer: Peer, message: codec.Message, receive_time_ns: int) -> bool:
-        """Note a reply."""
+        """Handle a reply."""
         self._tally.take(lambda: self._take(peer, message))
         return True
 
@@ -110,7 +110,7 @@ class QueriesOut(Feature):
 
     def published(self, peer: Peer, message: codec.Message, cause: str) -> None:
         """
-        Note a message other than a reply, for users who wait for one.
+        Handle a message that may answer the query of a waiting user.
 
         :param cause: why it was not published; empty if it was.
         """
@@ -123,7 +123,7 @@ class QueriesOut(Feature):
             is_answer = any(asked.covers(subject, name) for name in names)
             if is_answer and not isinstance(query.content, codec.Stop):
                 if cause:
-                    error = f'a message was received and not published: {cause}'
+                    error = f'a message was received but not published: {cause}'
                     self._replies.finish(question, Answer('failed', error))
                 else:
                     self._replies.finish(question, Answer('succeeded'))
@@ -138,10 +138,10 @@ class QueriesOut(Feature):
         timeout_s: float,
     ) -> Future[Answer]:
         """
-        Send a query to all peers, and return its outcome to come; on any thread.
+        Send a query to all peers, and return a future for its outcome; on any thread.
 
-        :param kind: of the codec: Get, Start or Stop.
-        :param asked: its subject may be an alias, or no type at all.
+        :param kind: a class of the codec: Get, Start or Stop.
+        :param asked: its subject may be an alias or an unknown type.
         """
         query = _make_query(kind, asked, resolution_s, coordinate_name)
         if query is None:
@@ -159,7 +159,7 @@ class QueriesOut(Feature):
         return question.answer
 
     def _begin(self, question: Question[_Query], timeout_s: float) -> None:
-        """Send the query of a user to all peers there are."""
+        """Send the query of a user to all current peers."""
         query = question.about
         if not self._replies.ask(
             question, self._peers.all, lambda peer: self._put(peer, query), timeout_s
@@ -167,18 +167,18 @@ class QueriesOut(Feature):
             self._replies.finish(question, Answer('not_sent', 'no peer is connected'))
 
     def _put(self, peer: Peer, query: _Query) -> bool:
-        """Send a query to a peer, whose replies are expected from now on."""
+        """Send a query to a peer, and expect its replies."""
         if not self._send(query.message, 'event', (peer,)):
             return False
         self._counts['asked'] += 1
         if isinstance(query.message.content, codec.Get):
-            peer.asked.setdefault(query.asked, None)  # a stream of it goes on
+            peer.asked.setdefault(query.asked, None)  # keep an entry for a running stream
         else:
             peer.asked[query.asked] = query.stop
         return True
 
     def _take(self, peer: Peer, message: codec.Message) -> str:
-        """Note RTS_; return why it is of no use, or nothing."""
+        """Handle RTS_; return the cause if it is unexpected, or ''."""
         content, device_name = message.content, message.device_name
         expected = [
             asked
@@ -197,14 +197,14 @@ class QueriesOut(Feature):
             if asked not in expected:
                 continue
             if content.status:
-                refused = Answer('failed', 'the peer says that it cannot')
+                refused = Answer('failed', 'the peer rejected the query')
                 self._replies.fail(question, peer, refused)
-            elif not isinstance(query.content, codec.Get):  # that is answered by the message
+            elif not isinstance(query.content, codec.Get):  # a message answers a GET_
                 self._replies.finish(question, Answer('succeeded'))
         return ''
 
     def _log_once(self, peer: Peer, asked: Asked, reply: codec.Message) -> None:
-        """Log a refusal, unless one of the same type and device was logged before."""
+        """Log a rejection, once for each type and device."""
         if asked in self._logged:
             return
         self._logged.add(asked)
@@ -216,7 +216,7 @@ class QueriesOut(Feature):
 
 
 def _not_sent(error: str) -> Future[Answer]:
-    """Return the answer to a query that no peer can be sent."""
+    """Return the answer to a query that cannot be sent."""
     answer: Future[Answer] = Future()
     answer.set_result(Answer('not_sent', error))
     return answer
@@ -225,7 +225,7 @@ def _not_sent(error: str) -> Future[Answer]:
 def _make_query(
     kind: type[Companion], asked: Asked, resolution_s: float, coordinate_name: str
 ) -> _Query | None:
-    """Return a query, None if the protocol has none."""
+    """Return a query, None if the protocol does not have it."""
     found = find_companion(kind, asked.subject)
     if found is None:
         return None
@@ -243,7 +243,7 @@ def _make_query(
 
 
 def _queries_of(settings: Settings) -> list[_Query]:
-    """Return the queries of the rows, each once though rows may share it."""
+    """Return the queries of the rows, each once even if several rows share it."""
     queries: dict[Asked, _Query] = {}
     for row in settings.rows:
         if row.request is None:

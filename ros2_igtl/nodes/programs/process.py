@@ -20,26 +20,26 @@ from rclpy.signals import SignalHandlerOptions
 from ros2_igtl import environment
 from ros2_igtl.nodes.node import BridgeNode
 
-# What mallopt(3) calls the settings that glibc reads from the environment at the start.
+# The numbers of mallopt(3) for the settings that glibc reads from the environment at the start.
 MALLOPT = {
     'MALLOC_MMAP_THRESHOLD_': -3,
     'MALLOC_TRIM_THRESHOLD_': -1,
     'MALLOC_TOP_PAD_': -2,
 }
 END_SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM})
-# Ctrl-C comes twice under ros2 launch: from the terminal, and from launch, which passes it on.
+# Under ros2 launch, Ctrl-C arrives twice: from the terminal and from launch.
 SAME_SIGNAL_S = 1.0
 
 
 def use_large_message_profile() -> str | None:
     """
-    Have Fast DDS use the package's profile, and glibc keep large buffers, unless the user chose.
+    Set the package's Fast DDS profile, and let glibc keep large buffers, unless the user has.
 
-    The default shared-memory segment of 512 KiB makes a 1080p image take 50 ms and loses it if
-    best effort; buffers that are unmapped after each image cost page faults. Has to be called
+    With the default shared-memory segment of 512 KiB a 1080p image takes 50 ms, or is lost with
+    best effort. Buffers that are unmapped after each image cost page faults. Call this function
     before the middleware is loaded.
 
-    :returns: the profile in use; None when run from a source tree without a build.
+    :returns: the profile in use; None in a source tree without a build.
     """
     try:
         folder = os.path.join(get_package_share_directory('ros2_igtl'), 'config')
@@ -58,15 +58,15 @@ def run(node_name: str, mode: str | None, args: list[str] | None = None) -> int:
     """
     Run a node until SIGINT or SIGTERM, and return the exit code.
 
-    rclpy's own handler would end ROS under a node that still talks: here the node closes its
-    sockets first. A second signal does not wait for that, if it is not the first one again. A
-    parameter that is refused is an exit code of 1.
+    rclpy's own handler would end ROS while the node still uses it; here the node closes its
+    sockets first. A second signal ends the process at once, unless it repeats the first one. A
+    rejected parameter gives exit code 1.
     """
     profile = use_large_message_profile()
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     try:
         node = BridgeNode(node_name, mode)
-    except ParameterException as error:  # the user's to mend, who needs no traceback
+    except ParameterException as error:  # the user can fix it without a traceback
         rclpy.logging.get_logger(node_name).fatal(str(error))
         rclpy.try_shutdown()
         return 1
@@ -79,24 +79,24 @@ def run(node_name: str, mode: str | None, args: list[str] | None = None) -> int:
         while not ended.is_set():
             executor.spin_once()
     except ExternalShutdownException:
-        pass  # somebody else has ended ROS in this process
+        pass  # other code has shut down ROS in this process
     finally:
         node.close()
         executor.shutdown()
         node.destroy_node()
         rclpy.try_shutdown()
         for number in END_SIGNALS:
-            signal.signal(number, signal.SIG_IGN)  # it ends already
+            signal.signal(number, signal.SIG_IGN)  # the process is ending
     return 0
 
 
 def _watch_signals(executor: Executor) -> threading.Event:
     """
-    Return an event that is set at SIGINT or SIGTERM; the executor sets it.
+    Return an event that the executor sets at SIGINT or SIGTERM.
 
-    A handler in Python runs only when the executor's wait has returned; what wakes it has to be
-    another thread, which is told through a socket. At a second signal that thread ends the
-    process, whatever the others do.
+    A signal handler in Python runs only after the executor's wait has returned. Another thread,
+    which reads the signals from a socket, therefore wakes the executor. At a second signal this
+    thread ends the process.
     """
     ended = threading.Event()
     told, teller = socket.socketpair()
@@ -106,7 +106,7 @@ def _watch_signals(executor: Executor) -> threading.Event:
         signal.signal(number, lambda *_: None)
 
     def watch() -> None:
-        with told, teller:  # as long as the process lives
+        with told, teller:  # until the process ends
             told.recv(1)
             executor.create_task(ended.set)
             begin = time.monotonic()

@@ -1,3 +1,3 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What a node says of itself: counts, diagnostics, log."""
+"""The reports of a node: counts, diagnostics, log."""

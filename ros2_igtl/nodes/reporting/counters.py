@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What a connection's node counts; every message has exactly one outcome."""
+"""The counters of a connection; every message has exactly one outcome."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from dataclasses import dataclass, field
 @dataclass(slots=True)
 class Outcomes:
     """
-    What became of messages in one direction.
+    The outcomes of messages in one direction.
 
     ``received`` + ``contained`` = ``done`` + ``replaced`` + the sums of ``rejected`` and
     ``skipped``.
 
-    :ivar done: published on ROS, answered or noted; or handed to the transport.
-    :ivar replaced: overtaken by newer ones before its subscribers were connected.
-    :ivar rejected: refused, by cause.
-    :ivar skipped: not ours, by cause.
-    :ivar contained: came in another message, which is done when it is taken apart.
-    :ivar tf_withheld: poses that were published on their topic and kept from tf.
+    :ivar done: published on ROS, answered or noted; or passed to the transport.
+    :ivar replaced: replaced by newer messages before the subscribers were connected.
+    :ivar rejected: invalid or not allowed, by cause.
+    :ivar skipped: not needed, by cause.
+    :ivar contained: arrived inside another message, which counts as done itself.
+    :ivar tf_withheld: poses published on their topic but not on tf.
     """
 
     received: int = 0
@@ -42,7 +42,7 @@ class Outcomes:
         self.replaced += other.replaced
         self.contained += other.contained
         self.tf_withheld += other.tf_withheld
-        # copies: another thread adds causes meanwhile
+        # copies, since another thread may add causes
         self.rejected.update(dict(other.rejected))
         self.skipped.update(dict(other.skipped))
 
@@ -60,7 +60,7 @@ class Outcomes:
 
 class Tally(threading.local):
     """
-    Outcomes that are counted on several threads: each counts its own, and readers add them up.
+    Outcomes counted on several threads: each thread has its own counters, and readers add them up.
 
     So no count is lost, and no thread waits for a lock.
 
@@ -83,9 +83,9 @@ class Tally(threading.local):
 
     def take(self, take: Callable[[], str]) -> None:
         """
-        Count a received message by what becomes of it.
+        Process a received message, and count the outcome.
 
-        :param take: does what is to be done with it, and returns why it is skipped, or nothing.
+        :param take: processes the message, and returns the cause if it skips it, or ''.
         """
         outcomes = self.here
         outcomes.received += 1
@@ -93,15 +93,15 @@ class Tally(threading.local):
             cause = take()
         except Exception:
             outcomes.rejected['internal_error'] += 1
-            raise  # the transport logs it, and closes this session only
+            raise  # the transport logs it, and closes only this session
         outcomes.settle(cause)
 
 
 def received_counts(tally: Tally, done: str) -> dict[str, int]:
     """
-    Return what became of received messages, by names for people.
+    Return the outcomes of received messages, by names for the user.
 
-    :param done: what to call those that are done.
+    :param done: the name for messages that are done.
     """
     total = tally.total()
     return {
@@ -114,7 +114,7 @@ def received_counts(tally: Tally, done: str) -> dict[str, int]:
 
 
 def sent_counts(tally: Tally) -> dict[str, int]:
-    """Return what became of messages on their way to peers, by names for people."""
+    """Return the outcomes of messages to peers, by names for the user."""
     total = tally.total()
     return {
         'outbound_received': total.received,
@@ -141,7 +141,7 @@ class Rate:
         self.count += 1
         self.last_s = now
         marks = self._marks
-        if not marks or now - marks[-1][0] >= 0.1:  # bounded at any rate
+        if not marks or now - marks[-1][0] >= 0.1:  # limits the number of marks at any rate
             marks.append((now, self.count))
             while now - marks[0][0] > self.WINDOW_S:
                 marks.popleft()
@@ -153,7 +153,7 @@ class Rate:
 
     @property
     def hz(self) -> float:
-        """Events a second over the window, 0 when the last is older than that."""
+        """Events per second over the window; 0 if the last is older than that."""
         marks = list(self._marks)
         now = time.monotonic()
         if len(marks) < 2 or self.last_s is None or now - self.last_s > self.WINDOW_S:

@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What a connection says of itself on /diagnostics; nothing is measured here."""
+"""Builds the diagnostics and status messages of a connection."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ros2_igtl.transport.endpoint import Endpoint
 
 
 class Reported(Protocol):
-    """What diagnostics ask of a connection."""
+    """The part of a connection that diagnostics read."""
 
     settings: Settings
     zero: dict[str, int]
@@ -56,8 +56,8 @@ def statuses(node_name: str, connection: Reported) -> list[DiagnosticStatus]:
     """
     Return the statuses of a connection.
 
-    :returns: one for the connection, one for what waits for each peer, for the clock of each, and
-        for each device in either direction.
+    :returns: one for the connection, two for the queue and the clock of each peer, and one for
+        each device in either direction.
     """
     name = f'{node_name}: {connection.settings.name}'
     peers = connection.peers.all
@@ -91,7 +91,7 @@ def _connection_status(name: str, connection: Reported) -> DiagnosticStatus:
 
 
 def _queue_report(session: Session) -> Report:
-    """Return what waits for one peer, and what has become of the messages before."""
+    """Return the report on the waiting and past messages of one peer."""
     statistics = session.statistics
     waiting = session.waiting_bytes
     return Report(
@@ -114,7 +114,7 @@ def _queue_report(session: Session) -> Report:
 
 def bridge_status(connection: Reported, now_ns: int) -> BridgeStatus:
     """
-    Return how a connection is.
+    Return the status message of a connection.
 
     :param now_ns: since the epoch.
     """
@@ -146,7 +146,7 @@ def _sum_of(counts: Mapping[str, int], prefix: str) -> int:
 
 
 def counts_of(connection: Reported) -> dict[str, int]:
-    """Return all counts since the connection was made, by names for people."""
+    """Return all counts since the connection was created, by names for the user."""
     transport = connection.transport.statistics
     counts = Counter(connection.counts())
     counts.update(by_cause('rejected', transport.rejected))
@@ -175,13 +175,13 @@ def _counts_since_reset(connection: Reported) -> dict[str, int]:
 
 
 def reset_counts(connection: Reported) -> None:
-    """Let the counts begin anew for those who look; what counts goes on, and loses nothing."""
+    """Reset the reported counts by storing the current ones, which go on counting."""
     connection.zero = {**counts_of(connection), 'queue_high_water_bytes': 0}
 
 
 def time_references(connection: Reported, now_ns: int) -> list[TimeReference]:
     """
-    Return what the clock of each peer shows when ours shows ``now_ns``, as far as it is known.
+    Return the time on the clock of each peer, as far as it is known, when ours is ``now_ns``.
 
     :param now_ns: since the epoch.
     """

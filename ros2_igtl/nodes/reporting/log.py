@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Lines of the log: those of the rooms without ROS, and those that stand there once a device."""
+"""Log handlers: for the packages without ROS, and for events logged once a device."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from ros2_igtl.convert import naming
 
 PACKAGE_LOGGER = 'ros2_igtl'
 
-MAX_LINES = 500  # a peer that makes up names must not fill the log
+MAX_LINES = 500  # a peer that invents names must not fill the log
 
-# Another device is in the place of this one: somebody has to decide.
+# Two devices compete for one topic or frame, so the user has to decide.
 ERROR_CAUSES = frozenset({'topic_taken', 'second_source', 'second_connection'})
 
 
 class Device(Protocol):
-    """Anything with the type and the name of a device."""
+    """An object with the type and the name of a device."""
 
     @property
     def type_name(self) -> str:
@@ -33,10 +33,10 @@ class Device(Protocol):
 
 class DeviceLog:
     """
-    Logs the first event of each cause and device; the counters tell the rest. On any thread.
+    Logs the first event of each cause and device; counters cover the rest. On any thread.
 
-    :param node: whose logger it is.
-    :param connection: whose devices they are.
+    :param node: provides the logger.
+    :param connection: name of the connection of the devices.
     """
 
     def __init__(self, node: Node, connection: str) -> None:
@@ -48,8 +48,8 @@ class DeviceLog:
         """
         Log a line unless it was logged before.
 
-        :param cause: a word, as it is counted.
-        :param text: what has happened, and what mends it.
+        :param cause: the word under which it is counted.
+        :param text: the event, and how to fix it.
         """
         key = cause, device.type_name, device.device_name
         if key in self._logged or len(self._logged) >= MAX_LINES:
@@ -66,7 +66,7 @@ class RosLogHandler(logging.Handler):
     """
     Passes the package's log records on to a node's logger, and so to /rosout.
 
-    :param node: whose logger it is; it has to outlive the handler.
+    :param node: provides the logger; it must outlive the handler.
     """
 
     def __init__(self, node: Node) -> None:
@@ -74,7 +74,7 @@ class RosLogHandler(logging.Handler):
         self._logger = node.get_logger()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Log a record; rclpy keeps one severity for each line that logs, so each has its own."""
+        """Log a record; rclpy allows one severity for each calling line, hence the branches."""
         text = self.format(record)
         if record.levelno >= logging.ERROR:
             self._logger.error(text)
@@ -87,7 +87,7 @@ class RosLogHandler(logging.Handler):
 
 
 def attach(node: Node) -> RosLogHandler:
-    """Pass on what the package logs from now on."""
+    """Begin to pass on the log records of the package."""
     handler = RosLogHandler(node)
     logger = logging.getLogger(PACKAGE_LOGGER)
     logger.addHandler(handler)

@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What one device says of itself on /diagnostics."""
+"""The report on one device for /diagnostics."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ros2_igtl.nodes.reporting.counters import Rate
 @dataclass(slots=True)
 class Report:
     """
-    A status of /diagnostics, before it has the name of its node and connection.
+    A status for /diagnostics, without the names of node and connection.
 
     :ivar level: of DiagnosticStatus.
     """
@@ -30,7 +30,7 @@ class Report:
 def device_report(
     type_name: str, device_name: str, rate: Rate, values: Mapping[str, object]
 ) -> Report:
-    """Return the report of a device that is well."""
+    """Return the report of a device without faults."""
     age_s = rate.age_s
     return Report(
         f'{type_name} {naming.escape(device_name)}',

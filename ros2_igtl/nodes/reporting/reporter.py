@@ -20,7 +20,7 @@ from ros2_igtl.nodes.reporting import diagnostics
 from ros2_igtl.nodes.reporting.diagnostics import Reported
 from ros2_igtl.transport import IoThread
 
-STATUS_DELAY_S = 0.01  # a flood of peers must not cost a message each
+STATUS_DELAY_S = 0.01  # one message covers all changes within this time
 
 
 class Reporter:
@@ -28,7 +28,7 @@ class Reporter:
     Reports the connections of a node.
 
     :param io_thread: runs the connections.
-    :param connections: while the node is active; the list is the node's and changes.
+    :param connections: the node's list, which is empty unless the node is active.
     """
 
     def __init__(self, node: Node, io_thread: IoThread, connections: Sequence[Reported]) -> None:
@@ -40,7 +40,7 @@ class Reporter:
         self._client_counts = node.create_publisher(UInt32, '~/client_count', latched(1))
         self._status: Any = None  # made when the number of connections is known
         self._lock = threading.Lock()  # of publishing the status
-        self._client_count = -1  # as it was published
+        self._client_count = -1  # last published value
         self._is_status_due = False  # I/O thread
 
     def configure(self, count: int) -> None:
@@ -48,8 +48,8 @@ class Reporter:
         self._status = self._node.create_publisher(BridgeStatus, '~/status', latched(count))
 
     def start(self) -> None:
-        """Begin to publish the status whenever it changes; the I/O thread is running."""
-        self._is_status_due = False  # though it was when the I/O thread ended
+        """Publish the status at each change from now on; the I/O thread is running."""
+        self._is_status_due = False  # a call may have been due when the I/O thread ended
         self.status_changed()
 
     def forget(self) -> None:
@@ -60,14 +60,14 @@ class Reporter:
 
     def status_changed(self) -> None:
         """Publish the status soon, once for any number of peers; on any thread."""
-        with contextlib.suppress(RuntimeError):  # being stopped, which is reported at the end
+        with contextlib.suppress(RuntimeError):  # stopping; the final status follows
             self._io_thread.loop.call_soon_threadsafe(self._schedule_status)
 
     def publish_status(self) -> None:
         """
-        Publish the status of all connections: a latched topic keeps one message of each.
+        Publish the status of all connections, since the latched topic keeps one message of each.
 
-        On any thread: the last one that is published has to be true.
+        On any thread; the lock ensures that the last published status is the current one.
         """
         with self._lock:
             now_ns = self._node.get_clock().now().nanoseconds

@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Which connection a request is about."""
+"""Finds the connection that a request names."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ def choose_connection(
     connections: Sequence[BridgeConnection], name: str
 ) -> tuple[BridgeConnection | None, str]:
     """
-    Return the connection of a name, or why there is none.
+    Return the connection of a name, or None and an error.
 
-    :param name: may be empty if there is only one.
+    :param name: may be empty if there is only one connection.
     """
     for connection in connections:
         if connection.settings.name == name or (not name and len(connections) == 1):

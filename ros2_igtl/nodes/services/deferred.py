@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""A service whose response is sent when it is there, and not when its callback returns."""
+"""A service whose response may be sent after its callback has returned."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from rclpy.node import Node
 
 class DeferredService:
     """
-    A service that keeps nothing waiting but its caller.
+    A service that blocks only its caller.
 
-    The callback returns a future, which any thread may set. A coroutine, which rclpy would take
-    instead, holds up its callback group, which is the node's, and goes on only when something else
+    The callback returns a future, which any thread may set. rclpy also accepts a coroutine, but a
+    coroutine would block the node's callback group, and would continue only when another event
     wakes the executor.
 
-    :param callback: is given the request.
+    :param callback: receives the request.
     """
 
     def __init__(
@@ -34,11 +34,11 @@ class DeferredService:
             service_type, name, lambda request, response: callback(request)
         )
         self._send_response = self._service.send_response
-        # the executor calls it with whatever the callback has returned
+        # the executor calls this with the result of the callback
         self._service.send_response = self._defer
 
     def destroy(self) -> None:
-        """Stop to serve; whoever waits has to have been answered."""
+        """Destroy the service; all pending requests must have been answered."""
         self._node.destroy_service(self._service)
 
     def _defer(self, response: Future[Any], header: Any) -> None:

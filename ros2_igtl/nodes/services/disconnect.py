@@ -27,7 +27,7 @@ class DisconnectService:
         self._service = node.create_service(Disconnect, '~/disconnect', self._called)
 
     def destroy(self) -> None:
-        """Withdraw the service."""
+        """Destroy the service."""
         self._node.destroy_service(self._service)
 
     def _called(self, request: Any, response: Any) -> Any:

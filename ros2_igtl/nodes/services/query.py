@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The service ~/query: sends a query of a user to the peers of a connection."""
+"""The service ~/query: sends a user's query to the peers of a connection."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class QueryService:
         self._service = DeferredService(node, Query, '~/query', self._called)
 
     def destroy(self) -> None:
-        """Withdraw the service; the connections have to be stopped before."""
+        """Destroy the service; the connections must be stopped first."""
         self._service.destroy()
 
     def _called(self, request: Any) -> Future[Any]:
@@ -58,7 +58,7 @@ class QueryService:
         return response
 
     def _ask(self, request: Any) -> Future[Answer]:
-        """Send the query, or refuse it."""
+        """Send the query, or reject it."""
         connection, error = choose_connection(self._connections, request.connection)
         error = error or _refusal(request)
         if connection is None or error:
@@ -75,12 +75,12 @@ class QueryService:
 
 
 def _refusal(request: Any) -> str:
-    """Return what is wrong with a request, or nothing."""
+    """Return the error in a request, or ''."""
     if request.action not in _KINDS:
         return f'action is {request.action}; allowed: {", ".join(map(str, _KINDS))}'
     for name, most in (('resolution', MAX_RESOLUTION_S), ('timeout', MAX_TIMEOUT_S)):
         value = getattr(request, name)
-        if not 0.0 <= value <= most:  # nor if it is no number
+        if not 0.0 <= value <= most:  # true for NaN too
             return f'{name} is {value:g} s; allowed: 0 to {most:g}'
     return ''
 

@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The service ~/reset_statistics: lets the counts of diagnostics begin at 0 again."""
+"""The service ~/reset_statistics: resets the counts of diagnostics to 0."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ResetStatisticsService:
         self._service = node.create_service(Trigger, '~/reset_statistics', self._called)
 
     def destroy(self) -> None:
-        """Withdraw the service."""
+        """Destroy the service."""
         self._node.destroy_service(self._service)
 
     def _called(self, request: Any, response: Any) -> Any:

@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The service ~/send_command: sends a command of a user to the peers of a connection."""
+"""The service ~/send_command: sends a user's command to the peers of a connection."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class SendCommandService:
         self._service = DeferredService(node, Command, '~/send_command', self._called)
 
     def destroy(self) -> None:
-        """Withdraw the service; the connections have to be stopped before."""
+        """Destroy the service; the connections must be stopped first."""
         self._service.destroy()
 
     def _called(self, request: Any) -> Future[Any]:
@@ -54,7 +54,7 @@ class SendCommandService:
 
 
 def _response(answer: Answer) -> Any:
-    """Return the response; that of a command that was not sent names the cause too."""
+    """Return the response; if the command was not sent, the error begins with the cause."""
     error = answer.error
     if answer.outcome not in _OUTCOMES:
         error = f'{answer.outcome}: {error}'

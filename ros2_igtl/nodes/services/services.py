@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""All services that a node offers while it is active; each has a module of its own."""
+"""The services that a node offers while it is active; each has its own module."""
 
 from __future__ import annotations
 
@@ -28,6 +28,6 @@ class Services:
         self._services = [service(node, connections) for service in _SERVICES]
 
     def destroy(self) -> None:
-        """Withdraw the services; the connections have to be stopped before."""
+        """Destroy the services; the connections must be stopped first."""
         for service in self._services:
             service.destroy()

@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Which peers get the messages of one row, and how often; queries are read in exchanges."""
+"""The peers that get the messages of one row, and how often; ``exchanges`` reads queries."""
 
 from __future__ import annotations
 
@@ -19,25 +19,26 @@ class Audience:
     """
     The peers of one row.
 
-    All of them, unless one has said otherwise (STT_, STP_) or the row is ``on_request``. What a
-    peer wants and was given is kept in the peer; every method may be called on any thread.
+    These are all peers, except as changed by STT_ and STP_, or only those that have asked if the
+    row is ``on_request``. The state of each peer is kept in the peer; every method may be called
+    on any thread.
 
     :param peers: of the connection.
-    :param on_request: only peers that have asked get anything.
+    :param on_request: only peers that have asked get messages.
     """
 
     def __init__(self, peers: Peers, send: Send, *, on_request: bool = False) -> None:
         self._peers = peers
         self._send = send
         self._on_request = on_request
-        self._is_for_all = not on_request  # no peer has ever said otherwise
+        self._is_for_all = not on_request  # until a peer sends STT_ or STP_
 
     def start(self, peer: Peer, interval_s: float) -> None:
-        """Let a peer have messages, at least so far apart."""
+        """Begin to send messages to a peer, at least at this interval."""
         self._set(peer, Pace(interval_s))
 
     def stop(self, peer: Peer) -> None:
-        """Let a peer have no more messages."""
+        """Stop sending messages to a peer."""
         self._set(peer, None)
 
     def _set(self, peer: Peer, pace: Pace | None) -> None:
@@ -47,7 +48,7 @@ class Audience:
 
     def due(self, now: float) -> tuple[Sequence[Peer] | None, str]:
         """
-        Return the peers that get a message now (None: all), and the cause if nobody does.
+        Return the peers that get a message now (None: all), and the cause if no peer does.
 
         :param now: the steady clock, seconds.
         """
@@ -64,11 +65,12 @@ class Audience:
 
     def lacking(self, peers: Sequence[Peer] | None) -> tuple[Sequence[Peer] | None, str]:
         """
-        Return the peers without a message that goes to each once, and the cause if all have it.
+        Return the peers that have not got a message sent once to each, and the cause if all have.
 
-        They count as given it from now on. A peer that asks for a stream again lacks it again.
+        The returned peers count as having it from now on. A peer that starts a stream again gets
+        the message again.
 
-        :param peers: as :meth:`due` has returned them.
+        :param peers: the result of :meth:`due`.
         """
         present = self._peers.all
         if not present:
@@ -83,7 +85,7 @@ class Audience:
         return lacking, '' if lacking else 'not_newer'
 
     def renew(self) -> None:
-        """Let every peer lack the message that goes to each once: it is another now."""
+        """Let a changed message that goes once to each peer be sent to all of them again."""
         for peer in self._peers.all:
             with peer.lock:
                 peer.given.pop(self, None)
@@ -94,8 +96,8 @@ class Audience:
         """
         Queue a message for the peers that are due, and return for how many.
 
-        :param peers: as :meth:`due` has returned them.
-        :raises EncodeError: it cannot be packed.
+        :param peers: the result of :meth:`due`.
+        :raises EncodeError: the message cannot be packed.
         :raises ConvertError: ``long_device_name``.
         """
         if peers is not None and not peers:
@@ -118,7 +120,7 @@ class ReplySource(Protocol):
 
     audience: Audience
     is_bulk: bool
-    """Whether :meth:`newest` takes long enough to delay smaller messages."""
+    """Whether :meth:`newest` takes so long that it would delay smaller messages."""
     traffic: Traffic
     type_name: str
     device_name: str

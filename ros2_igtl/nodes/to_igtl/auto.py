@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Topics that are sent without a row of the mapping file: which there are, as they come and go."""
+"""Finds the topics to send without a row of the mapping file, as they appear and disappear."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from ros2_igtl.nodes.to_igtl.topic import TopicSender
 
 class AutoOutbound:
     """
-    Has a sender for each topic that a connection's ``auto_outbound`` fits.
+    Keeps a sender for each topic that matches a connection's ``auto_outbound``.
 
-    A topic is not taken that nobody publishes or this node does, that is hidden, that has a row or
-    that is of a type which is not sent. Runs in ROS callbacks.
+    It leaves out topics without a publisher, topics that this node publishes, hidden topics,
+    topics with a row, and topics of types that cannot be sent. Runs in ROS callbacks.
 
-    :param node: whose graph it is.
+    :param node: provides the graph.
     :param settings: the connection's.
-    :param claims: the topics of the node: it must not publish on those that it sends.
+    :param claims: the topics of the node, which must not publish on topics that it sends.
     :param make_sender: makes the sender of a row.
     """
 
@@ -42,19 +42,18 @@ class AutoOutbound:
         self._settings = settings
         self._claims = claims
         self._make_sender = make_sender
-        # topics that have rows, and what their rows send
-        self._topics: set[str] = set()
-        self._devices: dict[tuple[str, str], str] = {}  # type and device name -> who sends it
+        self._topics: set[str] = set()  # topics of rows
+        self._devices: dict[tuple[str, str], str] = {}  # type and device name -> its source
         for row in settings.rows:
             if row.ros_topic_name is not None:
                 self._topics.add(node.resolve_topic_name(row.ros_topic_name))
             if row.direction == 'ROS_TO_IGTL':
                 self._devices[_device_of(row)] = f'the row in line {row.line}'
-        self._wanted: dict[str, bool] = {}  # of each topic there is
-        self._refused: set[str] = set()  # topics, whose refusal was logged
+        self._wanted: dict[str, bool] = {}  # by existing topic
+        self._refused: set[str] = set()  # topics whose refusal was logged
 
     def follow(self) -> bool:
-        """Take the topics that have come, and leave those that have gone; whether any has."""
+        """Send new topics, and drop removed ones; return whether there was a change."""
         if not self._settings.auto_outbound:
             return False
         found = self._find()
@@ -64,24 +63,22 @@ class AutoOutbound:
             row = found.get(topic)
             if row is None or row.ros_type_name != sender.row.ros_type_name:
                 self._leave(topic)
-                self._node.get_logger().info(
-                    f'{self._settings.name}: {topic} is not sent any more'
-                )
+                self._node.get_logger().info(f'{self._settings.name}: {topic} is no longer sent')
         for topic, row in sorted(found.items()):
             if topic not in self.senders:
                 self._take(topic, row)
         return before != set(self.senders)
 
     def destroy(self) -> None:
-        """Leave all topics; may be called twice."""
+        """Stop sending all topics; may be called twice."""
         for topic in list(self.senders):
             self._leave(topic)
 
     def _find(self) -> dict[str, conversions.Conversion]:
-        """Return the topics that are to be sent, and by which row of the table."""
+        """Return the topics to send, with their conversions."""
         found = {}
         own = (self._node.get_namespace(), self._node.get_name())
-        # each is judged once: an expression may take some milliseconds
+        # matching an expression may take some milliseconds, so keep the results
         topics = [topic for topic, _ in self._node.get_topic_names_and_types()]
         known = self._wanted
         self._wanted = {
@@ -97,16 +94,16 @@ class AutoOutbound:
         return found
 
     def _is_wanted(self, topic: str) -> bool:
-        """Return whether a topic is to be sent by its name."""
+        """Return whether to send a topic, judged by its name."""
         if topic in self._topics or '/_' in topic or len(topic) > TOPIC_NAME_LENGTH:
             return False
         if not any(pattern.fullmatch(topic) for pattern in self._settings.auto_outbound):
             return False
-        # or else a remapping would make it another topic
+        # a remapping would subscribe to another topic
         return bool(self._node.resolve_topic_name(topic) == topic)
 
     def _take(self, topic: str, mapping: conversions.Conversion) -> None:
-        """Send a topic from now on, or say once why not."""
+        """Begin to send a topic, or log once why not."""
         row = MappingRow(
             mapping.type_name,
             'ROS_TO_IGTL',
@@ -120,17 +117,17 @@ class AutoOutbound:
         if first is not None:
             self._refuse(
                 topic,
-                f"{device[0]} '{device[1]}' comes from {first} already; "
-                'a mapping row can give it another name',
+                f"{first} already sends {device[0]} '{device[1]}'; "
+                'a mapping row can set another name',
             )
             return
         if not self._claims.reserve(self._settings.name, topic):
-            return  # what a peer sends is published there, which the graph says the next time
+            return  # the node publishes there, which the graph will show the next time
         try:
             sender = self._make_sender(row)
-        except Exception as error:  # a qos_overrides parameter that is wrong ...
+        except Exception as error:  # such as a wrong qos_overrides parameter
             self._claims.release_sent(self._settings.name, topic)
-            self._refuse(topic, f'ROS refuses the subscription: {error}')
+            self._refuse(topic, f'ROS rejects the subscription: {error}')
             return
         self.senders[topic] = sender
         self._devices[device] = topic
@@ -153,5 +150,5 @@ class AutoOutbound:
 
 
 def _device_of(row: MappingRow) -> tuple[str, str]:
-    """Return type and device name that a row sends, as the header has them."""
+    """Return type and device name of a row's messages, as in the header."""
     return row.igtl_type_name, naming.fit_device_name(row.igtl_device_name or '')

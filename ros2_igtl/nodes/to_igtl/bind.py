@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Rows that leave together: messages of one time, gathered into a BIND. No row is read here."""
+"""Collects the messages of several rows with about the same stamp into a BIND."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ class _Waiting:
 
 class BindGroup:
     """
-    Sends a BIND when each of its rows has a message, all of them within a tolerance in time.
+    Sends a BIND when each of its rows has a message and their stamps are within a tolerance.
 
-    Of each row the newest waits. The BIND has the oldest of their stamps: it must not claim to be
-    newer than what is in it.
+    The newest message of each row waits. The BIND has the oldest of their stamps, so that it does
+    not appear newer than its children.
 
     :param device_name: of the BIND.
-    :param tolerance_ns: how far the stamps of the children may lie apart.
-    :param audience: which peers get it, and how it is sent to them.
-    :param tally: where each row's message is counted.
+    :param tolerance_ns: largest difference between the stamps of the children.
+    :param audience: the peers that get it.
+    :param tally: counts the messages of the rows.
     """
 
     type_name = codec.Bind.type_name
-    is_bulk = False  # its children are converted already
+    is_bulk = False  # its children are already converted
 
     def __init__(
         self, device_name: str, tolerance_ns: int, audience: Audience, tally: Tally
@@ -49,28 +49,28 @@ class BindGroup:
         self._tally = tally
         self._rates: list[Rate] = []
         self._waiting: dict[int, _Waiting] = {}
-        self._lock = threading.Lock()  # of what waits, which is put on several threads
+        self._lock = threading.Lock()  # of waiting messages, which come from several threads
 
     def add_row(self, rate: Rate) -> int:
         """
-        Let another row take part.
+        Add a row.
 
-        :param rate: ticks when a message of the row has left.
-        :returns: the row's number, its place among the children.
+        :param rate: ticks when a message of the row was sent.
+        :returns: the row's number, which is its place among the children.
         """
         self._rates.append(rate)
         return len(self._rates) - 1
 
     def newest(self) -> Sequence[codec.Message]:
-        """Return the last BIND there was, for a peer that asks; on any thread."""
+        """Return the last BIND for a peer that asks, if any; on any thread."""
         return self._last
 
     def put(self, row: int, message: codec.Message, stamp_ns: int, traffic: Traffic) -> None:
         """
-        Let a row's message wait for those of the others, or send them all.
+        Add the message of a row; send the BIND if it is complete.
 
         :param stamp_ns: of the message, since the epoch.
-        :raises codec.EncodeError: they cannot be packed; none of them waits any more.
+        :raises codec.EncodeError: the messages cannot be packed; all of them are discarded.
         """
         with self._lock:
             self._put(row, _Waiting(message, stamp_ns, traffic))
@@ -91,7 +91,7 @@ class BindGroup:
         try:
             queued = self.audience.send(message, self.traffic, peers, now)
         except codec.EncodeError:
-            # the one that came last is its row's to count
+            # the caller counts the message that it has just put
             self._tally.here.rejected['encode'] += len(children) - 1
             raise
         if not queued:
@@ -102,7 +102,7 @@ class BindGroup:
             rate.tick()
 
     def destroy(self) -> None:
-        """Count what still waits; may be called twice."""
+        """Count the waiting messages; may be called twice."""
         with self._lock:
             if self._waiting:
                 self._tally.here.skipped['bind_incomplete'] += len(self._waiting)
@@ -115,7 +115,7 @@ class BindGroup:
 
 
 def _child(message: codec.Message) -> codec.Message:
-    """Return a message as a BIND takes it: without what only a message of its own can have."""
+    """Return a message as a child of a BIND, which has no stamp and no metadata."""
     return codec.Message(message.content, message.device_name, type_name=message.type_name)
 
 

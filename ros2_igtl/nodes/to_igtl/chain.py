@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""From ROS to OpenIGTLink: all frames between two, such as a robot's links, as one message."""
+"""Sends all frames between two, such as the links of a robot, as one message."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ MAX_WAITING = 100
 
 class ChainSender(TfSender):
     """
-    Sends each frame on the way from one frame to another as a tool, at a rate.
+    Sends each frame on the path from one frame to another as a tool, at a rate.
 
-    The first frame is left out: the poses are in it. All are of one time, the latest at which tf
-    knows each of them.
+    All poses are relative to the first frame, which is not a tool itself. All are of one time, the
+    latest at which tf knows every pose.
 
-    :param frame_prefix: left out of the tools' names, as it is put before them when they come.
+    :param frame_prefix: removed from the names of the tools, as it is added to received ones.
     """
 
     def __init__(self, wiring: Wiring, buffer: FrameBuffer, frame_prefix: str) -> None:
@@ -39,7 +39,7 @@ class ChainSender(TfSender):
 
     def _transforms(self, time: Time | None = None) -> list[tuple[str, Any]]:
         """
-        Return the frames by name, at a time or the latest.
+        Return the frames by name, at a given or the latest time.
 
         :raises TransformException: tf does not know all of them.
         """
@@ -58,9 +58,9 @@ class ChainSender(TfSender):
 
 class JointChainSender(ChainSender):
     """
-    Sends the frames with each JointState, at its stamp, once tf knows them then.
+    Sends the frames at the stamp of each JointState, once tf knows them at that time.
 
-    Who turns joints into transforms publishes them a little later; until then the stamp waits.
+    The transforms of a JointState are published a little later; until then its stamp waits.
     """
 
     def __init__(self, wiring: Wiring, buffer: FrameBuffer, frame_prefix: str) -> None:
@@ -75,7 +75,7 @@ class JointChainSender(ChainSender):
 
     @property
     def source(self) -> str:
-        """Where it comes from, for people."""
+        """The source of the messages, for the user."""
         assert self.row.tf is not None
         return f'{super().source} {self.row.tf.joint_states}'
 
@@ -84,7 +84,7 @@ class JointChainSender(ChainSender):
         self._subscription.follow()
 
     def destroy(self) -> None:
-        """Unsubscribe, and count what still waits."""
+        """Unsubscribe, and count the waiting stamps."""
         super().destroy()
         self._subscription.destroy()
         self._unfollow()
@@ -102,13 +102,13 @@ class JointChainSender(ChainSender):
         self._send_waiting()
 
     def _send_waiting(self) -> None:
-        """Send the frames of each stamp that tf has reached, or more than reached."""
+        """Send the frames of each stamp that tf has reached."""
         if not self._waiting:
             return
         try:
             latest_ns = stamp_of(self._look_up(self._tf.parent_frame_id, self._tf.chain))
         except TransformException:
-            return  # there is no such chain yet; what waits too long is given up
+            return  # tf does not know the chain yet
         waiting = list(self._waiting)
         self._waiting.clear()
         for stamp in waiting:
@@ -118,14 +118,14 @@ class JointChainSender(ChainSender):
                 self._submit(lambda: self._message_of(self._transforms(stamp)))  # noqa: B023
 
     def _give_up(self, count: int) -> None:
-        """Count stamps that tf has not reached, the oldest ones, and forget them."""
+        """Discard and count the oldest stamps, which tf has not reached."""
         for _ in range(count):
             stamp = self._waiting.popleft()
             self._tally.here.received += 1
             self._tally.here.rejected['tf_lookup'] += 1
-            text = f"tf has not heard of '{self._tf.chain}' at {stamp.nanoseconds / 1e9:.3f} s"
+            text = f"tf has no pose of '{self._tf.chain}' at {stamp.nanoseconds / 1e9:.3f} s"
             self._warn('tf_lookup', text)
 
 
 def _refuse_stamp() -> Any:
-    raise ConvertError('no_stamp', 'a JointState without a stamp, at which tf could be looked up')
+    raise ConvertError('no_stamp', 'the JointState has no stamp, which the look-up in tf needs')

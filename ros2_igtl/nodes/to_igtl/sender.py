@@ -1,10 +1,10 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-What all ways of sending a row from ROS have in common: convert, pack, queue, count.
+The base of all senders of a row from ROS: converts, packs, queues and counts messages.
 
-Small messages are sent in the ROS callback that brings them, bulk ones by the worker. Nothing here
-waits: a message is packed and left in the outboxes of its peers.
+Small messages are sent in the ROS callback that receives them, bulk ones by the worker. No method
+waits: a message is packed and put into the outboxes of its peers.
 """
 
 from __future__ import annotations
@@ -34,20 +34,20 @@ from ros2_igtl.transport import Traffic
 from ros2_igtl.transport.log import Throttle
 
 Convert = Callable[[], Sequence[Outbound]]
-"""Makes what is to be sent; nothing if that was sent before."""
+"""Returns the data to send; empty if they were already sent."""
 
 
 @dataclass(frozen=True)
 class Wiring:
     """
-    Everything a sender is given.
+    The objects that a sender needs.
 
-    :ivar node: whose topics it subscribes to.
+    :ivar node: subscribes to topics.
     :ivar row: of the mapping file.
-    :ivar audience: which peers get the messages, and how they are sent.
-    :ivar tally: of the connection, in the direction of the peers.
+    :ivar audience: the peers that get the messages.
+    :ivar tally: of the connection, for messages to peers.
     :ivar worker: of the connection; converts bulk messages.
-    :ivar group: the BIND that the row's messages leave in; None: they leave alone.
+    :ivar group: the BIND in which the row's messages are sent; None: they are sent alone.
     """
 
     node: Node
@@ -81,8 +81,8 @@ class Sender(ABC):
         self._full_name: dict[str, str] = {}  # as metadata
         self._name = f"{self.source} -> {row.igtl_type_name} '{row.igtl_device_name}'"
         self._throttle = Throttle()
-        self._is_static = False  # what is sent now goes to each peer once
-        self._heard_s: float | None = None  # steady clock when ROS last gave something new
+        self._is_static = False  # the current message is sent once to each peer
+        self._heard_s: float | None = None  # steady clock at the last new data from ROS
         if self.device_name != name:
             self._full_name[naming.FULL_NAME_KEY] = name
             self._node.get_logger().warning(
@@ -92,13 +92,13 @@ class Sender(ABC):
 
     @property
     def source(self) -> str:
-        """Where it comes from, for people."""
+        """The source of the messages, for the user."""
         return self.row.ros_topic_name or 'tf'
 
     @property
     def silence_s(self) -> float:
         """
-        Seconds for which ROS has given nothing new.
+        Seconds since the last new data from ROS.
 
         0 before the first message, and for static transforms.
         """
@@ -110,7 +110,7 @@ class Sender(ABC):
         """
         Report the row, with a warning if its ROS publisher has fallen silent.
 
-        :param stale_timeout_s: of rows of poses that do not say another; 0: never.
+        :param stale_timeout_s: for rows of poses without their own; 0: never.
         """
         values = {'direction': 'ROS_TO_IGTL', 'topics': self.source}
         device = self.row.igtl_device_name or ''
@@ -122,15 +122,15 @@ class Sender(ABC):
         silence_s = self.silence_s
         if timeout_s and silence_s > timeout_s:
             report.level = DiagnosticStatus.WARN
-            report.message = f'stale: nothing new from {self.source} for {silence_s:.1f} s'
+            report.message = f'stale: no new data from {self.source} for {silence_s:.1f} s'
         return report
 
     def _looked_s(self) -> float:
-        """Return until when (steady clock) it is known whether ROS gave something new."""
+        """Return the time (steady clock) of the last check for new data."""
         return time.monotonic()
 
     def follow(self) -> None:  # noqa: B027
-        """Follow the publishers' quality of service; of tf it is always the same."""
+        """Follow the publishers' quality of service; that of tf never changes."""
 
     @abstractmethod
     def destroy(self) -> None:
@@ -138,7 +138,7 @@ class Sender(ABC):
 
     @abstractmethod
     def _newest(self) -> Sequence[Outbound]:
-        """Return what answers a query now; on any thread."""
+        """Return the data that answer a query now; on any thread."""
 
     def newest(self) -> Sequence[codec.Message]:
         """Return the messages that answer a query now, if there are any; on any thread."""
@@ -151,7 +151,7 @@ class Sender(ABC):
         return ()
 
     def _submit(self, convert: Convert) -> None:
-        """Send a message, now or on the worker; count what becomes of it."""
+        """Send a message, now or on the worker, and count its outcome."""
         outcomes = self._tally.here
         outcomes.received += 1
         now = time.monotonic()
@@ -164,7 +164,7 @@ class Sender(ABC):
         is_state = self.traffic == 'state'
         if not is_state and self._worker.is_full:
             outcomes.rejected['worker_full'] += 1
-            self._warn('worker_full', 'messages come faster than they can be converted')
+            self._warn('worker_full', 'messages arrive faster than they can be converted')
             return
         task = Task(
             lambda: self._send(convert, time.monotonic()),
@@ -208,7 +208,7 @@ class Sender(ABC):
             self._warn(cause, str(error))
             outcomes.rejected[cause] += 1
             return
-        except Exception:  # a fault of ours, or of a user's conversion: this message only
+        except Exception:  # an error in our code or in a user's conversion: skip this message
             self._log_fault()
             outcomes.rejected['internal_error'] += 1
             return
@@ -220,7 +220,7 @@ class Sender(ABC):
             outcomes.skipped['no_peer'] += 1
 
     def _put(self, group: BindGroup, converted: Outbound) -> None:
-        """Leave a message to the BIND; where ROS gives it no stamp, it is of now."""
+        """Add a message to the BIND; without a ROS stamp it gets the current time."""
         stamp_ns = converted.stamp_ns or self._node.get_clock().now().nanoseconds
         group.put(self._place, self._message(converted), stamp_ns, self.traffic)
 
@@ -232,7 +232,7 @@ class Sender(ABC):
         )
 
     def _warn(self, cause: str, text: str) -> None:
-        """Log a line, unless one of this row and cause was logged a short time ago."""
+        """Log a line, unless one with this row and cause was logged a short time ago."""
         self._throttle.log(logging.WARNING, cause, f'{self._name}: {cause}: {text}')
 
     def _message(self, converted: Outbound) -> codec.Message:
@@ -242,7 +242,7 @@ class Sender(ABC):
             converted.content,
             self.device_name,
             codec.timestamp.from_nanoseconds(converted.stamp_ns),
-            2 if converted.message_id or metadata else 1,  # a peer gets what it can read
+            2 if converted.message_id or metadata else 1,  # each peer gets the version it reads
             converted.message_id,
             metadata,
             type_name=self.type_name,

@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""From ROS to OpenIGTLink: the senders of one connection, by rows and without."""
+"""The senders of one connection, for rows and for automatically sent topics."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ class Senders(Feature):
     """
     Sends the topics and frames of one connection to its peers.
 
-    :param node: whose topics and tf they are.
+    :param node: subscribes to the topics.
     :param settings: the connection's.
     :param peers: of the connection.
     :param send: queues a message for peers.
     :param worker: of the connection.
-    :param claims: the topics of the node: those that are sent are not published on.
+    :param claims: the topics of the node, which must not publish on topics that it sends.
     :param buffer: of tf.
     """
 
@@ -50,7 +50,7 @@ class Senders(Feature):
         buffer: FrameBuffer,
     ) -> None:
         self.reply_sources: Sequence[ReplySource] = ()
-        """What queries are answered from; replaced, never changed."""
+        """The sources of answers to queries; replaced, never changed."""
         self._node = node
         self._settings = settings
         self._peers = peers
@@ -68,7 +68,7 @@ class Senders(Feature):
 
     @property
     def all(self) -> Sequence[Sender]:
-        """The senders there are now; where ROS runs."""
+        """The current senders; where ROS runs."""
         return (*self._by_row, *self._auto.senders.values())
 
     def start(self) -> None:
@@ -79,20 +79,20 @@ class Senders(Feature):
         self._note_reply_sources()
 
     def stop(self) -> None:
-        """Unsubscribe; peers are sent what waits for them."""
+        """Unsubscribe; waiting messages are still sent."""
         self._auto.destroy()
         for sender in self._by_row:
             sender.destroy()
         self._by_row.clear()
 
     def destroy(self) -> None:
-        """Count the messages that still wait for others; the worker is stopped."""
+        """Count messages in incomplete BINDs; the worker is stopped."""
         for group in self._groups.values():
             group.destroy()
         self._groups.clear()
 
     def follow(self) -> None:
-        """Follow the topics that come and go, and the quality of service of their publishers."""
+        """Follow new and removed topics, and the quality of service of their publishers."""
         if self._auto.follow():
             self._note_reply_sources()
         for sender in self.all:
@@ -107,11 +107,11 @@ class Senders(Feature):
         return [sender.report(self._settings.stale_timeout_s) for sender in self.all]
 
     def _note_reply_sources(self) -> None:
-        """Answer queries from the senders there are now."""
+        """Answer queries from the current senders."""
         self.reply_sources = (*self.all, *self._groups.values())
 
     def _make(self, row: MappingRow) -> Sender:
-        # a message that leaves in a BIND leaves alone only for peers that ask
+        # the messages of a BIND are sent alone only to peers that ask for them
         audience = self._audience(row.on_request or row.bind is not None)
         group = None if row.bind is None else self._group(row.bind)
         wiring = Wiring(self._node, row, audience, self._tally, self._worker, group)
@@ -126,7 +126,7 @@ class Senders(Feature):
         return sender(wiring, self._buffer, self._settings.frame_prefix)
 
     def _make_topic_sender(self, row: MappingRow) -> TopicSender:
-        """Return the sender of a topic that has no row in the mapping file."""
+        """Return the sender of a topic without a row in the mapping file."""
         audience = self._audience(on_request=False)
         return TopicSender(Wiring(self._node, row, audience, self._tally, self._worker))
 
@@ -134,7 +134,7 @@ class Senders(Feature):
         return Audience(self._peers, self._send, on_request=on_request)
 
     def _group(self, device_name: str) -> BindGroup:
-        """Return the BIND of a device name; it is on request if one of its rows is."""
+        """Return the BIND of a device name; it is sent on request if one of its rows is."""
         if device_name not in self._groups:
             rows = (row for row in self._rows if row.bind == device_name)
             audience = self._audience(any(row.on_request for row in rows))

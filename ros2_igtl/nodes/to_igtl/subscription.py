@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""A subscription that follows its publishers; what is done with the messages is elsewhere."""
+"""A subscription that follows the quality of service of its publishers."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class FollowingSubscription:
     """
     A subscription that follows its publishers' quality of service.
 
-    :param conversion: what the topic is converted by.
+    :param conversion: of the topic.
     :param overrides: the mapping file's ``qos``.
-    :param callback: is given each message once, though a new subscription hears latched messages
+    :param callback: receives each message once, although a new subscription gets latched messages
         again.
     """
 
@@ -41,12 +41,12 @@ class FollowingSubscription:
         self._callback = callback
         self._qos: QoSProfile | None = None
         self._subscription: Any = None
-        self._recent: deque[int] = deque()  # when what came last was published, nanoseconds
-        self._heard: frozenset[int] = frozenset()  # the same of the subscriptions before this one
+        self._recent: deque[int] = deque()  # publishing times of the last messages, nanoseconds
+        self._heard: frozenset[int] = frozenset()  # the same of earlier subscriptions
         self.follow()
 
     def follow(self) -> None:
-        """Subscribe, and again when the publishers ask for another quality of service."""
+        """Subscribe, again if the publishers need another quality of service."""
         profile = subscription_qos(self._node, self._topic, self._conversion, self._overrides)
         if profile == self._qos:
             return

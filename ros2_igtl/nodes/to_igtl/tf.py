@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Sends poses that are looked up in tf at a rate."""
+"""Sends poses looked up in tf at a rate."""
 
 from __future__ import annotations
 
@@ -22,11 +22,10 @@ class TfSender(Sender):
     """
     Looks up a pair of frames, or several for one message, at a rate.
 
-    A pose is never repeated: what tf has not heard anew is not sent again. Static transforms,
-    whose stamp is 0, go once to each peer, and again when they change; into a BIND they go at the
-    rate, since the others of its rows wait for them.
+    A pose is sent only once. Static transforms, whose stamp is 0, go once to each peer, and again
+    when they change; a BIND gets them at the rate, since its other rows wait for them.
 
-    :param stale_timeout_s: a tool whose pose is older is absent from the message; 0: never.
+    :param stale_timeout_s: a tool with an older pose is left out of the message; 0: never.
     """
 
     def __init__(self, wiring: Wiring, buffer: Buffer, stale_timeout_s: float) -> None:
@@ -36,10 +35,10 @@ class TfSender(Sender):
         self._tf = row.tf
         self._buffer = buffer
         self._stale_timeout_ns = round(1e9 * stale_timeout_s)
-        # of each tool in the last message the stamp, nanoseconds, or the pose if it is static
+        # by tool: the stamp (nanoseconds) in the last message, or the pose if it is static
         self._sent: dict[str, Any] = {}
         self._last: Sequence[Outbound] = ()
-        self._look_s = 0.0  # steady clock at the last look
+        self._look_s = 0.0  # steady clock at the last look-up
         self._timer: Any = None
         if row.tf.rate is not None:
             period_s = 1.0 / row.tf.rate
@@ -54,15 +53,15 @@ class TfSender(Sender):
             self._node.destroy_timer(self._timer)
 
     def _looked_s(self) -> float:
-        """Return when tf was last asked, which it is while somebody is due."""
+        """Return the time of the last look-up; there is none while no peer is due."""
         return super()._looked_s() if self._timer is None else self._look_s
 
     def _newest(self) -> Sequence[Outbound]:
-        """Return the poses of now, sent before or not."""
+        """Return the current poses, even if they were already sent."""
         return self._message_of(self._transforms())
 
     def _convert(self) -> Sequence[Outbound]:
-        """Return the poses of now, nothing if they are not new; static ones always."""
+        """Return the current poses, empty if they are not new; static ones always."""
         self._look_s = time.monotonic()
         transforms = self._transforms()
         found = {name: stamp_of(pose) or pose.transform for name, pose in transforms}
@@ -78,7 +77,7 @@ class TfSender(Sender):
 
     def _transforms(self) -> list[tuple[str, Any]]:
         """
-        Return the tools that are not stale by name; a pair of frames is one without a name.
+        Return the tools that are not stale, by name; a single pair of frames has an empty name.
 
         :raises TransformException: tf does not know the pair.
         """
@@ -101,7 +100,7 @@ class TfSender(Sender):
         return self._buffer.lookup_transform(parent, child, time or Time())
 
     def _message_of(self, transforms: list[tuple[str, Any]]) -> Sequence[Outbound]:
-        """Return the one message of what was looked up."""
+        """Return the message for the looked-up poses."""
         if self._tf.child_frame_id is None:
             return (conversions.TF_TOOLS[self.type_name](transforms),)
         from_ros = find_conversion(self.row.igtl_type_name, TF_TYPE).from_ros
@@ -110,5 +109,5 @@ class TfSender(Sender):
 
 
 def stamp_of(transform: Any) -> int:
-    """Return when a pose was that tf has, nanoseconds; 0 if it holds for all times."""
+    """Return the stamp of a pose in nanoseconds; 0 if it is static."""
     return int(Time.from_msg(transform.header.stamp).nanoseconds)

@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Leaves large messages to the worker, in order, and slows their peers down when it is full."""
+"""Passes large messages to the worker, in order, and pauses their peers while it is full."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Bulk:
 
     :param worker: of the connection.
     :param tally: counts the messages that the worker does not publish.
-    :param publish: publishes a message on the worker, and returns why it is skipped, or nothing.
-    :param published: is told of it.
+    :param publish: publishes a message on the worker, and returns why it was skipped, or ''.
+    :param published: called after each message with the result of ``publish``.
     """
 
     def __init__(
@@ -38,23 +38,23 @@ class Bulk:
         self._tally = tally
         self._publish = publish
         self._published = published
-        self._paused: set[Peer] = set()  # not read from until the worker has room; I/O thread
+        self._paused: set[Peer] = set()  # reading is paused until the worker has room; I/O thread
 
     def put(self, message: codec.Message, route: Route, source: Source, stamp_ns: int) -> None:
         """
-        Let a message wait; on the I/O thread.
+        Queue a message; on the I/O thread.
 
-        While the worker is full, a newer image of a device replaces an older one, and the peer is
-        not read from.
+        While the worker is full, a newer image of a device replaces an older one, and reading from
+        the peer is paused.
         """
         peer = source.peer
-        route.is_bulk = True  # from now on in any case: its messages stay in order
+        route.is_bulk = True  # for all later messages too, so that they stay in order
 
         def publish() -> None:
             _account(peer, -message.body_size)
             try:
                 reason = self._publish(message, route, source, stamp_ns)
-            except Exception as error:  # as the transport does: this session only
+            except Exception as error:  # close only this session, as the transport does
                 logger.exception('%s: closed by a fault', peer.name)
                 peer.session.close(f'internal error: {error!r}')
             else:
@@ -71,7 +71,7 @@ class Bulk:
 
         _account(peer, message.body_size)
 
-        # a part of a volume, or a frame of a video, that is lost would cost the others too
+        # a lost part of a volume or frame of a video would make the others useless
         is_state = route.outputs[0].conversion.traffic == 'state' and not route.is_decoded
         is_single = not route.is_in_parts or message.content.is_whole
         slot = route if is_state and is_single else None
@@ -87,12 +87,12 @@ class Bulk:
         self._paused.clear()
 
     def forget(self, peer: Peer) -> None:
-        """Forget a peer that is gone; on the I/O thread."""
+        """Forget a disconnected peer; on the I/O thread."""
         self._paused.discard(peer)
 
 
 def _account(peer: Peer, change: int) -> None:
-    """Note how many bytes of a peer wait, which count towards ``memory_limit``; on any thread."""
+    """Account the waiting bytes of a peer towards ``memory_limit``; on any thread."""
     with peer.lock:
         peer.bulk_bytes += change
         peer.session.hold('bulk', peer.bulk_bytes)

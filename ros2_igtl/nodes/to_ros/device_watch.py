@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Which devices and tools cannot be trusted: told to the watchdog, and said on their topics."""
+"""Watches devices and tools for faults and silence, and publishes their status."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class DeviceWatch:
 
     def feed(self, route: Route, peer: Peer, poses: Sequence[Any]) -> None:
         """
-        Note a good sample of a route that is watched.
+        Note a good sample of a watched route.
 
         :param poses: TransformStamped, one for each of its tools.
         """
@@ -62,7 +62,7 @@ class DeviceWatch:
 
     def check_faults(self, peer: Peer, message: codec.Message, route: Route) -> None:
         """
-        Refuse a pose that its sender marks as faulty: a lost tool has a matrix too.
+        Check that the sender does not mark a pose as faulty; a lost tool also has a matrix.
 
         :raises ConvertError: ``transform_status``.
         """
@@ -73,7 +73,7 @@ class DeviceWatch:
         own = ('', message.device_name, *naming.header_names(message.device_name))
         fault = next((faults[name] for name in own if name in faults), None)
         if fault is not None:
-            fault = f'the peer says {naming.escape(fault)}'
+            fault = f'the peer reports {naming.escape(fault)}'
             tools = [watched.tool for watched in watchdog.of(route)]
             for tool in tools or ([''] if route.is_watched else []):
                 watchdog.mark_faulty(route, tool, peer, fault)
@@ -82,15 +82,15 @@ class DeviceWatch:
         for name, fault in faults.items():
             tool, _ = naming.frames_of(name, '', self._settings.frame_prefix)
             if tool in known:
-                watchdog.mark_faulty(route, tool, peer, f'the peer says {naming.escape(fault)}')
+                watchdog.mark_faulty(route, tool, peer, f'the peer reports {naming.escape(fault)}')
 
     def report(self, route: Route) -> Report:
-        """Report a device, which is an error though only one of its tools is faulty."""
+        """Report a device; a fault of one of its tools is an error of the device."""
         values = {'direction': 'IGTL_TO_ROS', 'topics': ' '.join(route.topics)}
         report = device_report(route.type_name, route.device_name, route.rate, values)
         watched = self.watchdog.of(route)
         faults = [
-            f'{item.tool or "the device"}: {item.fault}, the last came {item.age_s:.1f} s ago'
+            f'{item.tool or "the device"}: {item.fault}, last sample {item.age_s:.1f} s ago'
             for item in watched
             if item.fault
         ]
@@ -102,9 +102,9 @@ class DeviceWatch:
         return report
 
     def _publish_status(self, watched: Watched) -> None:
-        """Publish that a device or tool is faulty, or that it is not any more."""
+        """Publish that a device or tool has become faulty, or has recovered."""
         route = watched.device
-        assert isinstance(route, Route)  # as it was fed
+        assert isinstance(route, Route)  # feed() and mark_faulty() pass routes
         publisher = self._router.sibling(route, conversions.DEVICE_STATUS, DEVICE_STATUS_QOS)
         name = f'{self._settings.name}: {route.type_name} {naming.escape(route.device_name)}'
         if watched.tool:

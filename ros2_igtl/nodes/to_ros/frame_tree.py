@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Who owns which frame of tf: keeps the transforms of a node a tree. Nothing is sent here."""
+"""The owners of frames of tf: keeps the transforms of a node a tree. This module sends nothing."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ros2_igtl.convert import naming
 from ros2_igtl.convert.errors import ConvertError
 from ros2_igtl.nodes.peer import Peer
 
-MAX_FRAMES = 5000  # a peer that makes up names must not make frames without end
+MAX_FRAMES = 5000  # a peer that invents names must not create frames without limit
 
 REGISTRATION = 'a registration'
 
 
 class Source(NamedTuple):
-    """Who sends a pose: two sources of one frame would make a tool jump between two places."""
+    """The sender of a pose; with two sources of one frame a tool would jump between two places."""
 
     connection: str
     peer: Peer
@@ -46,7 +46,7 @@ class FrameTree:
     """
 
     def __init__(self) -> None:
-        # child: its parent and its owner; None: a registration
+        # by child: its parent and its owner; None: a registration
         self._edges: dict[str, tuple[str, Source | None]] = {}
         self._lock = threading.Lock()
 
@@ -59,7 +59,7 @@ class FrameTree:
         :param transforms: TransformStamped.
         :returns: the transforms that may go to tf, and why the others may not.
         :raises ConvertError: ``second_connection``: another connection's device owns one of the
-            frames. None is claimed then, since the message is refused as a whole.
+            frames. No frame is claimed then, since the whole message is rejected.
         """
         with self._lock:
             edges = self._edges
@@ -69,7 +69,7 @@ class FrameTree:
                 edge = edges.get(transform.child_frame_id)
                 if edge is not None and edge[1] is not None:
                     self._check_connection(transform, edge[0], edge[1], source)
-            if source.peer.is_gone:  # a message that waited while its peer left
+            if source.peer.is_gone:  # it disconnected while the message waited
                 return (), (Refusal('peer_gone', 'its peer has disconnected'),)
             for transform in transforms:
                 refusal = self._claim(transform.child_frame_id, transform.header.frame_id, source)
@@ -80,23 +80,23 @@ class FrameTree:
             return allowed, refusals
 
     def register(self, child: str, parent: str) -> str:
-        """Claim a frame for a registration; return why that is impossible, or nothing."""
+        """Claim a frame for a registration; return why that is impossible, or ''."""
         with self._lock:
             first_parent, owner = self._edges.get(child, (parent, None))
             if owner is not None or first_parent != parent:
                 return (
-                    f"frame '{child}' has parent '{first_parent}' on tf already, from "
+                    f"frame '{child}' already has parent '{first_parent}' on tf, from "
                     f'{owner or REGISTRATION}'
                 )
-            if self._hangs_below(parent, child):
-                return f"frame '{parent}' hangs below '{child}' on tf already"
+            if self._is_below(parent, child):
+                return f"frame '{parent}' is already below '{child}' on tf"
             if len(self._edges) >= MAX_FRAMES:
                 return f'{MAX_FRAMES} frames are allowed'
             self._edges[child] = parent, None
         return ''
 
     def release(self, peer: Peer) -> None:
-        """Release the frames of a peer that is gone."""
+        """Release the frames of a disconnected peer."""
         with self._lock:
             self._edges = {
                 child: (parent, owner)
@@ -106,12 +106,12 @@ class FrameTree:
 
     @staticmethod
     def _check_connection(transform: Any, parent: str, owner: Source, source: Source) -> None:
-        """Refuse a message with a frame that a device of another connection owns."""
+        """Check that no device of another connection owns the frame of a transform."""
         if owner.connection != source.connection and parent == transform.header.frame_id:
             raise ConvertError(
                 'second_connection',
-                f"frame '{transform.child_frame_id}' comes from {owner} already; this pose is "
-                'refused; frame_prefix, or frames of its row, can give it another',
+                f"{owner} already sends frame '{transform.child_frame_id}'; this pose is "
+                'rejected; frame_prefix, or the frames of its row, can set another frame',
             )
 
     def _claim(self, child: str, parent: str, source: Source) -> Refusal | None:
@@ -119,11 +119,11 @@ class FrameTree:
         if edge is None:
             if len(self._edges) >= MAX_FRAMES:
                 return Refusal('too_many_frames', f'{MAX_FRAMES} frames are allowed')
-            if self._hangs_below(parent, child):
+            if self._is_below(parent, child):
                 return Refusal(
                     'circle',
-                    f"frame '{parent}' hangs below '{child}' on tf already; this pose is on its "
-                    'topic only',
+                    f"frame '{parent}' is already below '{child}' on tf; this pose is only on its "
+                    'topic',
                 )
             self._edges[child] = (parent, source)
             return None
@@ -131,19 +131,19 @@ class FrameTree:
         if first_parent != parent:
             return Refusal(
                 'second_parent',
-                f"frame '{child}' has parent '{first_parent}' on tf already, from "
-                f"{owner or REGISTRATION}; its pose in '{parent}' is on its topic only",
+                f"frame '{child}' already has parent '{first_parent}' on tf, from "
+                f"{owner or REGISTRATION}; its pose in '{parent}' is only on its topic",
             )
         if owner != source:
             return Refusal(
                 'second_source',
-                f"frame '{child}' comes from {owner or REGISTRATION} already; this pose is on its "
-                'topic only',
+                f"{owner or REGISTRATION} already sends frame '{child}'; this pose is only on its "
+                'topic',
             )
         return None
 
-    def _hangs_below(self, frame: str, ancestor: str) -> bool:
-        """Return whether a frame is another one, or hangs somewhere below it."""
+    def _is_below(self, frame: str, ancestor: str) -> bool:
+        """Return whether a frame is another frame, or is a descendant of it."""
         while frame != ancestor and frame in self._edges:
             frame = self._edges[frame][0]
         return frame == ancestor

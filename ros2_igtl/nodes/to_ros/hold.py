@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Keeps the first messages of new topics until the subscribers waiting for them are connected."""
+"""Holds the first messages of new topics until their waiting subscribers are connected."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ from rclpy.publisher import Publisher
 
 from ros2_igtl.nodes.to_ros.watchdog import CallSoon
 
-HOLD_S = 0.3  # at most
-DISCOVERY_S = 1.0  # after its start a node does not know yet who waits
+HOLD_S = 0.3  # the longest hold
+DISCOVERY_S = 1.0  # after the start, during which a node may not know all subscribers
 POLL_S = 0.002
 
 Batch = list[tuple[Publisher, Any]]
-"""What one message becomes: ROS messages, each with its publisher."""
+"""The ROS messages for one message, each with its publisher."""
 
 
 def publish_all(batch: Batch) -> None:
-    """Publish what a message has become."""
+    """Publish the ROS messages of a batch."""
     for publisher, ros_message in batch:
         publisher.publish(ros_message)
 
 
 class Hold:
     """
-    Keeps the first messages of a new topic until its subscribers are connected.
+    Holds the first messages of a new topic until its subscribers are connected.
 
-    They would never see them otherwise: discovery takes some milliseconds. Every method may be
-    called on any thread.
+    Discovery takes some milliseconds, during which subscribers would miss them. Every method may
+    be called on any thread.
 
-    :param limit: how many messages may be held; a burst beyond the queue would be lost later.
+    :param limit: how many messages to hold; a larger burst would overflow the publisher's queue.
     """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._lock = threading.Lock()  # of what follows
+        self._lock = threading.Lock()  # of the attributes below
         self._batches: deque[Batch] = deque()
         self._is_over = False
 
@@ -49,7 +49,7 @@ class Hold:
         """
         Hold a message.
 
-        :returns: False if nothing is held any more; None if the oldest one gave way to it.
+        :returns: False if the hold is over; None if the message replaced the oldest one.
         """
         with self._lock:
             if self._is_over:
@@ -61,8 +61,8 @@ class Hold:
             return None if is_full else True
 
     def release(self) -> None:
-        """Publish what is held; may be called twice."""
-        with self._lock:  # what comes next is published behind it
+        """Publish the held messages; may be called twice."""
+        with self._lock:  # later messages are published after these
             self._is_over = True
             for batch in self._batches:
                 publish_all(batch)
@@ -71,9 +71,9 @@ class Hold:
 
 class HoldReleaser:
     """
-    Releases what is held once the subscribers of a topic are connected, or it is late.
+    Releases held messages when the subscribers of a topic are connected, or after ``HOLD_S``.
 
-    :param node: whose graph it is.
+    :param node: provides the graph.
     :param call_soon: calls a function on the I/O thread after a number of seconds.
     """
 
@@ -86,10 +86,10 @@ class HoldReleaser:
         self, hold: Hold, publishers: Sequence[Publisher], released: Callable[[], None]
     ) -> None:
         """
-        Release a hold in time.
+        Schedule the release of a hold.
 
         :param publishers: of its topics.
-        :param released: is called on the I/O thread when it is.
+        :param released: called on the I/O thread after the release.
         """
         deadline = time.monotonic() + HOLD_S
 
@@ -104,7 +104,7 @@ class HoldReleaser:
         look()
 
     def _has_all(self, publishers: Sequence[Publisher]) -> bool:
-        """Tell whether all subscribers that the graph knows are connected."""
+        """Return whether all subscribers in the graph are connected."""
         return all(
             publisher.get_subscription_count()
             >= self._node.count_subscribers(publisher.topic_name)

@@ -1,10 +1,9 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-From OpenIGTLink to ROS: publishes the messages of one connection's peers.
+Publishes the messages that the peers of one connection send.
 
-Small messages go from the socket to the publisher on the I/O thread. Bulk messages get their stamp
-there, and wait for the worker.
+The I/O thread publishes small messages. It stamps bulk messages, which then wait for the worker.
 """
 
 from __future__ import annotations
@@ -35,25 +34,25 @@ from ros2_igtl.nodes.to_ros.router import Router
 from ros2_igtl.nodes.worker import Worker
 from ros2_igtl.transport import IoThread
 
-# Messages that one read brought have one time of arrival; tf needs different ones.
+# Messages of one read have the same time of arrival; tf needs different ones.
 BURST_NS = 10_000_000
 
-BULK_BYTES = 65536  # what is larger is not converted on the I/O thread
+BULK_BYTES = 65536  # larger messages are not converted on the I/O thread
 
 
 class Inbound(Feature):
     """
-    Publishes what the peers of one connection send.
+    Publishes the messages that the peers of one connection send.
 
-    :param node: where the publishers are made.
+    :param node: creates the publishers.
     :param settings: the connection's.
     :param broadcaster: sends to /tf.
     :param tree: the frames of the node; shared by its connections.
     :param claims: the topics of the node; likewise.
     :param io_thread: runs the connection.
     :param worker: of the connection.
-    :param published: is told on the I/O thread of each message, and why it was not published, if
-        it was not.
+    :param published: called on the I/O thread for each message with the cause if it was not
+        published, or ''.
     """
 
     takes = (object,)
@@ -92,17 +91,17 @@ class Inbound(Feature):
 
     @property
     def routes(self) -> Sequence[Route]:
-        """The routes there are now; on any thread."""
+        """The current routes; on any thread."""
         return self._router.all
 
     def start(self) -> None:
-        """Load what decodes video, now and not when the first frame comes."""
+        """Load the video decoders now, instead of at the first frame."""
         if self._router.rows.has_decoded:
-            with suppress(ConvertError):  # which the first frame raises again
+            with suppress(ConvertError):  # the first frame will raise it again
                 load_decoders()
 
     def destroy(self) -> None:
-        """Publish what is held, and destroy the publishers; the worker is stopped."""
+        """Publish held messages, and destroy the publishers; the worker is stopped."""
         self._watch.watchdog.stop()
         for route in self._router.all:
             if route.hold is not None:
@@ -110,7 +109,7 @@ class Inbound(Feature):
         self._router.destroy()
 
     def peer_closed(self, peer: Peer) -> None:
-        """Release the devices and frames of a peer: others may send them now."""
+        """Release the devices and frames of a peer, so that others may send them."""
         for route in self._router.all:
             if route.source is not None and route.source.peer is peer:
                 route.source = None
@@ -121,7 +120,7 @@ class Inbound(Feature):
         self._bulk.forget(peer)
 
     def receive(self, peer: Peer, message: codec.Message, receive_time_ns: int) -> bool:
-        """Publish a message, or count why not."""
+        """Publish a message, or count the cause why not."""
         self._tally.here.received += 1
         self._take(peer, message, receive_time_ns)
         return True
@@ -136,7 +135,7 @@ class Inbound(Feature):
         return {**received_counts(self._tally, 'published'), 'tf_withheld': total.tf_withheld}
 
     def reports(self) -> Sequence[Report]:
-        """Return a report of each device that is published."""
+        """Return a report of each published device."""
         return [self._watch.report(route) for route in self._router.all if not route.skip]
 
     def _take(
@@ -147,9 +146,9 @@ class Inbound(Feature):
         stamp_ns: int | None = None,
     ) -> None:
         """
-        Stamp a message, and publish it or leave it to the worker.
+        Stamp a message, and publish it or pass it to the worker.
 
-        :param stamp_ns: of the message that it came in; None: it came by itself.
+        :param stamp_ns: stamp of the BIND that contained it; None: the message has its own.
         """
         if message.metadata:
             message.device_name = naming.full_device_name(
@@ -186,7 +185,7 @@ class Inbound(Feature):
             self._published(peer, message, reason)
 
     def _source(self, peer: Peer, route: Route) -> tuple[Source | None, str]:
-        """Return who sends the messages of a route, or why they are skipped."""
+        """Return the sender of the messages of a route, or None and why they are skipped."""
         if route.skip:
             return None, route.skip
         source = route.source
@@ -194,7 +193,7 @@ class Inbound(Feature):
             source = route.source = Source(self._name, peer, route.type_name, route.device_name)
         elif source.peer is not peer:
             if route.is_exclusive:
-                text = f'{peer.name} sends it, and {source} does'
+                text = f'{peer.name} sends this device, but {source} already does'
                 self._log.once(route, 'second_source', text)
                 return None, 'second_source'
             source = source._replace(peer=peer)
@@ -206,8 +205,8 @@ class Inbound(Feature):
         """
         Return the ROS stamp of a message, nanoseconds since the epoch.
 
-        :param timestamp: the raw word of its header.
-        :param routes: of the message, and of those in it.
+        :param timestamp: the raw word in its header.
+        :param routes: of the message and of its children.
         """
         clock = self._node.get_clock()
         if clock.ros_time_is_active:
@@ -215,7 +214,7 @@ class Inbound(Feature):
         stamp_ns = peer.clock.stamp(timestamp, receive_time_ns)
         for route in routes:
             if stamp_ns == receive_time_ns and 0 <= route.last_stamp_ns - stamp_ns < BURST_NS:
-                stamp_ns = route.last_stamp_ns + 1  # they came together, and in this order
+                stamp_ns = route.last_stamp_ns + 1  # they arrived together, in this order
         for route in routes:
             if stamp_ns > route.last_stamp_ns:
                 route.last_stamp_ns = stamp_ns
@@ -229,13 +228,13 @@ class Inbound(Feature):
         except ConvertError as error:
             reason = error.cause
             if route.is_decoded:
-                source.peer.video.forget(message.device_name)  # frames behind it need it
+                source.peer.video.forget(message.device_name)  # later frames need this one
             self._log.once(message, reason, str(error))
             outcomes.rejected[reason] += 1
             return reason
         except Exception:
             outcomes.rejected['internal_error'] += 1
-            raise  # the transport logs it, and closes this session only
+            raise  # the transport logs it, and closes only this session
         if reason:
             outcomes.skipped[reason] += 1
         else:
@@ -246,7 +245,7 @@ class Inbound(Feature):
         self._call_later(0.0, lambda: self._published(peer, message, reason))
 
     def _call_later(self, delay_s: float, function: Callable[[], None]) -> None:
-        """Call a function on the I/O thread; on any thread; not if that has ended."""
+        """Call a function on the I/O thread, unless that has ended; on any thread."""
         io_thread = self._io_thread
         with suppress(RuntimeError):
             if io_thread.is_current:

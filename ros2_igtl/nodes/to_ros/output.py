@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Converts a message that has a route, and publishes it on its topics and on tf."""
+"""Converts the messages of a route, and publishes them on its topics and on tf."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ from ros2_igtl.nodes.to_ros.router import Router
 
 class RosOutput:
     """
-    Publishes the messages of one connection: those of a route always on the same thread.
+    Publishes the messages of one connection, those of a route always on the same thread.
 
-    :param node: for its graph.
+    :param node: provides the graph.
     :param broadcaster: sends to /tf.
     :param tree: the frames of the node.
-    :param router: makes topics beside those of a device.
-    :param watch: is told of good samples, and of poses that their sender marks as faulty.
-    :param tally: of the connection, in the direction of ROS.
+    :param router: makes the sibling topics of a device.
+    :param watch: checks for good samples, and for poses that their sender marks as faulty.
+    :param tally: of the connection, for messages to ROS.
     :param log: of the connection's devices.
-    :param frame_prefix: of the frames that names of tools say.
+    :param frame_prefix: put before the frames in names of tools.
     """
 
     def __init__(
@@ -63,12 +63,12 @@ class RosOutput:
 
     def publish(self, message: codec.Message, route: Route, source: Source, stamp_ns: int) -> str:
         """
-        Publish a message, as a whole or not at all.
+        Publish a message as a whole, or skip it.
 
-        :param source: who sends it.
+        :param source: its sender.
         :param stamp_ns: since the epoch.
-        :returns: why it is skipped, or nothing.
-        :raises ConvertError: it is rejected.
+        :returns: the cause if it was skipped, or ''.
+        :raises ConvertError: the message is rejected.
         """
         content, picture, outputs = message.content, None, route.outputs
         if route.is_lazy or route.is_in_parts or route.is_decoded:
@@ -93,7 +93,7 @@ class RosOutput:
         )
         poses = route.poses(content, context) if route.poses is not None else ()
         is_due = not route.interval_s or route.is_due()
-        # all is converted before anything is published
+        # convert everything before publishing anything
         batch = _convert(route, outputs if is_due else (), content, picture, context, poses)
         transforms = self._check_poses(route, source, poses, stamp_ns)
         if not is_due:
@@ -107,11 +107,11 @@ class RosOutput:
         self, message: codec.Message, route: Route, source: Source
     ) -> tuple[Any, Any, list[Output], str]:
         """
-        Pass a content through what keeps others of its device, for those who listen.
+        Assemble parts of a volume and decode video, if a subscriber needs it.
 
-        :returns: the content; the picture it makes, for outputs that take one; the outputs that
-            there is something for; why the message is skipped: nobody listens, or it is a part of
-            a volume that is not complete, or a frame that makes no picture and nothing else.
+        :returns: the content; the decoded picture, for outputs that take one; the outputs to
+            publish on; and why the message is skipped, if there is no subscriber, the volume is
+            incomplete, or the frame gives no picture and has no other output.
         """
         peer, content = source.peer, message.content
         outputs = self._wanted(route) if route.is_lazy else route.outputs
@@ -119,7 +119,7 @@ class RosOutput:
             if route.is_watched:
                 self._watch.feed(route, peer, ())
             if route.is_decoded:
-                peer.video.forget(message.device_name)  # it misses this frame
+                peer.video.forget(message.device_name)  # the decoder misses this frame
             return content, None, outputs, 'no_subscriber'
         if route.is_in_parts:
             content = peer.volumes.add(message.device_name, content)
@@ -141,13 +141,13 @@ class RosOutput:
         batch: Batch,
         transforms: Sequence[Any],
     ) -> None:
-        """Publish what a message has become, or hold it while its topic is new."""
+        """Publish the ROS messages, or hold them while their topic is new."""
         if transforms:
             self._broadcaster.sendTransform(transforms)
         if message.metadata:
             batch += self._metadata(route, message, context)
         held = route.hold is not None and route.hold.put(batch)
-        if held is None:  # the oldest gave way
+        if held is None:  # replaced the oldest message
             outcomes = self._tally.here
             outcomes.done -= 1
             outcomes.replaced += 1
@@ -165,7 +165,7 @@ class RosOutput:
         :raises ConvertError: ``second_connection``: another connection's device owns a frame.
         """
         peer, transforms = source.peer, poses
-        # it is the device's pose, whose frames are always these, and not that of a tool
+        # the pose of the device, whose frames never change, and not of a tool
         is_own = len(poses) == 1 and route.frames == (
             poses[0].child_frame_id,
             poses[0].header.frame_id,
@@ -192,16 +192,18 @@ class RosOutput:
 
     def _withhold(self, route: Route) -> tuple[()]:
         """
-        Return nothing for tf: a pose is not newer than the last, and keeps no tool alive.
+        Return nothing for tf, since a pose is not newer than the last one.
 
-        tf must not be given an older pose, or a second one for the same time.
+        tf must not get an older pose, or a second one for the same time. The pose is no good
+        sample either.
         """
         self._tally.here.tf_withheld += route.is_on_tf
-        self._log.once(route, 'stamp_not_newer', 'its stamp is not newer than the last; no tf')
+        text = 'the stamp is not newer than the last one; the pose is not sent to tf'
+        self._log.once(route, 'stamp_not_newer', text)
         return ()
 
     def _wanted(self, route: Route) -> list[Output]:
-        """Return the outputs with a subscriber, and those that are kept for later ones."""
+        """Return the outputs with a subscriber, and the latched ones."""
         return [
             output
             for output in route.outputs
@@ -212,8 +214,8 @@ class RosOutput:
         ]
 
     def _metadata(self, route: Route, message: codec.Message, context: Context) -> Batch:
-        """Return what is published of a message's metadata."""
-        # late joiners get them if they get the message
+        """Return the ROS message for a message's metadata."""
+        # latched if the message itself is
         qos = publisher_qos(route.outputs[0].conversion, {})
         publisher = self._router.sibling(route, conversions.METADATA, qos)
         if publisher is None:
@@ -230,10 +232,10 @@ def _convert(
     poses: Sequence[Any],
 ) -> Batch:
     """
-    Return what a content becomes on the topics of its route.
+    Return the ROS messages of a content for the topics of its route.
 
     :param picture: for the outputs that take one.
-    :param poses: what goes to tf, which is made once for tf and topic.
+    :param poses: the poses for tf, which are also used for a topic of the same conversion.
     """
     batch: Batch = []
     for conversion, publisher in outputs:

@@ -24,9 +24,9 @@ class Registrations:
     """
     Publishes static transforms while it is started, and lets users change them.
 
-    What they have changed lives as long as this object, be it started or not.
+    Changes last as long as this object, even while it is stopped.
 
-    :param registrations: of the mapping file, which has checked them.
+    :param registrations: of the mapping file, already checked.
     """
 
     def __init__(self, node: Node, registrations: Iterable[RegistrationConfig]) -> None:
@@ -43,41 +43,41 @@ class Registrations:
 
     def enter(self, tree: FrameTree) -> None:
         """
-        Take the frames' places in a tree, in which no device has placed a frame yet.
+        Claim the frames in a tree that has no frames of devices yet.
 
-        :param tree: of tf, until another one is entered.
+        :param tree: the frames of tf, until the next call.
         """
         self._tree = tree
         for transform in self._transforms.values():
             tree.register(transform.child_frame_id, transform.header.frame_id)
 
     def start(self) -> None:
-        """Publish, and offer the service; a tree was entered."""
+        """Publish, and offer the service; call :meth:`enter` first."""
         self._publish()
         self._service = self._node.create_service(
             SetRegistration, '~/set_registration', self._called
         )
 
     def stop(self) -> None:
-        """Publish no more, and withdraw the service; may be called twice."""
+        """Destroy the publisher and the service; may be called twice."""
         if self._service is not None:
             self._node.destroy_service(self._service)
             self._service = None
         if self._publisher is not None:
-            # what is latched must not outlive the activation
+            # latched transforms must end with the activation
             self._node.destroy_publisher(self._publisher)
             self._publisher = None
 
     def _publish(self) -> None:
-        """Publish all of them: late joiners get the last message only."""
+        """Publish all transforms, since late joiners get only the last message."""
         if not self._transforms:
             return
         stamp = self._node.get_clock().now().to_msg()
         for transform in self._transforms.values():
             transform.header.stamp = stamp
         if self._publisher is None:
-            # the StaticTransformBroadcaster of Jazzy sends what it was given first, whatever comes
-            # for the same child frame later (ros2/geometry2#704, #820)
+            # the StaticTransformBroadcaster of Jazzy keeps sending the first transform of a child
+            # frame, even if it gets a later one (ros2/geometry2#704, #820)
             self._publisher = self._node.create_publisher(TFMessage, '/tf_static', latched(1))
         self._publisher.publish(TFMessage(transforms=list(self._transforms.values())))
 
@@ -86,7 +86,7 @@ class Registrations:
         return response
 
     def _set(self, given: TransformStamped) -> tuple[bool, str]:
-        """Change or add a transform; return whether, and what was done or why not."""
+        """Change or add a transform; return the success, and the change or the error."""
         parent, child = given.header.frame_id, given.child_frame_id
         logger = self._node.get_logger()
         what = f"registration of '{naming.escape(child)}' in '{naming.escape(parent)}'"
@@ -106,7 +106,7 @@ class Registrations:
             else:
                 refusal = self._tree.register(child, parent)
         if refusal:
-            logger.warning(f'{what} refused: {refusal}')
+            logger.warning(f'{what} rejected: {refusal}')
             return False, refusal
         done = 'changed' if child in self._transforms else 'added'
         self._transforms[child] = transform

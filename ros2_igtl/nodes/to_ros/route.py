@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What becomes of the messages of one device; how it is decided is in router.py."""
+"""The route of the messages of one device to ROS; ``router.py`` makes it."""
 
 from __future__ import annotations
 
@@ -30,30 +30,30 @@ class Output(NamedTuple):
 @dataclass(slots=True, eq=False)
 class Route:
     """
-    What one device of one type becomes.
+    The topics and options of one device of one type.
 
-    Made and changed on the I/O thread. The messages of a *bulk* route are published by the
-    worker, in order; all others on the I/O thread.
+    The I/O thread makes and changes routes. The worker publishes the messages of a *bulk* route
+    in order; the I/O thread publishes all others.
 
-    :ivar skip: why the device is not published at all; empty: it is.
-    :ivar poses: gives the TransformStamped of a content, for tf and the watchdog; None: it has
-        none.
+    :ivar skip: why the device is not published; empty if it is.
+    :ivar poses: returns the TransformStamped of a content, for tf and the watchdog; None: the type
+        has no poses.
     :ivar frames: child frame and parent frame.
     :ivar claimed_by: the peer that owns these frames on tf; None: ask the tree.
     :ivar watched: the entry of the child frame in the watchdog, after the first good pose.
-    :ivar topic: the one that its siblings are beside.
-    :ivar siblings: topics beside it that are made when there is something to publish; None: the
-        topic is refused.
-    :ivar last_stamp_ns: of the last pose; I/O thread.
-    :ivar last_tf_ns: of the last pose that may go to tf; the thread that publishes.
+    :ivar topic: the topic to which the names of siblings are appended.
+    :ivar siblings: publishers of sibling topics, made when they are needed; None: the topic was
+        rejected.
+    :ivar last_stamp_ns: of the last message; I/O thread.
+    :ivar last_tf_ns: of the last pose for tf; the thread that publishes.
     :ivar is_in_parts: messages may be parts of a volume.
-    :ivar is_decoded: an output takes pictures, not frames of a video stream.
+    :ivar is_decoded: an output takes decoded pictures of a video stream.
     :ivar is_lazy: converted only for topics with subscribers.
     :ivar is_exclusive: a pose, which only one peer may send at a time.
     :ivar is_bulk: published by the worker.
-    :ivar source: who sends it now.
+    :ivar source: the current sender.
     :ivar stale_timeout_s: 0: never stale.
-    :ivar interval_s: least time between two messages; 0: none.
+    :ivar interval_s: shortest time between two messages; 0: no limit.
     """
 
     type_name: str = ''
@@ -84,7 +84,7 @@ class Route:
     next_s: float = 0.0
 
     def is_due(self) -> bool:
-        """Tell whether the interval is over; if it is, the next one begins."""
+        """Return whether the interval is over; if it is, begin the next one."""
         now = time.monotonic()
         if now < self.next_s:
             return False

@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Finds or makes the route of each device: its topics are claimed and created here."""
+"""Finds or makes the route of each device: claims its topics, and creates the publishers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ros2_igtl.nodes.to_ros.route import Output, Route
 from ros2_igtl.nodes.to_ros.rows import Choice, Rows
 from ros2_igtl.nodes.to_ros.watchdog import CallSoon
 
-MAX_DEVICES = 500  # a peer that makes up names must not make publishers without end
+MAX_DEVICES = 500  # a peer that invents names must not create publishers without limit
 
 
 class Router:
@@ -32,7 +32,7 @@ class Router:
 
     Routes are made on the I/O thread; :attr:`all` may be read on any thread.
 
-    :param node: where the publishers are made.
+    :param node: creates the publishers.
     :param settings: the connection's.
     :param claims: of the node; shared by its connections.
     :param log: of the connection's devices.
@@ -60,11 +60,11 @@ class Router:
 
     @property
     def all(self) -> Sequence[Route]:
-        """All routes there are now."""
+        """All current routes."""
         return tuple(self._routes.values())
 
     def route(self, message: codec.Message) -> Route:
-        """Return the route of a message by its content; one that is new holds its messages."""
+        """Return the route of a message by its content; a new route holds its messages at first."""
         defaults = conversions.conversions_for(message.type_name, message.content)
         key = message.type_name, message.device_name, defaults
         route = self._routes.get(key)
@@ -78,7 +78,7 @@ class Router:
         return route
 
     def sibling(self, route: Route, conversion: Conversion, qos: QoSProfile) -> Publisher | None:
-        """Return the publisher of a topic beside a device's; None if the topic is refused."""
+        """Return the publisher of a sibling topic; None if the topic was rejected."""
         name = conversion.sibling
         if name not in route.siblings:
             route.siblings[name] = None
@@ -90,12 +90,12 @@ class Router:
                     )
                     self._publishers.append(publisher)
                     route.siblings[name] = publisher
-            except Exception as error:  # a name too long
-                self._log.once(route, 'topic_refused', f'ROS refuses {topic}: {error}')
+            except Exception as error:  # such as a name that is too long
+                self._log.once(route, 'topic_refused', f'ROS rejects {topic}: {error}')
         return route.siblings[name]
 
     def destroy(self) -> None:
-        """Destroy the publishers and release their topics; nothing may be held any more."""
+        """Destroy the publishers and release their topics; no messages may be held."""
         for publisher in self._publishers:
             self._node.destroy_publisher(publisher)
         self._publishers.clear()
@@ -117,7 +117,7 @@ class Router:
         self._set_options(route, [choice.conversion for choice in choices], rows)
         topics = [self.rows.topic(message, choice) for choice in choices]
         try:
-            # all or none: half of a device's topics would be taken for the whole
+            # all or none, so that users do not mistake some topics for all of them
             reason = self._claim(route, [choice.conversion for choice in choices], topics)
             if reason:
                 return Route(*names, skip=reason)
@@ -125,8 +125,8 @@ class Router:
                 self._make_output(route, choice, topic)
                 for choice, topic in zip(choices, topics, strict=True)
             ]
-        except Exception as error:  # a name too long, a qos_overrides parameter that is wrong ...
-            text = f'ROS refuses {", ".join(topics)}: {error}'
+        except Exception as error:  # such as a long name, or a wrong qos_overrides parameter
+            text = f'ROS rejects {", ".join(topics)}: {error}'
             self._log.once(message, 'topic_refused', text)
             return Route(*names, skip='topic_refused')
         route.topic = topics[0].removesuffix(f'/{choices[0].conversion.sibling}')
@@ -139,19 +139,19 @@ class Router:
     def _set_options(
         self, route: Route, chosen: Sequence[Conversion], rows: Sequence[MappingRow]
     ) -> None:
-        """Set what rows and settings say of a route."""
+        """Set the options of a route from rows and settings."""
         settings = self._settings
         poses = conversions.TF_SOURCES.get(route.type_name)
         is_on_tf = settings.publish_tf and all(row.publish_tf is not False for row in rows)
         route.is_on_tf = is_on_tf and poses is not None
-        # without tf what has tools is taken apart all the same, so that each can be watched
+        # tools are extracted even without tf, so that each can be watched
         has_tools = route.type_name in conversions.TF_TOOLS
         route.poses = poses if is_on_tf or has_tools else None
         route.is_in_parts = route.type_name in conversions.TYPES_IN_PARTS
         route.is_decoded = any(conversion.is_decoded for conversion in chosen)
         route.is_bulk = any(conversion.is_bulk for conversion in chosen)
-        said = (row.lazy for row in rows if row.lazy is not None)  # all say the same
-        route.is_lazy = next(said, settings.lazy)
+        lazy = (row.lazy for row in rows if row.lazy is not None)  # all rows have the same value
+        route.is_lazy = next(lazy, settings.lazy)
         is_state = all(conversion.traffic == 'state' for conversion in chosen)
         route.is_exclusive = is_state and poses is not None
         timeouts = [row.stale_timeout for row in rows if row.stale_timeout is not None]
@@ -162,7 +162,7 @@ class Router:
         route.interval_s = max(intervals, default=0.0)
 
     def _claim(self, device: Device, chosen: Sequence[Conversion], topics: Sequence[str]) -> str:
-        """Claim topics for a device; return why that is impossible, or nothing."""
+        """Claim topics for a device; return why that is impossible, or ''."""
         claims: dict[str, Owner] = {}
         for conversion, topic in zip(chosen, topics, strict=True):
             resolved = self._node.resolve_topic_name(topic)
@@ -176,7 +176,7 @@ class Router:
             return ''
         topic, taken_by = refused
         if taken_by is None:
-            text = f'{topic} is sent to this peer; it would come back'
+            text = f'this connection sends {topic} to its peers, so it does not publish on it'
             self._log.once(device, 'echo', text)
             return 'echo'
         return self._log_taken(device, topic, claims[topic], taken_by)
@@ -186,8 +186,8 @@ class Router:
         self._log.once(
             device,
             'topic_taken',
-            f'{topic} belongs to {text} already, and this would be '
-            f'{owner.ros_type_name}; a mapping row can name another topic',
+            f'{topic} already belongs to {text}; this device needs {owner.ros_type_name}; '
+            'a mapping row can set another topic',
         )
         return 'topic_taken'
 

@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Which rows of the mapping file, and which conversions, a device of a connection belongs to."""
+"""Finds the rows of the mapping file, and the conversions, for a device of a connection."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ros2_igtl.nodes.settings import Settings
 
 
 class Choice(NamedTuple):
-    """A conversion, and the row of the mapping file that asks for it, if any."""
+    """A conversion, and the row of the mapping file that selects it, if any."""
 
     conversion: Conversion
     row: MappingRow | None
@@ -35,7 +35,7 @@ class Rows:
 
     @property
     def has_decoded(self) -> bool:
-        """Whether a row asks for pictures of a video stream."""
+        """Whether a row selects pictures of a video stream."""
         return any(
             conversions.find_conversion(row.igtl_type_name, row.ros_type_name).is_decoded
             for row in self._rows
@@ -48,7 +48,7 @@ class Rows:
 
     def skip_reason(self, message: codec.Message, rows: Sequence[MappingRow]) -> str:
         """
-        Return why a device is not published at all, or nothing.
+        Return why a device is not published, or ''.
 
         :param rows: of the device.
         """
@@ -68,11 +68,11 @@ class Rows:
         """
         Return the conversions of a device.
 
-        A conversion made for other contents gives way to one that is made for this: a volume
-        becomes slices where an Image is asked for and no Volume.
+        Conversions that suit other contents better are left out, unless there is no other: a
+        volume becomes slices if rows select an Image and no Volume.
 
         :param rows: of the device.
-        :param defaults: what its content becomes without rows.
+        :param defaults: its conversions without rows.
         """
         if not rows:
             return [Choice(default, None) for default in defaults]
@@ -121,5 +121,5 @@ def _matches(row: MappingRow, message: codec.Message) -> bool:
 
 
 def _fits(pattern: re.Pattern[str], device: str) -> bool:
-    """Return whether a device fits; expressions are bounded for the 20 bytes of a header."""
+    """Return whether a device matches; expressions are limited for the 20 bytes of a header."""
     return any(pattern.fullmatch(name) for name in naming.header_names(device))

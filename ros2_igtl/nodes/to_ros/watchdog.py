@@ -1,10 +1,10 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Which devices and tools of one connection have fallen silent; what is done about it is elsewhere.
+Detects devices and tools of one connection that have fallen silent.
 
-Good samples come from the I/O thread and from the worker; silence is looked for on the I/O thread,
-by the steady clock.
+Good samples arrive on the I/O thread and the worker; the I/O thread checks for silence, on the
+steady clock.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from typing import TypeAlias
 
 from ros2_igtl.nodes.peer import Peer
 
-CHECKS_A_TIMEOUT = 4  # so that stale is said at most a quarter of the time-out late
+CHECKS_A_TIMEOUT = 4  # so that stale is reported at most a quarter of the time-out late
 MIN_PERIOD_S, MAX_PERIOD_S = 0.005, 0.25
-MAX_WATCHED = 2000  # a peer that makes up tools must not make us watch without end
+MAX_WATCHED = 2000  # limits the memory for a peer that invents tools
 
 CallSoon: TypeAlias = Callable[[float, Callable[[], None]], None]
 """Calls a function on the I/O thread after a number of seconds; on any thread."""
@@ -28,14 +28,14 @@ CallSoon: TypeAlias = Callable[[float, Callable[[], None]], None]
 @dataclass(slots=True, eq=False)
 class Watched:
     """
-    A device, or a tool of one, that must not be silent.
+    A watched device, or a tool of one.
 
     :ivar device: the device.
     :ivar tool: its frame; empty if the device is watched as a whole.
-    :ivar peer: who sends it.
-    :ivar timeout_s: how long it may be silent; 0: for ever.
+    :ivar peer: the sender.
+    :ivar timeout_s: how long it may be silent; 0: without limit.
     :ivar last_s: steady clock at its last good sample.
-    :ivar fault: why it cannot be trusted: ``stale: ...``, or what its peer says; empty: it can.
+    :ivar fault: why it cannot be trusted: ``stale: ...`` or the peer's report; empty if it can.
     """
 
     device: Hashable
@@ -47,7 +47,7 @@ class Watched:
 
     @property
     def is_stale(self) -> bool:
-        """Whether it is silent, and not only said to be in trouble."""
+        """Whether it is silent, in contrast to a fault that the peer reported."""
         return self.fault.startswith('stale')
 
     @property
@@ -58,34 +58,34 @@ class Watched:
 
 class Watchdog:
     """
-    Reports once when a device or tool cannot be trusted any more, and once when it can again.
+    Reports once when a device or tool can no longer be trusted, and once when it can again.
 
     Every method may be called on any thread.
 
-    :param call_soon: schedules the next look.
-    :param report: is called when a fault begins or ends, while the watchdog is locked.
+    :param call_soon: schedules the next check.
+    :param report: called when a fault begins or ends, while the watchdog is locked.
     """
 
     def __init__(self, call_soon: CallSoon, report: Callable[[Watched], None]) -> None:
         self._call_soon = call_soon
         self._report = report
-        self._lock = threading.RLock()  # of what follows
-        self._tools: dict[Hashable, dict[str, Watched]] = {}  # of each device
+        self._lock = threading.RLock()  # of the attributes below
+        self._tools: dict[Hashable, dict[str, Watched]] = {}  # by device
         self._count = 0
-        self._period_s = 0.0  # 0: nothing is looked for
-        self._round = 0  # a look that belongs to an earlier round is out of date
+        self._period_s = 0.0  # 0: no checks
+        self._round = 0  # scheduled checks of an earlier round are ignored
 
     def feed(self, device: Hashable, tool: str, peer: Peer, timeout_s: float) -> Watched | None:
         """
-        Note a good sample; return what is watched, None if there are too many.
+        Note a good sample; return None if there are too many tools to watch this one.
 
-        :param timeout_s: until when the next has to come; 0: for ever.
+        :param timeout_s: longest time until the next sample; 0: without limit.
         """
         with self._lock:
             tools = self._tools.setdefault(device, {})
             watched = tools.get(tool)
             if watched is None:
-                if tool and '' in tools:  # now it is known which tools the device has
+                if tool and '' in tools:  # the tools of the device are known now
                     del tools['']
                     self._count -= 1
                 watched = self._watch(device, tool, peer, timeout_s)
@@ -106,10 +106,10 @@ class Watchdog:
 
     def mark_faulty(self, device: Hashable, tool: str, peer: Peer, fault: str) -> None:
         """
-        Note that the peer itself says a pose is bad.
+        Note that the peer itself reports a fault.
 
-        :param tool: empty if it is about the device, of which no tool is known yet.
-        :param fault: what the peer says.
+        :param tool: empty for a device without known tools.
+        :param fault: the peer's report.
         """
         with self._lock:
             watched = self._tools.get(device, {}).get(tool)
@@ -118,25 +118,25 @@ class Watchdog:
                 self._set_fault(watched, fault)
 
     def peer_lost(self, peer: Peer) -> None:
-        """Note that a peer has gone, and all its devices with it."""
+        """Mark all devices of a disconnected peer as stale."""
         with self._lock:
             for watched in self._all():
                 if watched.peer is peer and not watched.is_stale:
-                    self._set_fault(watched, f'stale: {peer.name} has gone')
+                    self._set_fault(watched, f'stale: {peer.name} has disconnected')
 
     def of(self, device: Hashable) -> Sequence[Watched]:
-        """Return the device and its tools, as far as they are watched."""
+        """Return the watched tools of a device, or the device itself."""
         with self._lock:
             return list(self._tools.get(device, {}).values())
 
     def stop(self) -> None:
-        """Look for nothing any more; may be called twice."""
+        """Stop checking; may be called twice."""
         with self._lock:
             self._round += 1
             self._period_s = 0.0
 
     def check(self) -> None:
-        """Report as stale whatever has been silent for too long."""
+        """Report devices and tools as stale that have been silent too long."""
         now = time.monotonic()
         with self._lock:
             for watched in self._all():
@@ -145,7 +145,7 @@ class Watchdog:
                     self._set_fault(watched, f'stale: no good sample for {watched.timeout_s:g} s')
 
     def _watch(self, device: Hashable, tool: str, peer: Peer, timeout_s: float) -> Watched | None:
-        """Watch something from now on; None if there is too much already."""
+        """Begin to watch a tool; return None if there are too many."""
         if self._count >= MAX_WATCHED:
             return None
         self._count += 1
@@ -163,7 +163,7 @@ class Watchdog:
             self._report(watched)
 
     def _look_after(self, timeout_s: float) -> None:
-        """Check often enough for a time-out."""
+        """Make sure that checks are frequent enough for a time-out."""
         if not timeout_s:
             return
         period_s = min(MAX_PERIOD_S, max(MIN_PERIOD_S, timeout_s / CHECKS_A_TIMEOUT))

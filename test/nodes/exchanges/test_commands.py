@@ -195,7 +195,7 @@ def test_a_service_that_is_not_there_is_said_at_once(graph: Graph, tmp_path: Pat
     bridge = graph.add_bridge('server', {'port': 0, 'config_file': str(path)})
     peer = dial(graph, bridge)
     peer.send(command(1))
-    error = 'no service is there to run this command'
+    error = 'the service of this command is missing'
     assert receive(peer).content == codec.CommandReply(1, error)
     assert commands_in(bridge).outcomes == {'no_service': 1}
 
@@ -283,7 +283,7 @@ def test_b30_a_text_that_the_reference_would_not_send_is_refused(
     bridge = add_bridge(graph, tmp_path, ALL)
     peer = dial(graph, bridge)
     peer.send(command(1, text='x' * 65536) + command(2, text='x' * 65535))
-    error = '65536 bytes of text, 65535 are allowed'
+    error = 'the text has 65536 bytes; 65535 are allowed'
     assert receive(peer).content == codec.CommandReply(1, error)
     server.respond(0, content='y' * 65536)
     assert receive(peer).content == codec.CommandReply(2, 'the result is too long')
@@ -402,7 +402,7 @@ def test_a_stop_goes_before_all_that_waits_and_takes_the_place_of_commands_that_
     for future in futures:
         response = await_response(future)
         assert response.outcome == Response.NOT_SENT
-        assert response.error == 'withdrawn: a stop was sent in its place'
+        assert response.error == 'withdrawn: a stop was sent instead'
     sent_before = connection.transport.statistics.sent
     behind = 0
     while (message := receive(peer)).device_name == 'Text':

@@ -274,7 +274,7 @@ def test_a_fault_in_a_query_ends_that_session_only_and_is_counted(
         raise ZeroDivisionError('a fault of ours')
 
     with monkeypatch.context() as patch:
-        patch.setattr(queries, '_give', fail)
+        patch.setattr(queries, '_send_answers', fail)
         peer.send(pack(codec.GetTransform(), 'Tip'))
         assert peer.receive_until_closed() == b''
     assert ask(other, codec.GetTransform()).content == codec.TransformReply(1)

@@ -57,7 +57,7 @@ def test_a_device_is_an_error_with_its_age_while_any_tool_of_it_has_a_fault() ->
     report = watch.report(route)
     assert report.level == DiagnosticStatus.ERROR
     assert 'Probe: stale' in report.message
-    assert re.search(r'the last came 2\.\d s ago', report.message)
+    assert re.search(r'last sample 2\.\d s ago', report.message)
     assert 'Needle' not in report.message
     watch.watchdog.feed(route, 'Probe', PEER, 0.5)
     assert watch.report(route).level == DiagnosticStatus.OK
@@ -105,4 +105,4 @@ def test_what_is_sent_is_a_warning_when_ros_falls_silent(
     report = Sender.report(sender, 0.5)
     assert (report.name, report.values['topics']) == (f'{type_name} Text', '/text')
     assert report.level == (DiagnosticStatus.WARN if is_stale else DiagnosticStatus.OK)
-    assert is_stale == (report.message == 'stale: nothing new from /text for 0.6 s')
+    assert is_stale == (report.message == 'stale: no new data from /text for 0.6 s')

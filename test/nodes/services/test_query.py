@@ -77,7 +77,7 @@ def test_a_peer_that_cannot_says_so(graph: Graph) -> None:
     query_at(peer)
     peer.send(pack(codec.TransformReply(0), 'Probe'))  # that one comes is not that it is here
     peer.send(pack(codec.TransformReply(1), 'Probe'))
-    assert result(call) == (Response.FAILED, 'the peer says that it cannot')
+    assert result(call) == (Response.FAILED, 'the peer rejected the query')
 
 
 def test_a_message_that_is_not_published_is_no_success(graph: Graph) -> None:
@@ -197,7 +197,7 @@ def test_of_two_peers_one_answer_is_enough(graph: Graph) -> None:
     await_accounted(bridge, 4)
     assert not call.done()
     other.reset()
-    assert result(call) == (Response.FAILED, 'the peer says that it cannot')
+    assert result(call) == (Response.FAILED, 'the peer rejected the query')
 
 
 def test_a_peer_that_came_later_is_not_waited_for(graph: Graph) -> None:

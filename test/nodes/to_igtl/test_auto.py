@@ -182,8 +182,8 @@ def test_b36_of_two_topics_that_give_one_device_name_the_second_is_refused_with_
     assert len(said) == 1
     assert '[ERROR]' in said[0]
     assert (
-        "bridge: /right/text is not sent: STRING 'text' comes from /left/text already; "
-        'a mapping row can give it another name'
+        "bridge: /right/text is not sent: /left/text already sends STRING 'text'; "
+        'a mapping row can set another name'
     ) in said[0]
     right.publish(String(data='right'))
     left.publish(String(data='left'))
@@ -210,7 +210,7 @@ def test_b36_a_topic_does_not_take_the_device_name_of_a_row(
     publisher = graph.user.create_publisher(String, '/other/text', 10)
     await_seen(graph, bridge, '/other/text')
     assert sent_topics(bridge) == ['sent']
-    assert "/other/text is not sent: STRING 'text' comes from the row in line 5 already" in (
+    assert "/other/text is not sent: the row in line 5 already sends STRING 'text'" in (
         capfd.readouterr().err
     )
     graph.call(partial(graph.user.destroy_publisher, publisher))

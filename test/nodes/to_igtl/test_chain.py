@@ -319,7 +319,7 @@ def test_no_more_joints_wait_than_are_allowed(
     sent = sent_by(bridge.connections[0])
     wait_until(lambda: sent.rejected == {'tf_lookup': 2}, 10.0, 'the oldest')
     assert waiting(bridge) == 3
-    text = f"tf has not heard of 'tool0' at {START + 1}.000 s"
+    text = f"tf has no pose of 'tool0' at {START + 1}.000 s"
     wait_until(lambda: text in capfd.readouterr().err, 10.0, 'the log')
     graph.call(bridge.trigger_deactivate)
     assert sent.rejected == {'tf_lookup': 5}

@@ -36,7 +36,7 @@ def test_a_tree_takes_no_edge_that_closes_a_circle() -> None:
     assert tree.register('b', 'a') == ''
     assert claim(tree, source(peer), ('c', 'b')) == []
     assert claim(tree, source(peer), ('a', 'c')) == ['circle']
-    assert tree.register('a', 'c') == "frame 'c' hangs below 'a' on tf already"
+    assert tree.register('a', 'c') == "frame 'c' is already below 'a' on tf"
     tree.release(peer)
     assert tree.register('a', 'c') == ''
     assert claim(tree, source(peer), ('c', 'b')) == ['circle']
@@ -64,7 +64,7 @@ def test_a_peer_that_is_gone_claims_nothing_though_its_message_waited() -> None:
 def test_a_message_with_a_frame_of_another_connection_claims_none() -> None:
     tree, peer = FrameTree(), make_peer('peer')
     assert claim(tree, source(peer, 'one'), ('a', 'world')) == []
-    with pytest.raises(ConvertError, match="frame 'a' comes from TRANSFORM 'A' of one: peer"):
+    with pytest.raises(ConvertError, match="TRANSFORM 'A' of one: peer already sends frame 'a'"):
         claim(tree, source(peer, 'two'), ('b', 'world'), ('a', 'world'))
     assert claim(tree, source(peer, 'one'), ('b', 'world')) == []
 

@@ -119,9 +119,12 @@ def test_without_a_registration_nothing_is_published(graph: Graph) -> None:
 @pytest.mark.parametrize(
     ('device', 'cause'),
     [
-        ('TrackerToWorld', "second_parent: frame 'Tracker' has parent 'patient_ras' on tf "),
+        (
+            'TrackerToWorld',
+            "second_parent: frame 'Tracker' already has parent 'patient_ras' on tf",
+        ),
         ('TrackerTopatient_ras', ''),  # no pair of frames by the rule of PLUS
-        ('roomToTracker', "circle: frame 'Tracker' hangs below 'room' on tf already"),
+        ('roomToTracker', "circle: frame 'Tracker' is already below 'room' on tf"),
     ],
 )
 def test_a_device_cannot_move_what_is_registered(
@@ -152,7 +155,7 @@ def test_the_frame_of_a_row_is_not_the_second_source_of_a_registered_one(
     poses = graph.subscribe(TRANSFORM_STAMPED, '/bridge/transform/Tracker')
     dial(graph, bridge).send(pose(device_name='Tracker'))
     wait_until(lambda: poses, 10.0, 'the topic')
-    text = "second_source: frame 'Tracker' comes from a registration already"
+    text = "second_source: a registration already sends frame 'Tracker'"
     assert text in capfd.readouterr().err
     assert graph.user.count_publishers('/tf') == 1
 
@@ -195,8 +198,8 @@ REFUSED = {
     'far': (transform('a', 'b', 2e6), 'out_of_range'),
     'no_rotation': (transform('a', 'b', 0.0, w=0.0), 'zero_quaternion'),
     'long_quaternion': (transform('a', 'b', 0.0, w=1.02), 'quaternion_norm'),
-    'second_parent': (transform('room', 'Tracker', 0.0), "has parent 'patient_ras' on tf already"),
-    'circle': (transform('Tracker', 'room', 0.0), "frame 'Tracker' hangs below 'room'"),
+    'second_parent': (transform('room', 'Tracker', 0.0), "already has parent 'patient_ras' on tf"),
+    'circle': (transform('Tracker', 'room', 0.0), "frame 'Tracker' is already below 'room'"),
 }
 
 
@@ -222,7 +225,7 @@ def test_what_a_device_places_cannot_be_registered(graph: Graph, tmp_path: Path)
         for parent in ('Tracker', 'room'):
             success, message = set_registration(graph, transform(parent, 'Stylus', 0.0))
             assert not success
-            assert "frame 'Stylus' has parent 'Tracker' on tf already" in message
+            assert "frame 'Stylus' already has parent 'Tracker' on tf" in message
             assert "from TRANSFORM 'StylusToTracker'" in message
     connection = bridge.connections[0]
     wait_until(lambda: not connection.peers.all, 10.0, 'the end of the session')
@@ -281,5 +284,5 @@ def test_a_registration_holds_for_all_connections_of_a_node(
         peer = graph.stack.enter_context(ScriptedPeer.dial(connection.actual_port))
         peer.send(pose(device_name='TrackerToWorld'))
         wait_until(lambda: poses, 10.0, 'the topic')  # noqa: B023
-        text = f"{name}: TRANSFORM 'TrackerToWorld': second_parent: frame 'Tracker' has parent"
+        text = f"{name}: TRANSFORM 'TrackerToWorld': second_parent: frame 'Tracker' already has"
         assert text in capfd.readouterr().err

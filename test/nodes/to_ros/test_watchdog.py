@@ -114,7 +114,7 @@ def test_a_peer_that_goes_takes_with_it_what_it_sends_and_at_once(
     watchdog.feed('two', '', make_peer('second'), 0.0)
     watchdog.peer_lost(FIRST)
     watchdog.peer_lost(FIRST)
-    assert reports[2:] == [('', 'stale: first has gone')]
+    assert reports[2:] == [('', 'stale: first has disconnected')]
 
 
 def test_what_a_peer_says_of_a_tool_is_told_whenever_it_changes(
