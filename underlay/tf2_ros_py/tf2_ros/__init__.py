@@ -1,10 +1,10 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-The names of tf2_ros that ros2_igtl uses, for machines whose ROS 2 lacks it.
+The names of tf2_ros that ros2_igtl uses, for machines whose ROS 2 does not include it.
 
-What is documented of the genuine module holds here too, and test/underlay says it; what is not
-needed (asynchronous look-ups, the action client, conversions of other messages) is left out.
+These classes behave as the documentation of the original module states, which test/underlay
+checks. Asynchronous look-ups, the action client and conversions of other messages are left out.
 """
 
 from tf2_ros.buffer import Buffer

@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The tree of frames over time. Receives nothing by itself: TransformListener fills it."""
+"""The tree of frames over time, which a TransformListener fills."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from tf2_ros.exceptions import (
 )
 from tf2_ros.track import IDENTITY, OutOfRangeError, Rigid, Track
 
-# how far the norm of a quaternion may lie from 1 before it is refused, as in the genuine one
+# largest allowed deviation of the norm of a quaternion from 1, as in the original
 QUATERNION_TOLERANCE = 1e-3
 
 
 class Buffer:
-    """Keeps the transforms of the last seconds, and answers for any two frames and time."""
+    """Stores the transforms of the last seconds, and looks up any two frames at any time."""
 
     def __init__(self, cache_time: Duration | None = None, node: Node | None = None) -> None:
         """
-        Begin with no frame.
+        Start without frames.
 
-        :param cache_time: how long transforms are kept; 10 s unless given.
-        :param node: accepted for the genuine one's sake, which offers a service on it.
+        :param cache_time: how long to keep transforms; default: 10 s.
+        :param node: accepted for compatibility; the original offers a service on it.
         """
         cache_time = Duration(seconds=10) if cache_time is None else cache_time
         self._cache_time = cache_time.nanoseconds
@@ -43,16 +43,16 @@ class Buffer:
         self._frames: set[str] = set()
 
     def clear(self) -> None:
-        """Forget every transform that is not static."""
+        """Remove all transforms that are not static."""
         with self._changed:
             self._tracks = {k: track for k, track in self._tracks.items() if track.is_static}
 
     def set_transform(self, transform: TransformStamped, authority: str) -> None:
-        """Keep the pose of the child frame at its stamp; an invalid one is logged and ignored."""
+        """Store the pose of the child frame at its stamp; log and ignore an invalid one."""
         self._insert(transform, authority, is_static=False)
 
     def set_transform_static(self, transform: TransformStamped, authority: str) -> None:
-        """Keep the pose of the child frame for all times; an invalid one is logged and ignored."""
+        """Store the pose of the child frame for all times; log and ignore an invalid one."""
         self._insert(transform, authority, is_static=True)
 
     def lookup_transform(
@@ -61,10 +61,11 @@ class Buffer:
         """
         Return the pose of source_frame in target_frame.
 
-        :param time: when; 0 is the latest time at which all transforms between them are known.
-        :param timeout: how long to wait for it to become known.
+        :param time: of the pose; 0: the latest time at which all transforms between the frames
+            are known.
+        :param timeout: how long to wait for the transform.
         :returns: frame_id is target_frame, child_frame_id is source_frame; metres.
-        :raises TransformException: one of its subclasses, which says why there is none.
+        :raises TransformException: one of its subclasses states the reason.
         """
         with self._changed:
             self._wait(target_frame, source_frame, time, timeout)
@@ -78,7 +79,7 @@ class Buffer:
         timeout: Duration | None = None,
         return_debug_tuple: bool = False,
     ) -> bool | tuple[bool, str]:
-        """Return whether lookup_transform would give a transform; with why not, if asked."""
+        """Return whether lookup_transform would succeed, with the reason why not if requested."""
         with self._changed:
             error = self._wait(target_frame, source_frame, time, timeout)
         return (not error, error) if return_debug_tuple else not error
@@ -104,7 +105,7 @@ class Buffer:
             self._changed.notify_all()
 
     def _wait(self, target: str, source: str, time: Time, timeout: Duration | None) -> str:
-        """Wait until the transform is known or the timeout is over, and return why not."""
+        """Wait until the transform is known or the timeout is over; return the error, or ''."""
         error = ''
 
         def is_known() -> bool:
@@ -124,11 +125,11 @@ class Buffer:
         for frame in (target, source):
             if not frame or frame.startswith('/'):
                 raise InvalidArgumentException(
-                    f"'{frame}' is no name of a frame: it is empty or begins with a slash"
+                    f"'{frame}' is not a frame name; allowed: text without a leading slash"
                 )
             if frame not in self._frames:
                 raise LookupException(f"frame '{frame}' does not exist")
-        # a time of 0 is resolved along the newest path, which is then walked at that time
+        # for time 0, find the latest common time on the newest path, and use that time
         time = time or self._latest_common_time(target, source)
         up_target, up_source = self._path(target, time), self._path(source, time)
         common = next((frame for frame in up_target if frame in up_source), None)
@@ -145,7 +146,7 @@ class Buffer:
             try:
                 frame, step = self._tracks[frame].sample(time)
             except OutOfRangeError:
-                break  # the frames below may still meet
+                break  # the frames found so far may still have a common ancestor
             pose = step @ pose
             if frame in path:
                 raise ConnectivityException(f"frame '{frame}' is its own ancestor")
@@ -153,7 +154,7 @@ class Buffer:
         return path
 
     def _latest_common_time(self, target: str, source: str) -> int:
-        """Return the time up to which each transform between two frames is known; 0 is any."""
+        """Return the latest time at which all transforms between two frames are known; 0: any."""
         up_target, up_source = self._path(target, 0), self._path(source, 0)
         common = next((frame for frame in up_target if frame in up_source), None)
         if common is None:
@@ -169,7 +170,7 @@ class Buffer:
         return min(newest, default=0)
 
     def _unconnected(self, target: str, source: str, time: int) -> TransformException:
-        """Return the refusal for two frames whose ancestors do not meet at a time."""
+        """Return the exception for two frames without a common ancestor at a time."""
         for frame in (target, source):
             *_, last = self._path(frame, time)
             if last in self._tracks:
@@ -177,14 +178,13 @@ class Buffer:
                     self._tracks[last].sample(time)
                 except OutOfRangeError as error:
                     return ExtrapolationException(
-                        f"the pose of '{last}', for that of '{source}' in '{target}', "
-                        f'is asked for {error}'
+                        f"the pose of '{source}' in '{target}' needs that of '{last}' {error}"
                     )
-        return ConnectivityException(f"'{target}' and '{source}' lie in trees not connected")
+        return ConnectivityException(f"'{target}' and '{source}' are not connected")
 
 
 def fault(parent: str, child: str, pose: Rigid) -> str:
-    """Return why a transform cannot be kept, or nothing."""
+    """Return why a transform is invalid, or ''."""
     if not parent or not child:
         return 'a frame has no name'
     if parent == child:
@@ -197,7 +197,7 @@ def fault(parent: str, child: str, pose: Rigid) -> str:
 
 
 def transform_stamped(parent: str, child: str, time: int, pose: Rigid) -> TransformStamped:
-    """Return the message of a pose of the child frame in the parent frame at a time."""
+    """Return the message for a pose of the child frame in the parent frame at a time."""
     message = TransformStamped()
     message.header.stamp = Time(nanoseconds=time).to_msg()
     message.header.frame_id = parent

@@ -1,22 +1,22 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Why a transform cannot be had."""
+"""The reasons why a look-up fails."""
 
 
-class TransformException(Exception):  # noqa: N818 (the genuine name, as are all below)
-    """Any of the refusals below."""
+class TransformException(Exception):  # noqa: N818 (the original name, as are all below)
+    """The base of the exceptions below."""
 
 
 class LookupException(TransformException):
-    """A frame is not known."""
+    """A frame is unknown."""
 
 
 class ConnectivityException(TransformException):
-    """Both frames are known, but lie in different trees."""
+    """Both frames are known, but belong to different trees."""
 
 
 class ExtrapolationException(TransformException):
-    """The time asked for lies outside of what was received."""
+    """The requested time is outside the received data."""
 
 
 class InvalidArgumentException(TransformException):
@@ -24,4 +24,4 @@ class InvalidArgumentException(TransformException):
 
 
 class TimeoutException(TransformException):
-    """An answer did not come in time."""
+    """The answer did not arrive in time."""

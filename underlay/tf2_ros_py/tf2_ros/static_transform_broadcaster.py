@@ -13,22 +13,22 @@ from tf2_msgs.msg import TFMessage
 
 
 class StaticTransformBroadcaster:
-    """Publishes on /tf_static all that it was ever given, so that late subscribers get it too."""
+    """Publishes all its transforms on /tf_static each time, so that late subscribers get them."""
 
     def __init__(self, node: Node, qos: QoSProfile | None = None) -> None:
-        """Publish with the quality of service given, or else latched with depth 1."""
+        """Use the given quality of service, by default latched with depth 1."""
         if qos is None:
             qos = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         self.pub_tf = node.create_publisher(TFMessage, '/tf_static', qos)
         self.net_message = TFMessage()
 
-    def sendTransform(  # noqa: N802 (the genuine name)
+    def sendTransform(  # noqa: N802 (the original name)
         self, transform: TransformStamped | Iterable[TransformStamped]
     ) -> None:
         """
-        Publish one or several transforms, and those before.
+        Publish one or several transforms, together with all earlier ones.
 
-        Of two for one child frame the first stays, as in Jazzy; later versions take the second.
+        As in Jazzy, the first transform of a child frame stays; later versions replace it.
         """
         single = isinstance(transform, TransformStamped)
         known = {t.child_frame_id: t for t in self.net_message.transforms}

@@ -1,9 +1,10 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Where one child frame was, over time, and the arithmetic of rigid transforms.
+The poses of one child frame over time, and the arithmetic of rigid transforms.
 
-No frame tree and no ROS: quaternions are (x, y, z, w), lengths metres, times nanoseconds.
+Independent of the frame tree and of ROS. Quaternions are (x, y, z, w), lengths are in metres,
+times in nanoseconds.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ class Rigid(NamedTuple):
     rotation: Quaternion
 
     def __matmul__(self, other: Rigid) -> Rigid:
-        """Return the pose in the parent frame of what has the pose other in the child frame."""
+        """Return in the parent frame a pose given in the child frame."""
         x, y, z = rotated(self.rotation, other.translation)
         tx, ty, tz = self.translation
         return Rigid((tx + x, ty + y, tz + z), product(self.rotation, other.rotation))
@@ -40,7 +41,7 @@ IDENTITY = Rigid((0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0))
 
 
 def product(a: Quaternion, b: Quaternion) -> Quaternion:
-    """Return the Hamilton product: first b turns, then a."""
+    """Return the Hamilton product: the rotation b followed by the rotation a."""
     ax, ay, az, aw = a
     bx, by, bz, bw = b
     return (
@@ -52,7 +53,7 @@ def product(a: Quaternion, b: Quaternion) -> Quaternion:
 
 
 def rotated(rotation: Quaternion, vector: Vector) -> Vector:
-    """Return the vector, turned."""
+    """Return the rotated vector."""
     x, y, z, w = rotation
     conjugate = (-x, -y, -z, w)
     turned = product(product(rotation, (*vector, 0.0)), conjugate)
@@ -70,7 +71,7 @@ def interpolated(a: Rigid, b: Rigid, fraction: float) -> Rigid:
     cosine = sum(p * q for p, q in zip(a.rotation, b.rotation, strict=True))
     sign = -1.0 if cosine < 0.0 else 1.0
     angle = math.acos(min(1.0, abs(cosine)))
-    if angle < 1e-6:  # sin(angle) would divide by next to nothing, and a line is as good
+    if angle < 1e-6:  # avoid dividing by a tiny sin(angle); linear weights are as exact
         weight_a, weight_b = 1.0 - fraction, fraction
     else:
         weight_a = math.sin((1.0 - fraction) * angle) / math.sin(angle)
@@ -83,7 +84,7 @@ def interpolated(a: Rigid, b: Rigid, fraction: float) -> Rigid:
 
 
 class OutOfRangeError(Exception):
-    """No pose is known for the time asked for."""
+    """No pose is known for the requested time."""
 
 
 class Track:
@@ -95,7 +96,7 @@ class Track:
         self.samples: list[tuple[str, Rigid]] = []
 
     def insert(self, time: int, parent: str, pose: Rigid, cache_time: int) -> None:
-        """Keep a pose, unless it is older than the newest one by more than cache_time."""
+        """Store a pose, unless it is older than the newest one by more than cache_time."""
         if self.is_static:
             self.times, self.samples = [time], [(parent, pose)]
             return
@@ -115,7 +116,7 @@ class Track:
         """
         Return the parent frame and the pose in it at a time; 0 is the newest.
 
-        :raises OutOfRangeError: the time lies outside of what is kept.
+        :raises OutOfRangeError: the time is outside the stored range.
         """
         if self.is_static or time == 0:
             return self.samples[-1]
@@ -124,7 +125,7 @@ class Track:
             return self.samples[at]
         if at in (0, len(self.times)):
             raise OutOfRangeError(
-                f'at {time} ns, while poses are known from {self.times[0]} to {self.times[-1]} ns'
+                f'at {time} ns; poses are known from {self.times[0]} to {self.times[-1]} ns'
             )
         (parent, before), (next_parent, after) = self.samples[at - 1], self.samples[at]
         if parent != next_parent:

@@ -16,10 +16,10 @@ class TransformBroadcaster:
     """Publishes on /tf."""
 
     def __init__(self, node: Node, qos: QoSProfile | int | None = None) -> None:
-        """Publish with the quality of service given, or else reliably with depth 100."""
+        """Use the given quality of service, by default reliable with depth 100."""
         self.pub_tf = node.create_publisher(TFMessage, '/tf', 100 if qos is None else qos)
 
-    def sendTransform(  # noqa: N802 (the genuine name)
+    def sendTransform(  # noqa: N802 (the original name)
         self, transform: TransformStamped | Iterable[TransformStamped]
     ) -> None:
         """Publish one transform, or several in one message."""

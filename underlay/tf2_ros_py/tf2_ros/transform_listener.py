@@ -16,7 +16,7 @@ from tf2_ros.buffer import Buffer
 
 
 class TransformListener:
-    """Subscribes to /tf and /tf_static for as long as it lives."""
+    """Subscribes to /tf and /tf_static as long as it exists."""
 
     def __init__(
         self,
@@ -28,11 +28,11 @@ class TransformListener:
         static_qos: QoSProfile | None = None,
     ) -> None:
         """
-        Begin to listen.
+        Subscribe.
 
-        :param spin_thread: spin the node in a thread of its own.
-        :param qos: of /tf; reliable with depth 100 unless given.
-        :param static_qos: of /tf_static; also transient local unless given.
+        :param spin_thread: spin the node in a separate thread.
+        :param qos: of /tf; default: reliable with depth 100.
+        :param static_qos: of /tf_static; default: the same and transient local.
         """
         self.buffer = buffer
         self.node = node
@@ -57,16 +57,16 @@ class TransformListener:
             Thread(target=self.executor.spin, daemon=True).start()
 
     def unregister(self) -> None:
-        """Stop to listen."""
+        """Unsubscribe."""
         self.node.destroy_subscription(self.tf_sub)
         self.node.destroy_subscription(self.tf_static_sub)
 
     def callback(self, data: TFMessage) -> None:
-        """Keep what came on /tf."""
+        """Store the transforms of a message on /tf."""
         for transform in data.transforms:
             self.buffer.set_transform(transform, 'default_authority')
 
     def static_callback(self, data: TFMessage) -> None:
-        """Keep what came on /tf_static."""
+        """Store the transforms of a message on /tf_static."""
         for transform in data.transforms:
             self.buffer.set_transform_static(transform, 'default_authority')
