@@ -83,7 +83,7 @@ def test_there_is_no_xml_parser() -> None:
 def test_the_measures_are_numbered_and_each_has_a_test() -> None:
     assert [f'S{number}' for number in range(1, len(MEASURES) + 1)] == MEASURES
     assert {measure for measure, _, _ in CITED} == {*MEASURES, 'stunnel'}
-    for section in ('Who gets a session', 'What the bytes of a peer can do', 'What files can do'):
+    for section in ('Sessions', 'Data from peers', 'Files'):
         (text,) = re.findall(rf'^### {section}\n(.*?)^##', PAGE, re.DOTALL | re.MULTILINE)
         assert len(re.findall(r'^\* ', text, re.MULTILINE)) == len(
             re.findall(r'^\* \*\*S\d+\*\* ', text, re.MULTILINE)
