@@ -543,7 +543,7 @@ ROW = '{igtl_device_name: A, igtl_type_name: STRING, direction: IGTL_TO_ROS}'
 HEAD = 'version: 1\nconnections:\n  - '
 FILES = {
     'unknown_key': (f'{HEAD}prot: 1\n', ":3: connections[0]: has an unknown key, text 'prot'"),
-    'key_twice': (f'{HEAD}port: 1\n    port: 2\n', ':4: connections[0].port: stands twice'),
+    'key_twice': (f'{HEAD}port: 1\n    port: 2\n', ':4: connections[0].port: is given twice'),
     'tab': (f'{HEAD}port: 1\n\tname: a\n', ':4: YAML: found character'),
     'type': (f'{HEAD}port: many\n', ":3: connections[0].port: is text 'many'"),
     'text_for_number': (f'{HEAD}port: "18944"\n', ":3: connections[0].port: is text '18944'"),
