@@ -64,7 +64,7 @@ class Router:
         return tuple(self._routes.values())
 
     def route(self, message: codec.Message) -> Route:
-        """Return the route of a message by its content; a new route holds its messages at first."""
+        """Return the route of a message; a new route holds its messages at first."""
         defaults = conversions.conversions_for(message.type_name, message.content)
         key = message.type_name, message.device_name, defaults
         route = self._routes.get(key)
