@@ -38,7 +38,7 @@ class DeferredService:
         self._service.send_response = self._defer
 
     def destroy(self) -> None:
-        """Destroy the service; all pending requests must have been answered."""
+        """Destroy the service; no request may be pending, so stop the connections first."""
         self._node.destroy_service(self._service)
 
     def _defer(self, response: Future[Any], header: Any) -> None:

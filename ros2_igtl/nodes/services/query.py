@@ -36,7 +36,7 @@ _OUTCOMES = {
 }
 
 
-class QueryService:
+class QueryService(DeferredService):
     """
     Offers ~/query of a node.
 
@@ -44,12 +44,8 @@ class QueryService:
     """
 
     def __init__(self, node: Node, connections: Sequence[BridgeConnection]) -> None:
+        super().__init__(node, Query, '~/query', self._called)
         self._connections = connections
-        self._service = DeferredService(node, Query, '~/query', self._called)
-
-    def destroy(self) -> None:
-        """Destroy the service; the connections must be stopped first."""
-        self._service.destroy()
 
     def _called(self, request: Any) -> Future[Any]:
         response: Future[Any] = Future()

@@ -24,7 +24,7 @@ _OUTCOMES = {
 }
 
 
-class SendCommandService:
+class SendCommandService(DeferredService):
     """
     Offers ~/send_command of a node.
 
@@ -32,12 +32,8 @@ class SendCommandService:
     """
 
     def __init__(self, node: Node, connections: Sequence[BridgeConnection]) -> None:
+        super().__init__(node, Command, '~/send_command', self._called)
         self._connections = connections
-        self._service = DeferredService(node, Command, '~/send_command', self._called)
-
-    def destroy(self) -> None:
-        """Destroy the service; the connections must be stopped first."""
-        self._service.destroy()
 
     def _called(self, request: Any) -> Future[Any]:
         response: Future[Any] = Future()
