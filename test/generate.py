@@ -1,7 +1,7 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Generates files from the table of options; run it after changing the table.
+Generates files from the tables of options and of conversions; run it after changing them.
 
 ``./with-ros python test/generate.py``
 """
@@ -9,10 +9,12 @@ Generates files from the table of options; run it after changing the table.
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
+from ros2_igtl.convert.conversions import ANY_OTHER_TYPE, CONVERSIONS
 from ros2_igtl.launching import arguments_of
 from ros2_igtl.options import FILE_KEYS, PARAMETERS, SECTIONS, Option
 
@@ -31,6 +33,12 @@ TITLES = {
     'CommandRow': 'A row of `commands`',
     'ConnectionConfig': 'A connection',
     'RegistrationKeys': 'A row of `registration`',
+}
+# what the table of conversions does not say
+ROWS_OF_README = {
+    'BIND': 'its children, each by its own conversion',
+    'COMMAND': 'ROS services, both ways',
+    'GET_, STT_, STP_': 'the bridge answers queries, and sends them',
 }
 
 
@@ -178,14 +186,35 @@ def _escape(text: str) -> str:
     return text.replace('<', '`<').replace('>', '>`').replace('>`/`<', '>/<')
 
 
+def readme() -> str:
+    """Return README.md with the conversions of each OpenIGTLink type, defaults in bold."""
+    cells: dict[str, list[str]] = {}
+    on_tf = {conversion.type_name for conversion in CONVERSIONS if conversion.to_tf is not None}
+    for conversion in CONVERSIONS:
+        name = conversion.ros_type_name.replace('/msg/', '/')
+        name = f'**`{name}`**' if conversion.default else f'`{name}`'
+        cells.setdefault(conversion.type_name, []).append(name)
+    by_cell: dict[str, list[str]] = {}
+    for type_name, names in cells.items():
+        cell = ', '.join(names) + ('; tf' if type_name in on_tf else '')
+        by_cell.setdefault(cell, []).append(type_name.replace(ANY_OTHER_TYPE, 'any other type'))
+    rows = {', '.join(type_names): cell for cell, type_names in by_cell.items()}
+    last = {name: rows.pop(name) for name in ('any other type',)}
+    lines = [f'| {left} | {right} |' for left, right in {**rows, **ROWS_OF_README, **last}.items()]
+    table = '\n'.join(['| OpenIGTLink | ROS 2 |', '| --- | --- |', *lines, '', ''])
+    text = (ROOT / 'README.md').read_text(encoding='utf-8')
+    return re.sub(r'\| OpenIGTLink \| ROS 2 \|\n(\|.*\n)+\n', lambda _: table, text)
+
+
 def files() -> dict[Path, str]:
-    """Return the text of each file that is made from the table."""
+    """Return the text of each file that is made from the tables."""
     made = {ROOT / f'launch/{name}.launch.xml': launch_xml(name) for name in LAUNCHES}
     schema = json.dumps(json_schema(), indent=1, ensure_ascii=False) + '\n'
     return {
         **made,
         ROOT / 'config/mapping.schema.json': schema,
         ROOT / 'doc/options.md': reference(),
+        ROOT / 'README.md': readme(),
     }
 
 

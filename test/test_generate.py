@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The files made from the table of options are fresh, and the schema says what the reader does."""
+"""The files made from the tables are fresh, and the schema says what the reader does."""
 
 from __future__ import annotations
 
