@@ -30,6 +30,9 @@ sys.path[:] = [p for p in sys.path if Path(p or '.').resolve() != CHECKOUT] + [s
 # A shell's background jobs ignore Ctrl-C, and so would the programs that are tested to heed it
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# These have few tests and wait for other programs, installations and seconds.
+LONG_FOLDERS = ('load', 'peers', 'demo', 'bench')
+
 # A busy machine makes an example slow, which says nothing of the code: pytest-timeout bounds it
 settings.register_profile('unhurried', deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile('unhurried')
@@ -42,6 +45,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action='store_true',
         help='fail where the tests of a file of codec do not reach all of its module; whole files',
     )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with files that take long, so that no process is left with one at the end."""
+    items.sort(key=lambda item: item.path.parent.name not in LONG_FOLDERS)
 
 
 def pytest_collection_finish() -> None:

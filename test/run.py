@@ -24,8 +24,9 @@ def main(arguments: list[str]) -> int:
     workers = int(os.environ.get('TEST_WORKERS', '2'))
     # modules are held to their own tests where all of these run
     together = [] if arguments else ['--own-coverage']
+    beside = [f'-n{workers}', '--dist=loadfile', '--no-loadscope-reorder']  # conftest.py orders
     passes = (
-        ['-m', 'not alone and not long', f'-n{workers}', '--dist=loadfile', *together],
+        ['-m', 'not alone and not long', *beside, *together],
         ['-m', 'alone and not long'],
     )
     command = [sys.executable, '-m', 'pytest', *arguments]

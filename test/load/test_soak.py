@@ -12,6 +12,7 @@ from helpers.usage import Usage, slopes_of
 from load.soak import MEMORY_STEP, Report, soak
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize('seconds', [10.0, pytest.param(60.0, marks=pytest.mark.long)])
 def test_f38_nothing_grows_under_ten_times_the_usual_load(

@@ -643,4 +643,5 @@ def test_b40_a_device_that_changes_its_type_has_a_topic_of_each_and_one_complain
     # on tf the frame stays where the first type put it
     assert len(served.tf) == 3
     said = capfd.readouterr().err
-    assert said.count("second_source: frame 'Probe' comes from TRANSFORM 'Probe'") == 1
+    assert said.count("second_source: TRANSFORM 'Probe' of bridge: ") == 1
+    assert said.count("already sends frame 'Probe'; this pose is only on its topic") == 1

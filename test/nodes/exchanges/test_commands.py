@@ -848,6 +848,7 @@ def median_s(measure: Callable[[int], float], first: int) -> float:
     return statistics.median(times)
 
 
+@pytest.mark.alone
 def test_commands_overtake_images_both_ways(
     graph: Graph, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
