@@ -191,7 +191,11 @@ def rotation_from_quaternion(x: float, y: float, z: float, w: float) -> Rotation
 
     :raises ConvertError: as :func:`unit_quaternion`.
     """
-    x, y, z, w = unit_quaternion(x, y, z, w)
+    # as unit_quaternion(); without a call, since all poses pass here
+    norm = sqrt(x * x + y * y + z * z + w * w)
+    if not abs(norm - 1.0) <= QUATERNION_TOLERANCE:
+        unit_quaternion(x, y, z, w)  # refuses it
+    x, y, z, w = x / norm, y / norm, z / norm, w / norm
     xx, yy, zz = x * x, y * y, z * z
     xy, xz, yz = x * y, x * z, y * z
     wx, wy, wz = w * x, w * y, w * z
