@@ -60,27 +60,20 @@ _pack_header = HEADER_BY_START.pack
 _PACKING_ERRORS = (EncodeError, struct.error, OverflowError, TypeError, ValueError)
 
 
-def _assemble(message: Message, parts: Sequence[Any]) -> list[Any]:
-    """Return the header and the parts of the body, given the parts of the content."""
+def _with_metadata(message: Message, parts: Sequence[Any]) -> Sequence[Any]:
+    """Return the parts of the body, given those of the content."""
     version = message.header_version
-    if version == 2:
-        metadata_header, metadata = pack_metadata(message.metadata)
-        if not 0 <= message.message_id < 2**32:
-            raise ValueRangeError(f'message_id {message.message_id}: 0 to 2**32 - 1 are allowed')
-        extended = EXTENDED_HEADER.pack(
-            EXTENDED_HEADER_SIZE, len(metadata_header), len(metadata), message.message_id
-        )
-        parts = [extended, *parts, metadata_header, metadata]
-    elif version != 1:
-        raise ValueRangeError(f'header_version {version}: 1 or 2 are allowed')
-    elif message.metadata or message.message_id:
+    if version == 1:
         raise ValueRangeError('metadata and message_id need header_version 2')
-    crc = size = 0
-    for part in parts:
-        crc = crc64(part, crc)
-        size += len(part)
-    start = _STARTS[version, message.type_name, message.device_name]
-    return [_pack_header(start, message.timestamp, size, crc), *parts]
+    if version != 2:
+        raise ValueRangeError(f'header_version {version}: 1 or 2 are allowed')
+    metadata_header, metadata = pack_metadata(message.metadata)
+    if not 0 <= message.message_id < 2**32:
+        raise ValueRangeError(f'message_id {message.message_id}: 0 to 2**32 - 1 are allowed')
+    extended = EXTENDED_HEADER.pack(
+        EXTENDED_HEADER_SIZE, len(metadata_header), len(metadata), message.message_id
+    )
+    return [extended, *parts, metadata_header, metadata]
 
 
 def _encode_error(message: Message, error: Exception) -> EncodeError:
@@ -101,7 +94,18 @@ def pack_parts(message: Message) -> list[Any]:
     :raises EncodeError: a value does not fit its field.
     """
     try:
-        return _assemble(message, message.content.pack_parts())
+        parts = message.content.pack_parts()
+        if message.header_version != 1 or message.metadata or message.message_id:
+            parts = _with_metadata(message, parts)
+        start = _STARTS[message.header_version, message.type_name, message.device_name]
+        if len(parts) == 1:  # most messages; so without a loop
+            (body,) = parts
+            return [_pack_header(start, message.timestamp, len(body), crc64(body)), body]
+        crc = size = 0
+        for part in parts:
+            crc = crc64(part, crc)
+            size += len(part)
+        return [_pack_header(start, message.timestamp, size, crc), *parts]
     except _PACKING_ERRORS as error:
         raise _encode_error(message, error) from error
 
@@ -112,13 +116,4 @@ def pack(message: Message) -> bytes:
 
     :raises EncodeError: a value does not fit its field.
     """
-    try:
-        parts = message.content.pack_parts()
-        if message.header_version == 1 and not message.metadata and not message.message_id:
-            body = parts[0] if len(parts) == 1 else None
-            if type(body) is bytes:  # a shortcut for _assemble, without lists and loops
-                start = _STARTS[1, message.type_name, message.device_name]
-                return _pack_header(start, message.timestamp, len(body), crc64(body)) + body
-        return b''.join(_assemble(message, parts))
-    except _PACKING_ERRORS as error:
-        raise _encode_error(message, error) from error
+    return b''.join(pack_parts(message))
