@@ -8,15 +8,16 @@ import asyncio
 import logging
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Container, Hashable
+from collections.abc import Container, Hashable, Sequence
 
 from ros2_igtl import codec
 from ros2_igtl.options import TransportOptions as Options
 from ros2_igtl.transport.handler import ConnectionState, Handler
 from ros2_igtl.transport.io_thread import IoThread
 from ros2_igtl.transport.log import Throttle, logger, printable
-from ros2_igtl.transport.outbox import BATCH_BYTES, Buffer, Traffic
+from ros2_igtl.transport.outbox import BATCH_BYTES, Traffic
 from ros2_igtl.transport.session import Session
+from ros2_igtl.transport.sink import Buffer
 from ros2_igtl.transport.statistics import Statistics
 
 DRAIN_S = 0.5  # for sending waiting messages at the stop; a peer that does not read gets no more
@@ -46,7 +47,8 @@ class Endpoint(ABC):
         self._options = options or Options()
         self._throttle = Throttle()
         self._lock = threading.Lock()  # of the attributes below
-        self._sessions: tuple[Session, ...] = ()
+        self.sessions: tuple[Session, ...] = ()
+        """The peers connected now; replaced, never changed, so that any thread may read it."""
         self._past = Statistics()  # of closed sessions, and of events outside sessions
         self._is_wake_pending = False
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -72,17 +74,12 @@ class Endpoint(ABC):
         """
 
     @property
-    def sessions(self) -> tuple[Session, ...]:
-        """The peers connected now."""
-        return self._sessions
-
-    @property
     def statistics(self) -> Statistics:
         """A copy of the counts since the start, over all current and past peers."""
         total = Statistics()
         with self._lock:
             total.add(self._past)
-            for session in self._sessions:
+            for session in self.sessions:
                 total.add(session.statistics)
         return total
 
@@ -113,12 +110,9 @@ class Endpoint(ABC):
         :returns: the number of peers for which it was queued.
         :raises EncodeError: the message cannot be packed.
         """
-        only = (to,) if isinstance(to, Session) else to
-        targets = [
-            session
-            for session in self._sessions
-            if session is not exclude and (only is None or session in only)
-        ]
+        targets: Sequence[Session] = self.sessions
+        if to is not None or exclude is not None:
+            targets = self._chosen(to, exclude)
         if not targets:
             self._count_refused('no_peer')
             return 0
@@ -132,11 +126,16 @@ class Endpoint(ABC):
                 self._count_refused('header_version')
                 continue
             if version not in packed:
+                fits = message.header_version == version and (
+                    version == 2 or not (message.message_id or message.metadata)
+                )
                 try:
-                    packed[version] = _pack(message, version)
+                    buffers = codec.pack_parts(message if fits else _in_version(message, version))
                 except codec.EncodeError:
                     self._count_refused('encode')
                     raise
+                size = sum(map(len, buffers))
+                packed[version] = [b''.join(buffers)] if size <= BATCH_BYTES else buffers, size
             queued += session.outbox.put(*packed[version], traffic, key)
         with self._lock:  # once for any number of messages
             if not self._is_wake_pending and self._loop is not None:
@@ -181,7 +180,7 @@ class Endpoint(ABC):
 
     async def _close_sessions(self, reason: str) -> None:
         """Close every session, after a short time to send its waiting messages."""
-        sessions = self._sessions
+        sessions = self.sessions
         if not sessions:
             return
         for session in sessions:
@@ -193,7 +192,7 @@ class Endpoint(ABC):
 
     def _add_session(self, session: Session) -> None:
         with self._lock:
-            self._sessions = (*self._sessions, session)
+            self.sessions = (*self.sessions, session)
         secured = f' with {session.security}' if session.security else ''
         self._throttle.log(
             logging.INFO, ('connected', session.host), f'{session.peer_name}: connected{secured}'
@@ -201,8 +200,19 @@ class Endpoint(ABC):
 
     def _remove_session(self, session: Session) -> None:
         with self._lock:
-            self._sessions = tuple(other for other in self._sessions if other is not session)
+            self.sessions = tuple(other for other in self.sessions if other is not session)
             self._past.add(session.statistics)
+
+    def _chosen(
+        self, to: Session | Container[Session] | None, exclude: Session | None
+    ) -> list[Session]:
+        """Return the peers to send to, as send() describes them."""
+        only = (to,) if isinstance(to, Session) else to
+        return [
+            session
+            for session in self.sessions
+            if session is not exclude and (only is None or session in only)
+        ]
 
     def _set_state(self, state: ConnectionState, detail: str) -> None:
         """Tell the handler the state of the connection."""
@@ -220,9 +230,9 @@ class Endpoint(ABC):
         """Write the waiting messages of each peer."""
         with self._lock:
             self._is_wake_pending = False
-            sessions = self._sessions
+            sessions = self.sessions
         for session in sessions:
-            session.flush()
+            session.writer.flush()
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:
@@ -231,21 +241,15 @@ async def _cancel(task: asyncio.Task[None]) -> None:
     await asyncio.wait({task})
 
 
-def _pack(message: codec.Message, header_version: int) -> tuple[list[Buffer], int]:
-    """Return the buffers and the size of a message in a header version; small ones are joined."""
-    is_plain = header_version == 1  # without message identifier and metadata
-    if message.header_version != header_version or (
-        is_plain and (message.message_id or message.metadata)
-    ):
-        message = codec.Message(
-            message.content,
-            message.device_name,
-            message.timestamp,
-            header_version,
-            0 if is_plain else message.message_id,
-            {} if is_plain else message.metadata,
-            type_name=message.type_name,
-        )
-    buffers = codec.pack_parts(message)
-    size = sum(len(buffer) for buffer in buffers)
-    return ([b''.join(buffers)] if size <= BATCH_BYTES else buffers), size
+def _in_version(message: codec.Message, header_version: int) -> codec.Message:
+    """Return a message in a header version; in 1 without message identifier and metadata."""
+    is_plain = header_version == 1
+    return codec.Message(
+        message.content,
+        message.device_name,
+        message.timestamp,
+        header_version,
+        0 if is_plain else message.message_id,
+        {} if is_plain else message.metadata,
+        type_name=message.type_name,
+    )

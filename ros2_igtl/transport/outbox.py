@@ -1,7 +1,9 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-The messages waiting for one peer, and the rules to replace or reject them; no socket, no loop.
+The messages waiting for one peer: the rules to replace or reject them, and their way to a sink.
+
+Nothing here has a socket or a loop.
 
 *Events* are never lost: they wait in a bounded queue, and the peer must be closed when the queue
 exceeds its limit. Of *state*, only the newest message of a device matters. While the socket
@@ -15,18 +17,22 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from ros2_igtl.options import TransportOptions as Options
+from ros2_igtl.transport.sink import Buffer, Owner, Sink
 from ros2_igtl.transport.statistics import Statistics
 
-Buffer = bytes | bytearray | memoryview
 Traffic = Literal['state', 'event', 'stop']
 
 STATE_DEPTH = 100  # 0.1 s of a 1 kHz tracker; a turn of the loop takes far less
 CONGESTION_GRACE_S = 0.05  # a large image fills the socket for some ms, which is no congestion
 BATCH_BYTES = 65536  # small messages are joined up to this size, larger ones are sliced
+SLICE_BYTES = 262144  # asyncio copies data that the socket does not accept: at most this much
+BYTES_A_TURN = 1 << 20  # then it is the turn of the other peers
+ACCOUNTED_BYTES = 1 << 20  # more waiting bytes than this are accounted at once, fewer later
 
 
 @dataclass(slots=True, eq=False)
@@ -272,3 +278,121 @@ class Outbox:
         kept.sort(key=lambda waiting: waiting.since)
         self._state = deque(kept)
         self._state_bytes = sum(waiting.size for waiting in kept)
+
+
+class Writer:
+    """
+    Writes the messages of one outbox, and decides when its peer is too slow or needs a keepalive.
+
+    Everything but the outbox belongs to the I/O thread.
+
+    :ivar sink: must be set before the first flush().
+    :ivar end: the reason to close the session once nothing waits; empty to keep it open.
+    """
+
+    sink: Sink
+
+    def __init__(
+        self,
+        owner: Owner,
+        outbox: Outbox,
+        statistics: Statistics,
+        options: Options,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """
+        Begin with nothing written.
+
+        :param clock: seconds, steady; the same as that of the outbox.
+        """
+        self.end = ''
+        self._owner = owner
+        self._outbox = outbox
+        self._statistics = statistics
+        self._options = options
+        self._clock = clock
+        self._slices: deque[Buffer] = deque()  # of the batch being written
+        self._batch = Batch((), 0, 0, False)
+        self._handed_bytes = 0
+        self._written_bytes = 0
+        self._progress_at = 0.0
+        self._large_done_at = 0.0
+        self._begun_at = clock()  # of the last batch
+
+    def flush(self) -> None:
+        """
+        Write until the sink accepts no more, nothing waits or the turn is over.
+
+        Closes the session if an event did not fit, or if it only waited for the last message.
+        """
+        outbox, sink, slices = self._outbox, self.sink, self._slices
+        # as outbox.waiting_bytes; without a call, since all messages pass here
+        if outbox._event_bytes + outbox._state_bytes > ACCOUNTED_BYTES:
+            self._owner.account()
+        if outbox.has_overflown:
+            self._owner.close('send_buffer_limit')
+            return
+        budget = BYTES_A_TURN
+        while not (outbox.is_blocked or sink.is_closing()):
+            if budget <= 0:
+                self._owner.flush_later()
+                return
+            if not slices:
+                batch = outbox.take()
+                if batch is None:
+                    break
+                self._batch = batch
+                self._begun_at = self._progress_at = self._clock()
+                is_small = batch.size <= BATCH_BYTES
+                slices.extend(batch.buffers if is_small else _slices_of(batch.buffers))
+            data = slices.popleft()
+            budget -= len(data)
+            self._handed_bytes += len(data)
+            if not slices:
+                self._statistics.sent += self._batch.messages
+                self._statistics.sent_bytes += self._batch.size
+                if self._batch.size > BATCH_BYTES:
+                    self._large_done_at = self._clock()
+            sink.write(data)
+        if self.end and not outbox.is_blocked:
+            self._owner.close(self.end)
+
+    def has_stalled(self, now: float, unwritten: int) -> bool:
+        """
+        Return whether an event has waited too long.
+
+        Only events count: a waiting state message is replaced by newer ones, and TCP detects a
+        lost peer. The time of a large message that makes progress does not count.
+
+        :param unwritten: bytes that the sink has accepted and not sent.
+        """
+        written = self._handed_bytes - unwritten
+        if written != self._written_bytes:
+            self._written_bytes = written
+            self._progress_at = now
+        is_unfinished = bool(self._slices) or self._outbox.is_blocked
+        latest = now - self._options.send_timeout
+        if is_unfinished and self._batch.has_event and self._progress_at < latest:
+            return True
+        oldest = self._outbox.oldest_event_since
+        if oldest is None:
+            return False
+        is_large = is_unfinished and self._batch.size > BATCH_BYTES
+        return max(oldest, self._progress_at if is_large else self._large_done_at) < latest
+
+    def needs_keepalive(self, now: float) -> bool:
+        """Return whether nothing was sent within the keepalive interval."""
+        interval = self._options.keepalive_interval
+        return interval > 0 and now - self._begun_at >= interval
+
+    def clear(self) -> None:
+        """Release the rest of the message being written."""
+        self._slices.clear()
+
+
+def _slices_of(buffers: Sequence[Buffer]) -> Iterator[memoryview]:
+    """Cut buffers, without copying them."""
+    for buffer in buffers:
+        view = memoryview(buffer).cast('B')
+        for start in range(0, len(view), SLICE_BYTES):
+            yield view[start : start + SLICE_BYTES]

@@ -160,7 +160,7 @@ class Server(TcpEndpoint):
         return ''
 
     def _is_full(self, opening: int = 0) -> bool:
-        return len(self._sessions) + opening >= self._options.max_clients
+        return len(self.sessions) + opening >= self._options.max_clients
 
     def _note_refusal(self, peer_name: str, cause: str) -> None:
         """Count and log a peer that gets no session."""

@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from ros2_igtl.options import TransportOptions as Options
 from ros2_igtl.transport.io_thread import IoThread
-from ros2_igtl.transport.outbox import Outbox
+from ros2_igtl.transport.outbox import Outbox, Writer
 from ros2_igtl.transport.statistics import Statistics
 
 
@@ -21,8 +21,10 @@ class Session(ABC):
 
     :ivar peer_name: host:port, or another name of the peer for the user.
     :ivar security: how the connection is secured, for the user; empty if it is not.
+    :ivar header_version: the header version sent to this peer, 1 or 2.
     :ivar statistics: of this session.
-    :ivar outbox: the messages waiting to be sent; call flush() after a put().
+    :ivar outbox: the messages waiting to be sent; call the writer's flush() after a put().
+    :ivar writer: writes them; on the I/O thread.
     :ivar closed: a future of the I/O thread's loop with the reason, set at the end.
     """
 
@@ -30,8 +32,10 @@ class Session(ABC):
         """Begin without a peer; on the I/O thread."""
         self.peer_name = ''
         self.security = ''
+        self.header_version = options.header_version or 1
         self.statistics = Statistics()
         self.outbox = Outbox(options.send_buffer_limit, self.statistics)
+        self.writer = Writer(self, self.outbox, self.statistics, options)
         self.closed: Future[str] = io_thread.loop.create_future()
         self._io_thread = io_thread
         self._loop = io_thread.loop
@@ -66,11 +70,6 @@ class Session(ABC):
         """
         self._io_thread.budget.hold(self, kind, size)
 
-    @property
-    @abstractmethod
-    def header_version(self) -> int:
-        """The header version sent to this peer, 1 or 2."""
-
     def close(self, reason: str) -> None:
         """Close the connection at once without sending waiting messages; from any thread."""
         if self._io_thread.is_current:
@@ -85,13 +84,19 @@ class Session(ABC):
     def _close(self, reason: str) -> None:
         """Close at once; does nothing if already closed."""
 
-    @abstractmethod
     def close_when_sent(self, reason: str) -> None:
         """Reject new messages, and close after writing the waiting ones."""
+        self.writer.end = reason
+        self.outbox.refuse_more()
+        self.writer.flush()
 
     @abstractmethod
-    def flush(self) -> None:
-        """Write the waiting messages."""
+    def account(self) -> None:
+        """Report the memory that the transport holds for this peer."""
+
+    @abstractmethod
+    def flush_later(self) -> None:
+        """Call the writer's flush() in the next turn."""
 
     @abstractmethod
     def pause_reading(self) -> None:

@@ -23,10 +23,8 @@ from ros2_igtl.transport.receiver import Receiver
 from ros2_igtl.transport.session import Session
 from ros2_igtl.transport.tcp import describe_loss, hang_up, name_of, read_rest, tune
 from ros2_igtl.transport.tls import TlsError
-from ros2_igtl.transport.writer import Writer
 
 MESSAGES_A_TURN = 100  # then it is the turn of the other peers
-ACCOUNTED_BYTES = 1 << 20  # more waiting bytes than this are accounted at once, fewer later
 
 
 class TcpSession(Session, asyncio.BufferedProtocol):
@@ -50,42 +48,26 @@ class TcpSession(Session, asyncio.BufferedProtocol):
         self._on_closed = on_closed
         self._receiver = Receiver(options, self.statistics, self._loop.time())
         self._stream = self._receiver.stream
-        self._writer = Writer(self.outbox, self.statistics, options)
         self._transport: asyncio.Transport  # from connection_made() on, before the session is used
         self._timer: asyncio.TimerHandle
         self._receive_time_ns = 0
+        self._peer_version = 0  # the highest header version received
         self._is_paused = False  # by pause_reading()
         self._is_turn_over = False  # more messages have arrived than fit one turn
         self._is_flush_scheduled = False
         self._is_lost = False  # only data received before are still read
         self._is_rest_counted = True  # count an incomplete message; False if we chose to close
-        self._drain_reason = ''
         self._close_reason = ''
 
-    @property
-    def header_version(self) -> int:
-        """The header version sent to this peer, 1 or 2."""
-        return self._options.header_version or min(max(self._stream.peer_version, 1), 2)
+    def account(self) -> None:
+        """Report the memory that the transport holds for this peer."""
+        self.hold('transport', self._stream.held_bytes + self.outbox.waiting_bytes)
 
-    def close_when_sent(self, reason: str) -> None:
-        """Reject new messages, and close after writing the waiting ones."""
-        self._drain_reason = reason
-        self.outbox.refuse_more()
-        self.flush()
-
-    def flush(self) -> None:
-        """Write the waiting messages, as many as fit one turn."""
-        outbox = self.outbox
-        if outbox.waiting_bytes > ACCOUNTED_BYTES:
-            self._account()
-        if outbox.has_overflown:
-            self._close('send_buffer_limit')
-        elif self._writer.write(self._transport):
-            if not self._is_flush_scheduled:
-                self._is_flush_scheduled = True
-                self._loop.call_soon(self._flush_more)
-        elif self._drain_reason and not outbox.is_blocked:
-            self._close(self._drain_reason)
+    def flush_later(self) -> None:
+        """Continue in the next turn with the messages left over from this one."""
+        if not self._is_flush_scheduled:
+            self._is_flush_scheduled = True
+            self._loop.call_soon(self._flush_more)
 
     def pause_reading(self) -> None:
         """Stop reading until resume_reading(); may be called twice."""
@@ -105,7 +87,7 @@ class TcpSession(Session, asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Open the session."""
         assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = self.writer.sink = transport
         transport.set_write_buffer_limits(high=0)
         self.peer_name = name_of(transport.get_extra_info('peername'))
         self.security = transport.get_extra_info('security', '')
@@ -131,7 +113,7 @@ class TcpSession(Session, asyncio.BufferedProtocol):
                 self._stream.close()
             except codec.TruncatedError as error:
                 self._reject(error)
-        self._writer.clear()
+        self.writer.clear()
         self.outbox.close()
         self._io_thread.budget.release(self)
         self.statistics.disconnects = 1
@@ -165,7 +147,7 @@ class TcpSession(Session, asyncio.BufferedProtocol):
     def resume_writing(self) -> None:
         """Resume writing, since the socket has sent all data."""
         self.outbox.set_blocked(False)
-        self.flush()
+        self.writer.flush()
 
     def _deliver(self, limit: int = MESSAGES_A_TURN) -> None:
         """Pass complete messages to the handler, at most as many as fit one turn."""
@@ -183,6 +165,8 @@ class TcpSession(Session, asyncio.BufferedProtocol):
             except Exception as error:  # close only this session
                 self._fail(error)
                 return
+            if self._stream.peer_version != self._peer_version:
+                self._note_peer_version(self._stream.peer_version)
             if message is codec.NEED_DATA:
                 self._await_data(completed > 1)
                 return
@@ -198,6 +182,11 @@ class TcpSession(Session, asyncio.BufferedProtocol):
             except Exception as error:
                 self._fail(error)
 
+    def _note_peer_version(self, version: int) -> None:
+        """Send the header version that the peer has sent, unless the options name one."""
+        self._peer_version = version
+        self.header_version = self._options.header_version or min(version, 2)
+
     def _await_data(self, has_completed: bool) -> None:
         """Continue reading, with a deadline if a message is incomplete."""
         if self._is_turn_over:
@@ -205,7 +194,7 @@ class TcpSession(Session, asyncio.BufferedProtocol):
             self._transport.resume_reading()
         if self._receiver.deadlines.is_running or not self._stream.idle:
             self._receiver.note_progress(has_completed, self._loop.time())
-            self._account()
+            self.account()
 
     def _end_turn(self) -> None:
         """Leave the turn to the other peers; the next messages have already arrived."""
@@ -236,26 +225,22 @@ class TcpSession(Session, asyncio.BufferedProtocol):
     def _flush_more(self) -> None:
         """Continue with the messages left over from the last turn."""
         self._is_flush_scheduled = False
-        self.flush()
+        self.writer.flush()
 
     def _check(self, tick: float) -> None:
         """Close if a deadline has passed, send a keepalive if it is due; every tick seconds."""
         now = self._loop.time()
         self._timer = self._loop.call_later(tick, self._check, tick)
-        self._account()
+        self.account()
         if missed := self._receiver.missed_deadline(now):
             self._close(missed, is_rest_counted=missed != 'idle_timeout')
-        elif self._writer.has_stalled(now, self._transport.get_write_buffer_size()):
+        elif self.writer.has_stalled(now, self._transport.get_write_buffer_size()):
             self._close('send_timeout')
-        elif self._writer.needs_keepalive(now):
+        elif self.writer.needs_keepalive(now):
             # Header version 1, which every peer can read.
             keepalive = codec.pack(codec.Message(codec.Status()))
             self.outbox.put([keepalive], len(keepalive), 'event', ('STATUS', ''))
-            self.flush()
-
-    def _account(self) -> None:
-        """Report the memory that the transport holds for this peer."""
-        self.hold('transport', self._stream.held_bytes + self.outbox.waiting_bytes)
+            self.writer.flush()
 
     def _close(self, reason: str, *, is_rest_counted: bool = False) -> None:
         """Close at once; only the first reason counts."""

@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of ros2_igtl.transport.outbox."""
+"""Tests of ros2_igtl.transport.outbox, without a socket and without waiting."""
 
 from __future__ import annotations
 
@@ -8,16 +8,22 @@ import threading
 
 import pytest
 
-from ros2_igtl.transport import Statistics
+from ros2_igtl.transport import Options, Statistics
 from ros2_igtl.transport.outbox import (
+    ACCOUNTED_BYTES,
     BATCH_BYTES,
+    BYTES_A_TURN,
     CONGESTION_GRACE_S,
+    SLICE_BYTES,
     STATE_DEPTH,
     Outbox,
     Traffic,
+    Writer,
 )
+from ros2_igtl.transport.sink import Buffer
 
 LIMIT = 1_000_000
+LARGE_LIMIT = 100_000_000
 
 
 class Desk:
@@ -293,3 +299,156 @@ def test_every_message_of_many_threads_is_sent_replaced_or_refused() -> None:
         sent += batch.messages if batch is not None else 0
     assert sum(queued) == 8000
     assert sent + desk.statistics.replaced == 8000
+
+
+class Sink:
+    """Takes some bytes, and then blocks the outbox as asyncio does."""
+
+    def __init__(self, outbox: Outbox) -> None:
+        self.outbox = outbox
+        self.room = 10**9
+        self.slices: list[bytes] = []
+        self.is_closed = False
+
+    def write(self, data: Buffer) -> None:
+        self.slices.append(bytes(data))
+        self.room -= len(data)
+        if self.room < 0:
+            self.outbox.set_blocked(True)
+
+    def is_closing(self) -> bool:
+        return self.is_closed
+
+
+class Owner:
+    """A writer, its outbox and sink, the requests to its owner, and a clock that stands still."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.statistics = Statistics()
+        self.outbox = Outbox(LARGE_LIMIT, self.statistics, lambda: self.now)
+        options = Options(send_timeout=2.0, keepalive_interval=3.0)
+        self.writer = Writer(self, self.outbox, self.statistics, options, lambda: self.now)
+        self.writer.sink = self.sink = Sink(self.outbox)
+        self.requests: list[str] = []
+
+    def account(self) -> None:
+        self.requests.append(f'account {self.outbox.waiting_bytes}')
+
+    def flush_later(self) -> None:
+        self.requests.append('flush later')
+
+    def close(self, reason: str) -> None:
+        self.requests.append(reason)
+
+    def put(self, data: bytes, traffic: Traffic = 'event') -> bool:
+        return self.outbox.put([data], len(data), traffic, 'A')
+
+
+@pytest.fixture
+def owner() -> Owner:
+    return Owner()
+
+
+def test_small_messages_are_joined_and_counted(owner: Owner) -> None:
+    owner.put(b'one')
+    owner.put(b'two', 'state')
+    owner.writer.flush()
+    assert owner.sink.slices == [b'onetwo']
+    assert (owner.statistics.sent, owner.statistics.sent_bytes) == (2, 6)
+    assert owner.requests == []
+
+
+def test_a_large_message_is_sliced_and_counted_with_its_last_slice(owner: Owner) -> None:
+    data = bytes(range(256)) * 2048
+    owner.put(data + b'end')
+    owner.sink.room = 0
+    for sent in (0, 0, 1):
+        owner.outbox.set_blocked(False)
+        owner.writer.flush()
+        assert owner.statistics.sent == sent
+    assert [len(piece) for piece in owner.sink.slices] == [SLICE_BYTES, SLICE_BYTES, 3]
+    assert b''.join(owner.sink.slices) == data + b'end'
+
+
+def test_a_turn_ends_though_more_waits(owner: Owner) -> None:
+    owner.put(bytes(BYTES_A_TURN + 1))
+    owner.writer.flush()
+    assert sum(map(len, owner.sink.slices)) == BYTES_A_TURN
+    assert owner.requests.pop() == 'flush later'
+    owner.writer.flush()
+    assert sum(map(len, owner.sink.slices)) == BYTES_A_TURN + 1
+    assert 'flush later' not in owner.requests
+
+
+def test_nothing_is_written_to_a_sink_that_closes(owner: Owner) -> None:
+    owner.put(b'late')
+    owner.sink.is_closed = True
+    owner.writer.flush()
+    assert owner.sink.slices == []
+
+
+def test_more_than_a_mebibyte_is_accounted_before_it_is_written(owner: Owner) -> None:
+    owner.put(bytes(ACCOUNTED_BYTES))
+    owner.outbox.set_blocked(True)
+    owner.writer.flush()
+    assert owner.requests == []
+    owner.put(b'.')
+    owner.writer.flush()
+    assert owner.requests == [f'account {ACCOUNTED_BYTES + 1}']
+
+
+def test_a_peer_is_closed_when_an_event_does_not_fit(owner: Owner) -> None:
+    owner.outbox.set_blocked(True)
+    assert owner.put(bytes(LARGE_LIMIT))
+    assert not owner.put(b'.')
+    owner.outbox.set_blocked(False)
+    owner.writer.flush()
+    assert owner.requests == [f'account {LARGE_LIMIT}', 'send_buffer_limit']
+    assert owner.sink.slices == []
+
+
+def test_a_peer_is_closed_once_the_last_message_is_written(owner: Owner) -> None:
+    owner.writer.end = 'stopped'
+    owner.put(bytes(2 * SLICE_BYTES))
+    owner.sink.room = 0
+    owner.writer.flush()
+    assert owner.requests == []
+    owner.outbox.set_blocked(False)
+    owner.sink.room = SLICE_BYTES
+    owner.writer.flush()
+    assert owner.requests == ['stopped']
+
+
+def test_an_event_that_waits_longer_than_the_send_timeout_has_stalled(owner: Owner) -> None:
+    owner.outbox.set_blocked(True)
+    owner.put(b'event')
+    assert not owner.writer.has_stalled(102.0, 0)
+    assert owner.writer.has_stalled(102.1, 0)
+
+
+def test_a_state_message_may_wait_for_ever(owner: Owner) -> None:
+    owner.outbox.set_blocked(True)
+    owner.put(b'state', 'state')
+    assert not owner.writer.has_stalled(1000.0, 0)
+
+
+def test_a_large_event_stalls_only_without_progress(owner: Owner) -> None:
+    owner.put(bytes(2 * SLICE_BYTES))
+    owner.put(b'behind')
+    owner.sink.room = 0
+    owner.writer.flush()
+    for second in range(1, 10):
+        assert not owner.writer.has_stalled(100.0 + second, SLICE_BYTES - 1000 * second)
+    assert not owner.writer.has_stalled(111.0, SLICE_BYTES - 9000)
+    assert owner.writer.has_stalled(111.1, SLICE_BYTES - 9000)
+
+
+def test_a_keepalive_is_due_after_the_last_message_begun(owner: Owner) -> None:
+    owner.now = 102.0
+    owner.put(b'message')
+    owner.writer.flush()
+    assert not owner.writer.needs_keepalive(104.9)
+    assert owner.writer.needs_keepalive(105.0)
+    never = Writer(owner, owner.outbox, owner.statistics, Options(keepalive_interval=0.0))
+    assert not never.needs_keepalive(10.0**9)

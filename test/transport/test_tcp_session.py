@@ -348,7 +348,7 @@ def test_what_a_peer_sent_before_it_left_is_received_though_our_write_notices_fi
             conversation.peer.reset()
             for _ in range(3):
                 conversation.session.outbox.put([b'x'], 1, 'event', ('', ''))
-                conversation.session.flush()
+                conversation.session.writer.flush()
 
         io_thread.call(write_to_a_peer_that_has_gone)
         assert conversation.wait_for_close() == 'reset by the peer'

@@ -238,7 +238,7 @@ def test_what_a_peer_sent_before_it_left_is_received_though_our_write_notices_fi
             peer.send(DATA * 1000)
             peer.reset()
             server.send(MESSAGE, traffic='event')
-            server.sessions[0].flush()
+            server.sessions[0].writer.flush()
 
         io_thread.call(write_to_a_peer_that_has_gone)
         wait_until(lambda: handler.closed)

@@ -30,7 +30,6 @@ from ros2_igtl.nodes.exchanges.pending import Answer
 from ros2_igtl.nodes.node import BridgeNode
 from ros2_igtl.nodes.peer import Asked
 from ros2_igtl.nodes.to_igtl.topic import TopicSender
-from ros2_igtl.transport import endpoint
 
 STAMP_NS = 1_700_000_000_123_456_789
 STAMP = Time(sec=1_700_000_000, nanosec=123_456_789)
@@ -639,13 +638,13 @@ def test_a_row_is_packed_once_for_all_peers_of_a_version(
     peers = [dial(graph, bridge) for _ in range(3)]
     assert ask(peers[0], codec.StartTransform()).content == codec.TransformReply(0)
     packed: list[int] = []
-    pack_once = endpoint._pack
+    pack_once = codec.pack_parts
 
-    def count(message: codec.Message, header_version: int) -> Any:
-        packed.append(header_version)
-        return pack_once(message, header_version)
+    def count(message: codec.Message) -> Any:
+        packed.append(message.header_version)
+        return pack_once(message)
 
-    monkeypatch.setattr(endpoint, '_pack', count)
+    monkeypatch.setattr(codec, 'pack_parts', count)
     graph.publisher(TRANSFORM_STAMPED, '/tip').publish(transform(0.1))
     assert len({peer.receive_message() for peer in peers}) == 1
     assert packed == [1]
