@@ -98,6 +98,7 @@ class BridgeConnection:
             settings,
             self.peers,
             self._send,
+            self._endpoint,
             self._worker,
             shared.claims,
             shared.buffer,

@@ -126,25 +126,37 @@ def sent_counts(tally: Tally) -> dict[str, int]:
 
 
 class Rate:
-    """The rate of the last few seconds and the age of the last event, on the steady clock."""
+    """
+    The rate of the last few seconds and the age of the last event, on the steady clock.
+
+    :ivar count: of all events.
+    :ivar last_s: when the last one was; None before the first.
+    :ivar next_mark_s: when the count is to be marked again.
+    """
 
     WINDOW_S = 5.0
+    MARK_S = 1.0  # between two marks, so that their number is bounded at any rate
+    LEAST_S = 0.1  # the rate of a shorter time says nothing
 
     def __init__(self) -> None:
         self.count = 0
         self.last_s: float | None = None
+        self.next_mark_s = 0.0
         self._marks: deque[tuple[float, int]] = deque()
 
     def tick(self) -> None:
         """Count one event, now."""
-        now = time.monotonic()
         self.count += 1
-        self.last_s = now
-        marks = self._marks
-        if not marks or now - marks[-1][0] >= 0.1:  # limits the number of marks at any rate
-            marks.append((now, self.count))
-            while now - marks[0][0] > self.WINDOW_S:
-                marks.popleft()
+        self.last_s = now = time.monotonic()
+        if now >= self.next_mark_s:
+            self.mark(now)
+
+    def mark(self, now: float) -> None:
+        """Note the count of now, from which the rate is taken."""
+        self.next_mark_s = now + self.MARK_S
+        self._marks.append((now, self.count))
+        while now - self._marks[0][0] > self.WINDOW_S:
+            self._marks.popleft()
 
     @property
     def age_s(self) -> float | None:
@@ -155,11 +167,11 @@ class Rate:
     def hz(self) -> float:
         """Events per second over the window; 0 if the last is older than that."""
         marks = list(self._marks)
-        now = time.monotonic()
-        if len(marks) < 2 or self.last_s is None or now - self.last_s > self.WINDOW_S:
+        if not marks or self.last_s is None or time.monotonic() - self.last_s > self.WINDOW_S:
             return 0.0
-        elapsed = self.last_s - marks[0][0]
-        return (self.count - marks[0][1]) / elapsed if elapsed > 0.0 else 0.0
+        since_s, count = marks[0]
+        elapsed = self.last_s - since_s
+        return (self.count - count) / elapsed if elapsed >= self.LEAST_S else 0.0
 
 
 def by_cause(what: str, counter: Mapping[str, int]) -> dict[str, int]:

@@ -31,7 +31,8 @@ class Audience:
         self._peers = peers
         self._send = send
         self._on_request = on_request
-        self._is_for_all = not on_request  # until a peer sends STT_ or STP_
+        self.is_for_all = not on_request
+        """Whether no peer has sent STT_ or STP_ yet, so that :meth:`due` need not be called."""
 
     def start(self, peer: Peer, interval_s: float) -> None:
         """Begin to send messages to a peer, at least at this interval."""
@@ -44,7 +45,7 @@ class Audience:
     def _set(self, peer: Peer, pace: Pace | None) -> None:
         with peer.lock:
             peer.wanted[self] = pace
-        self._is_for_all = False
+        self.is_for_all = False
 
     def due(self, now: float) -> tuple[Sequence[Peer] | None, str]:
         """
@@ -52,7 +53,7 @@ class Audience:
 
         :param now: the steady clock, seconds.
         """
-        if self._is_for_all:
+        if self.is_for_all:
             return None, ''
         peers = self._peers.all
         if not peers:

@@ -24,6 +24,7 @@ from ros2_igtl.nodes.to_igtl.sender import Sender, Wiring
 from ros2_igtl.nodes.to_igtl.tf import TfSender
 from ros2_igtl.nodes.to_igtl.topic import TopicSender
 from ros2_igtl.nodes.worker import Worker
+from ros2_igtl.transport import Endpoint
 
 
 class Senders(Feature):
@@ -34,6 +35,7 @@ class Senders(Feature):
     :param settings: the connection's.
     :param peers: of the connection.
     :param send: queues a message for peers.
+    :param endpoint: of the connection.
     :param worker: of the connection.
     :param claims: the topics of the node, which must not publish on topics that it sends.
     :param buffer: of tf.
@@ -45,6 +47,7 @@ class Senders(Feature):
         settings: Settings,
         peers: Peers,
         send: Send,
+        endpoint: Endpoint,
         worker: Worker,
         claims: TopicClaims,
         buffer: FrameBuffer,
@@ -55,6 +58,7 @@ class Senders(Feature):
         self._settings = settings
         self._peers = peers
         self._send = send
+        self._endpoint = endpoint
         self._worker = worker
         self._buffer = buffer
         self._tally = Tally([])
@@ -114,7 +118,7 @@ class Senders(Feature):
         # the messages of a BIND are sent alone only to peers that ask for them
         audience = self._audience(row.on_request or row.bind is not None)
         group = None if row.bind is None else self._group(row.bind)
-        wiring = Wiring(self._node, row, audience, self._tally, self._worker, group)
+        wiring = self._wiring(row, audience, group)
         if row.tf is None:
             return TopicSender(wiring)
         if row.tf.chain is None:
@@ -128,7 +132,12 @@ class Senders(Feature):
     def _make_topic_sender(self, row: MappingRow) -> TopicSender:
         """Return the sender of a topic without a row in the mapping file."""
         audience = self._audience(on_request=False)
-        return TopicSender(Wiring(self._node, row, audience, self._tally, self._worker))
+        return TopicSender(self._wiring(row, audience))
+
+    def _wiring(
+        self, row: MappingRow, audience: Audience, group: BindGroup | None = None
+    ) -> Wiring:
+        return Wiring(self._node, row, audience, self._endpoint, self._tally, self._worker, group)
 
     def _audience(self, on_request: bool) -> Audience:
         return Audience(self._peers, self._send, on_request=on_request)

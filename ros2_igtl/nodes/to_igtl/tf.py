@@ -14,8 +14,12 @@ from tf2_ros import Buffer, TransformException
 from ros2_igtl.config.pairs import TF_TYPE
 from ros2_igtl.convert import conversions
 from ros2_igtl.convert.context import Outbound
+from ros2_igtl.convert.conversion import FromRos
 from ros2_igtl.convert.conversions import find_conversion
+from ros2_igtl.convert.math.stamps import NANOSECONDS_PER_SECOND
 from ros2_igtl.nodes.to_igtl.sender import Sender, Wiring
+
+_LATEST = Time()
 
 
 class TfSender(Sender):
@@ -33,6 +37,10 @@ class TfSender(Sender):
         node, row = wiring.node, wiring.row
         assert row.tf is not None
         self._tf = row.tf
+        self._pair = row.tf.parent_frame_id, row.tf.child_frame_id
+        self._from_pair: FromRos | None = None  # None: for several frames
+        if row.tf.child_frame_id is not None:
+            self._from_pair = find_conversion(row.igtl_type_name, TF_TYPE).from_ros
         self._buffer = buffer
         self._stale_timeout_ns = round(1e9 * stale_timeout_s)
         # by tool: the stamp (nanoseconds) in the last message, or the pose if it is static
@@ -63,17 +71,29 @@ class TfSender(Sender):
     def _convert(self) -> Sequence[Outbound]:
         """Return the current poses, empty if they are not new; static ones always."""
         self._look_s = time.monotonic()
-        transforms = self._transforms()
-        found = {name: stamp_of(pose) or pose.transform for name, pose in transforms}
-        if found != self._sent:
-            if found:
-                self._heard_s = self._look_s
-            self._sent, self._last = found, ()
-            self._last = self._message_of(transforms)
+        from_pair = self._from_pair
+        if from_pair is None:
+            transforms = self._transforms()
+        else:  # as _transforms() does; without a call, since most rows are of a pair
+            pose = self._buffer.lookup_transform(*self._pair, _LATEST)
+            transforms = [('', pose)]
+        found: dict[str, Any] = {}
+        is_static = bool(transforms)
+        for name, transform in transforms:
+            stamp = transform.header.stamp
+            stamp_ns = stamp.sec * NANOSECONDS_PER_SECOND + stamp.nanosec  # as stamp_of()
+            found[name] = stamp_ns or transform.transform
+            is_static = is_static and not stamp_ns
+        if found == self._sent:
+            return self._last if self._is_static else ()
+        if found:
+            self._heard_s = self._look_s
+        if self._is_static:  # only of these it is noted who has them
             self.audience.renew()
-            self._is_static = bool(found) and not any(stamp_of(pose) for _, pose in transforms)
-            return self._last
-        return self._last if self._is_static else ()
+        self._sent, self._last = found, ()
+        self._last = from_pair(pose) if from_pair is not None else self._message_of(transforms)
+        self._is_static = is_static
+        return self._last
 
     def _transforms(self) -> list[tuple[str, Any]]:
         """
@@ -97,17 +117,16 @@ class TfSender(Sender):
         return transforms
 
     def _look_up(self, parent: str | None, child: str | None, time: Time | None = None) -> Any:
-        return self._buffer.lookup_transform(parent, child, time or Time())
+        return self._buffer.lookup_transform(parent, child, time or _LATEST)
 
     def _message_of(self, transforms: list[tuple[str, Any]]) -> Sequence[Outbound]:
-        """Return the message for the looked-up poses."""
-        if self._tf.child_frame_id is None:
+        """Return the one message of what was looked up."""
+        if self._from_pair is None:
             return (conversions.TF_TOOLS[self.type_name](transforms),)
-        from_ros = find_conversion(self.row.igtl_type_name, TF_TYPE).from_ros
-        assert from_ros is not None
-        return from_ros(transforms[0][1])
+        return self._from_pair(transforms[0][1])
 
 
 def stamp_of(transform: Any) -> int:
-    """Return the stamp of a pose in nanoseconds; 0 if it is static."""
-    return int(Time.from_msg(transform.header.stamp).nanoseconds)
+    """Return when a pose was that tf has, nanoseconds; 0 if it holds for all times."""
+    stamp = transform.header.stamp
+    return int(stamp.sec * NANOSECONDS_PER_SECOND + stamp.nanosec)
