@@ -120,13 +120,13 @@ class TfSender(Sender):
         return self._buffer.lookup_transform(parent, child, time or _LATEST)
 
     def _message_of(self, transforms: list[tuple[str, Any]]) -> Sequence[Outbound]:
-        """Return the one message of what was looked up."""
+        """Return the message for the looked-up poses."""
         if self._from_pair is None:
             return (conversions.TF_TOOLS[self.type_name](transforms),)
         return self._from_pair(transforms[0][1])
 
 
 def stamp_of(transform: Any) -> int:
-    """Return when a pose was that tf has, nanoseconds; 0 if it holds for all times."""
+    """Return the stamp of a pose, nanoseconds; 0 if it is static."""
     stamp = transform.header.stamp
     return int(stamp.sec * NANOSECONDS_PER_SECOND + stamp.nanosec)
