@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ros2_igtl.options import TransportOptions as Options
 from ros2_igtl.transport.client import Client
 from ros2_igtl.transport.endpoint import Endpoint
@@ -11,7 +13,7 @@ from ros2_igtl.transport.handler import Handler
 from ros2_igtl.transport.io_thread import IoThread
 from ros2_igtl.transport.server import Server
 
-ENDPOINTS = {'client': Client, 'server': Server}
+ENDPOINTS: dict[str, Callable[..., Endpoint]] = {'client': Client, 'server': Server}
 
 
 def make_endpoint(
