@@ -20,8 +20,9 @@ NO_TESTS = 5  # pytest's exit code where the expressions select nothing
 
 def main(arguments: list[str]) -> int:
     """Return 0 if all tests pass; arguments go to pytest."""
-    # each worker has a ROS domain, and 64 MB of shared memory; 0: all in one process
-    workers = int(os.environ.get('TEST_WORKERS', '2'))
+    # each worker has a ROS domain, and 64 MB of shared memory; 0: all in one process. A third of
+    # the time they wait for others, so three keep two processors busy
+    workers = int(os.environ.get('TEST_WORKERS', '3'))
     # modules are held to their own tests where all of these run
     together = [] if arguments else ['--own-coverage']
     beside = [f'-n{workers}', '--dist=loadfile', '--no-loadscope-reorder']  # conftest.py orders

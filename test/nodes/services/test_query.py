@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,23 @@ class Asker:
     def answer(self, *arguments: Any, **fields: Any) -> tuple[int, str]:
         """Ask, and return what became of it."""
         return result(self.ask(*arguments, **fields))
+
+    def await_response(self) -> None:
+        """
+        Wait until a response from another process arrives.
+
+        The middleware loses a response to a client that it has not discovered yet, and the client
+        cannot know whether it has.
+        """
+        calls: list[Any] = []
+        begin = time.monotonic()
+
+        def has_response() -> bool:
+            if time.monotonic() - begin >= len(calls):  # once a second
+                calls.append(self.ask(GET, 'STRING', timeout=-1.0))  # rejected at once
+            return any(call.done() for call in calls)
+
+        wait_until(has_response, 20.0, 'a response')
 
 
 def result(call: Any) -> tuple[int, str]:
@@ -258,6 +276,7 @@ def test_a_node_in_another_process_answers(graph: Graph) -> None:
         peer = server.accept()
         process.wait_for('connected')
         asker = Asker(graph)
+        asker.await_response()
         call = asker.ask(GET, 'STRING')
         query_at(peer)
         watch_for(call.done, 0.2, 'an answer before there is one')
