@@ -39,6 +39,9 @@ class BridgeNode(LifecycleNode):
     :param mode: client or server, with one connection; None: any number of both.
     """
 
+    # rclpy also destroys a node whose constructor has failed
+    _log_handler: log.RosLogHandler | None = None
+
     def __init__(self, node_name: str, mode: str | None, **options: Any) -> None:
         super().__init__(node_name, **options)
         self._mode = mode
@@ -98,7 +101,8 @@ class BridgeNode(LifecycleNode):
 
     def destroy_node(self) -> None:
         """Destroy the node, which no longer logs anything."""
-        log.detach(self._log_handler)
+        if self._log_handler is not None:
+            log.detach(self._log_handler)
         super().destroy_node()
 
     def close(self) -> None:

@@ -235,7 +235,7 @@ class TlsTransport(asyncio.Transport, asyncio.BufferedProtocol):
         self._flush()  # answers of TLS itself
 
     def _decrypt_into(self, buffer: memoryview) -> int:
-        """Return the number of bytes; 0 if there are none yet, or at the end."""
+        """Return the number of bytes; 0 before the first ones arrive, and at the end."""
         size = 0
         try:
             while size < len(buffer):

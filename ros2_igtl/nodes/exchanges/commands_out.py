@@ -129,7 +129,7 @@ class CommandsOut(Feature):
         self._replies.finish(question, Answer(skip_reason, error))
 
     def _able_peers(self) -> tuple[Sequence[Peer], str, str]:
-        """Return the peers that can read a command, or the cause and text if there are none."""
+        """Return the peers that can read a command, or the cause and text if no peer can."""
         peers = self._peers.all
         least_version = self._dialect.least_version
         able = [peer for peer in peers if peer.session.header_version >= least_version]

@@ -61,7 +61,7 @@ class TfSender(Sender):
             self._node.destroy_timer(self._timer)
 
     def _looked_s(self) -> float:
-        """Return the time of the last look-up; there is none while no peer is due."""
+        """Return the time of the last look-up; tf is not asked while no peer is due."""
         return super()._looked_s() if self._timer is None else self._look_s
 
     def _newest(self) -> Sequence[Outbound]:
