@@ -7,7 +7,9 @@ export ROS_LOG_DIR ?= $(CURDIR)/.build/log
 export MPLCONFIGDIR ?= $(CURDIR)/.build/matplotlib
 
 python := ./with-ros python
-test_environment := ROS_PYTHON_CHECK_FIELDS=1 ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST
+# Bytecode is kept, even if the shell forbids it: the tests start hundreds of Python programs.
+test_environment := env -u PYTHONDONTWRITEBYTECODE PYTHONPYCACHEPREFIX=$(CURDIR)/.build/bytecode \
+	ROS_PYTHON_CHECK_FIELDS=1 ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST
 
 .PHONY: help
 help: ## print this list

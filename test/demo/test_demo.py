@@ -35,7 +35,9 @@ def run_demo(picture: Path, *arguments: str) -> str:
 
 @pytest.mark.slow
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize('peers', ['reference', 'simulators'])
+@pytest.mark.parametrize(
+    'peers', ['reference', pytest.param('simulators', marks=pytest.mark.long)]
+)
 def test_everything_arrives_as_it_was_sent_and_is_drawn(peers: str, tmp_path: Path) -> None:
     picture = tmp_path / 'received.png'
     if peers == 'simulators':

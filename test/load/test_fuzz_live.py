@@ -34,8 +34,11 @@ HALF = 0.5**0.5
 
 
 @pytest.mark.timeout(180)
-def test_a_node_stands_a_peer_that_sends_anything(capsys: pytest.CaptureFixture[str]) -> None:
-    report = fuzz(60.0, 1)
+@pytest.mark.parametrize('seconds', [30.0, pytest.param(60.0, marks=pytest.mark.long)])
+def test_a_node_stands_a_peer_that_sends_anything(
+    seconds: float, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = fuzz(seconds, 1)
     with capsys.disabled():
         print(f'\n{report}')
     # what is below says nothing unless all of this was there
