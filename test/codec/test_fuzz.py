@@ -144,7 +144,8 @@ def give_a_stream(mutator: Mutator, tally: Tally) -> None:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize('count', [100_000, pytest.param(200_000, marks=pytest.mark.long)])
 def test_mutated_messages_give_messages_or_decode_errors(
-    count: int, capsys: pytest.CaptureFixture[str],
+    count: int,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     mutator = Mutator(random.Random(SEED))
     tally = Tally()
