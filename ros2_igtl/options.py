@@ -343,7 +343,9 @@ class ConnectionOptions(TransportOptions):
         unit='s',
     )
     max_clock_skew: float = _seconds(
-        0.05, 'Clock difference above which timestamp_mode auto corrects stamps.'
+        0.05,
+        'Clock difference above which timestamp_mode auto corrects stamps, and delay above which '
+        'poses are not sent to tf.',
     )
     stale_timeout: float = _seconds(
         0.5,

@@ -16,7 +16,7 @@ from tf2_ros import TransformBroadcaster
 from ros2_igtl import codec
 from ros2_igtl.convert import naming
 from ros2_igtl.convert.errors import ConvertError
-from ros2_igtl.convert.streams.stamp_estimator import StampEstimator
+from ros2_igtl.convert.streams.peer_clock import PeerClock
 from ros2_igtl.convert.streams.video_decoder import VideoDecoder
 from ros2_igtl.convert.streams.volume_assembler import VolumeAssembler
 from ros2_igtl.nodes.claims import TopicClaims
@@ -182,6 +182,10 @@ class BridgeConnection:
             session.close('~/disconnect was called')
         return len(chosen)
 
+    def begin_anew(self) -> None:
+        """Forget the stamps of received messages, because our own clock was set."""
+        self.inbound.begin_anew()
+
     def follow_publishers(self) -> None:
         """Follow new and removed topics, and their publishers' quality of service."""
         self.senders.follow()
@@ -233,7 +237,7 @@ class BridgeConnection:
 
     def _make_peer(self, session: Session) -> Peer:
         settings = self.settings
-        clock = StampEstimator(
+        clock = PeerClock(
             settings.timestamp_mode,  # type: ignore[arg-type]
             settings.time_offset_ns,
             settings.max_clock_skew_ns,

@@ -12,7 +12,7 @@ from math import inf
 from typing import Any, NamedTuple
 
 from ros2_igtl import codec
-from ros2_igtl.convert.streams.stamp_estimator import StampEstimator
+from ros2_igtl.convert.streams.peer_clock import PeerClock
 from ros2_igtl.convert.streams.video_decoder import VideoDecoder
 from ros2_igtl.convert.streams.volume_assembler import VolumeAssembler
 from ros2_igtl.transport import Session
@@ -66,7 +66,7 @@ class Peer:
     ``bulk_bytes``, under ``lock``.
 
     :ivar session: the transport's; any thread.
-    :ivar clock: estimates the peer's clock relative to ours; I/O thread.
+    :ivar clock: what is known of the peer's clock; I/O thread.
     :ivar volumes: assembles images from parts; worker.
     :ivar video: decodes its video streams; worker.
     :ivar asked: the queries that this node has sent, each with the message that stops the stream,
@@ -82,7 +82,7 @@ class Peer:
     """
 
     session: Session
-    clock: StampEstimator
+    clock: PeerClock
     volumes: VolumeAssembler
     video: VideoDecoder
     asked: dict[Asked, codec.Message | None] = field(default_factory=dict)

@@ -7,7 +7,7 @@ from __future__ import annotations
 from helpers.ros_graph import Graph
 from helpers.waiting import wait_until
 
-OUTCOMES = ('published', 'handled', 'published_replaced', 'rejected', 'skipped')
+OUTCOMES = ('published', 'handled', 'late', 'published_replaced', 'rejected', 'skipped')
 
 
 class Accounts:

@@ -52,6 +52,7 @@ def accounted(bridge: BridgeNode) -> int:
     outcomes = received_by(connection)
     return (
         outcomes.done
+        + outcomes.late
         + outcomes.replaced
         + sum(outcomes.rejected.values())
         + sum(outcomes.skipped.values())

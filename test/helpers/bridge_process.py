@@ -79,6 +79,10 @@ class BridgeProcess:
         """What it holds now."""
         return usage_of(self._process.pid)
 
+    def send_signal(self, number: int) -> None:
+        """Send a signal, such as SIGSTOP."""
+        self._process.send_signal(number)
+
     @property
     def has_ended(self) -> bool:
         """Whether it runs no more, which it should."""

@@ -44,6 +44,11 @@ class Live:
         return sum(counts[name] for name in self._done)
 
     @property
+    def late(self) -> int:
+        """How many poses were kept from tf because they were late."""
+        return self._counts().get('late', 0)
+
+    @property
     def replaced(self) -> int:
         return self._counts()[self._replaced]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import cast
 
-from ros2_igtl.convert.streams.stamp_estimator import StampEstimator
+from ros2_igtl.convert.streams.peer_clock import PeerClock
 from ros2_igtl.convert.streams.video_decoder import VideoDecoder
 from ros2_igtl.convert.streams.volume_assembler import VolumeAssembler
 from ros2_igtl.nodes.peer import Peer, Peers
@@ -17,7 +17,7 @@ from ros2_igtl.transport import Session
 def make_peer(name: str) -> Peer:
     """Return a peer whose session is no more than a name."""
     session = cast(Session, SimpleNamespace(peer_name=name))
-    return Peer(session, StampEstimator(), VolumeAssembler(1 << 20), VideoDecoder(1 << 20))
+    return Peer(session, PeerClock(), VolumeAssembler(1 << 20), VideoDecoder(1 << 20))
 
 
 def make_peers(*present: Peer) -> Peers:

@@ -16,15 +16,17 @@ class Outcomes:
     """
     The outcomes of messages in one direction.
 
-    ``received`` + ``contained`` = ``done`` + ``replaced`` + the sums of ``rejected`` and
-    ``skipped``.
+    ``received`` + ``contained`` = ``done`` + ``late`` + ``replaced`` + the sums of ``rejected``
+    and ``skipped``.
 
     :ivar done: published on ROS, answered or noted; or passed to the transport.
+    :ivar late: poses published on their topics, but not on tf, because they were late.
     :ivar replaced: replaced by newer messages before the subscribers were connected.
     :ivar rejected: invalid or not allowed, by cause.
     :ivar skipped: not needed, by cause.
     :ivar contained: arrived inside another message, which counts as done itself.
-    :ivar tf_withheld: poses published on their topic but not on tf.
+    :ivar tf_withheld: poses published on their topic but not on tf, because their stamp was not
+        newer than the last one's.
     """
 
     received: int = 0
@@ -33,12 +35,14 @@ class Outcomes:
     rejected: Counter[str] = field(default_factory=Counter)
     skipped: Counter[str] = field(default_factory=Counter)
     contained: int = 0
+    late: int = 0
     tf_withheld: int = 0
 
     def add(self, other: Outcomes) -> None:
         """Add the counts of another."""
         self.received += other.received
         self.done += other.done
+        self.late += other.late
         self.replaced += other.replaced
         self.contained += other.contained
         self.tf_withheld += other.tf_withheld

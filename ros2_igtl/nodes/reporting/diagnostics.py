@@ -130,6 +130,7 @@ def bridge_status(connection: Reported, now_ns: int) -> BridgeStatus:
         peers=[session.peer_name for session in connection.transport.sessions],
         received=counts['received'],
         published=counts['published'],
+        late=counts['late'],
         replaced=counts['published_replaced'],
         rejected=counts['rejected'],
         skipped=counts['skipped'],
@@ -200,17 +201,30 @@ def _clock_report(peer: Peer, is_auto: bool) -> Report:
     clock = peer.clock
     is_corrected = is_auto and clock.correcting
     offset_s = clock.offset_ns / 1e9
-    message = f'{offset_s:.3f} s behind ours'
+    notes = ['corrected'] if is_corrected else []
+    if clock.has_observed and not clock.is_known:
+        notes.append('not confirmed yet')
+    if clock.grain_ns > clock.limit_ns:
+        notes.append(f'stands still for {clock.grain_ns / 1e9:.3g} s at a time')
+    if clock.rate != 1.0:
+        notes.append(f'runs at {clock.rate:.3g} times the rate of ours')
+    if not clock.is_trusted:
+        notes.append('stamps are times of arrival')
+    if clock.steps:
+        notes.append(f'was set {clock.steps} times, last by {clock.last_step_ns / 1e9:.3f} s')
     return Report(
         f'clock of {peer.name}',
-        f'{message}, corrected' if is_corrected else message,
+        ', '.join([f'{offset_s:.3f} s behind ours', *notes]),
         {
             'clock_offset_s': offset_s,
             'clock_jitter_s': clock.jitter_ns / 1e9,
             'clock_corrected': is_corrected,
+            'clock_grain_s': clock.grain_ns / 1e9,
+            'clock_rate': clock.rate,
+            'clock_steps': clock.steps,
             'stamps_out_of_range': clock.out_of_range,
         },
-        DiagnosticStatus.WARN if is_corrected else DiagnosticStatus.OK,
+        DiagnosticStatus.WARN if notes else DiagnosticStatus.OK,
     )
 
 

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable
 
 from ros2_igtl import codec
+from ros2_igtl.convert.streams.peer_clock import Stamp
 from ros2_igtl.nodes.peer import Peer
 from ros2_igtl.nodes.reporting.counters import Tally
 from ros2_igtl.nodes.to_ros.frame_tree import Source
@@ -31,7 +32,7 @@ class Bulk:
         self,
         worker: Worker,
         tally: Tally,
-        publish: Callable[[codec.Message, Route, Source, int], str],
+        publish: Callable[[codec.Message, Route, Source, Stamp], str],
         published: Callable[[Peer, codec.Message, str], None],
     ) -> None:
         self._worker = worker
@@ -40,7 +41,7 @@ class Bulk:
         self._published = published
         self._paused: set[Peer] = set()  # reading is paused until the worker has room; I/O thread
 
-    def put(self, message: codec.Message, route: Route, source: Source, stamp_ns: int) -> None:
+    def put(self, message: codec.Message, route: Route, source: Source, stamp: Stamp) -> None:
         """
         Queue a message; on the I/O thread.
 
@@ -53,7 +54,7 @@ class Bulk:
         def publish() -> None:
             _account(peer, -message.body_size)
             try:
-                reason = self._publish(message, route, source, stamp_ns)
+                reason = self._publish(message, route, source, stamp)
             except Exception as error:  # close only this session, as the transport does
                 logger.exception('%s: closed by a fault', peer.name)
                 peer.session.close(f'internal error: {error!r}')

@@ -8,6 +8,7 @@ The I/O thread publishes small messages. It stamps bulk messages, which then wai
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
@@ -17,6 +18,8 @@ from tf2_ros import TransformBroadcaster
 from ros2_igtl import codec
 from ros2_igtl.convert import conversions, naming
 from ros2_igtl.convert.errors import ConvertError
+from ros2_igtl.convert.streams.peer_clock import Stamp
+from ros2_igtl.convert.streams.timeliness import Timeliness
 from ros2_igtl.convert.streams.video_decoder import load_decoders
 from ros2_igtl.nodes.claims import TopicClaims
 from ros2_igtl.nodes.feature import Feature
@@ -25,17 +28,15 @@ from ros2_igtl.nodes.reporting.counters import Tally, received_counts
 from ros2_igtl.nodes.reporting.log import DeviceLog
 from ros2_igtl.nodes.reporting.report import Report
 from ros2_igtl.nodes.settings import Settings
+from ros2_igtl.nodes.to_ros.arrivals import Arrivals, in_order
 from ros2_igtl.nodes.to_ros.bulk import Bulk
 from ros2_igtl.nodes.to_ros.device_watch import DeviceWatch
 from ros2_igtl.nodes.to_ros.frame_tree import FrameTree, Source
-from ros2_igtl.nodes.to_ros.output import RosOutput
+from ros2_igtl.nodes.to_ros.output import LATE, RosOutput
 from ros2_igtl.nodes.to_ros.route import Route
 from ros2_igtl.nodes.to_ros.router import Router
 from ros2_igtl.nodes.worker import Worker
 from ros2_igtl.transport import IoThread
-
-# Messages of one read have the same time of arrival; tf needs different ones.
-BURST_NS = 10_000_000
 
 BULK_BYTES = 65536  # larger messages are not converted on the I/O thread
 
@@ -77,6 +78,8 @@ class Inbound(Feature):
         self._bulk = Bulk(worker, self._tally, self._publish, self._published_by_worker)
         self._log = DeviceLog(node, settings.name)
         self._router = Router(node, settings, claims, self._log, self._call_later)
+        self._clock = node.get_clock()
+        self._arrivals = Arrivals(self._router, self._call_later, self._pass_on)
         self._watch = DeviceWatch(settings, self._router, self._log, self._call_later)
         self._output = RosOutput(
             node,
@@ -103,6 +106,7 @@ class Inbound(Feature):
     def destroy(self) -> None:
         """Publish held messages, and destroy the publishers; the worker is stopped."""
         self._watch.watchdog.stop()
+        self._arrivals.flush()
         for route in self._router.all:
             if route.hold is not None:
                 route.hold.release()
@@ -110,6 +114,7 @@ class Inbound(Feature):
 
     def peer_closed(self, peer: Peer) -> None:
         """Release the devices and frames of a peer, so that others may send them."""
+        self._arrivals.flush(peer)
         for route in self._router.all:
             if route.source is not None and route.source.peer is peer:
                 route.source = None
@@ -120,10 +125,28 @@ class Inbound(Feature):
         self._bulk.forget(peer)
 
     def receive(self, peer: Peer, message: codec.Message, receive_time_ns: int) -> bool:
-        """Publish a message, or count the cause why not."""
+        """Publish a message, hold it, pass it to the worker, or count why not."""
         self._tally.here.received += 1
-        self._take(peer, message, receive_time_ns)
+        if message.metadata:
+            message.device_name = naming.full_device_name(
+                message.device_name, message.metadata.get(naming.FULL_NAME_KEY)
+            )
+        route = self._router.fixed.get((message.type_name, message.device_name))
+        if route is None:
+            route = self._router.route(message)
+        source = route.source
+        if source is None or source.peer is not peer:
+            source, reason = self._source(peer, route)
+            if source is None:
+                self._tally.here.skipped[reason] += 1
+                self._published(peer, message, reason)
+                return True
+        self._stamp(message, route, source, receive_time_ns)
         return True
+
+    def begin_anew(self) -> None:
+        """Forget all stamps, because our own clock was set; on any thread."""
+        self._call_later(0.0, self._router.forget_stamps)
 
     def worker_drained(self) -> None:
         """Read from all peers again; on any thread."""
@@ -132,57 +155,66 @@ class Inbound(Feature):
     def counts(self) -> Mapping[str, int]:
         """Return all counts since the beginning, by names for people; on any thread."""
         total = self._tally.total()
-        return {**received_counts(self._tally, 'published'), 'tf_withheld': total.tf_withheld}
+        return {
+            **received_counts(self._tally, 'published'),
+            'late': total.late,
+            'tf_withheld': total.tf_withheld,
+        }
 
     def reports(self) -> Sequence[Report]:
         """Return a report of each published device."""
         return [self._watch.report(route) for route in self._router.all if not route.skip]
 
-    def _take(
-        self,
-        peer: Peer,
-        message: codec.Message,
-        receive_time_ns: int,
-        stamp_ns: int | None = None,
+    def _stamp(
+        self, message: codec.Message, route: Route, source: Source, receive_time_ns: int
     ) -> None:
-        """
-        Stamp a message, and publish it or pass it to the worker.
-
-        :param stamp_ns: stamp of the BIND that contained it; None: the message has its own.
-        """
-        if message.metadata:
-            message.device_name = naming.full_device_name(
-                message.device_name, message.metadata.get(naming.FULL_NAME_KEY)
-            )
-        router = self._router
-        route = router.fixed.get((message.type_name, message.device_name))
-        if route is None:
-            route = router.route(message)
-        source = route.source
-        if source is None or source.peer is not peer:
-            source, reason = self._source(peer, route)
-            if source is None:
-                self._tally.here.skipped[reason] += 1
-                self._published(peer, message, reason)
-                return
-        take_apart = conversions.CONTAINERS.get(message.type_name)
-        parts = take_apart(message) if take_apart is not None else ()
-        if stamp_ns is None:
-            routes = [route, *map(router.route, parts)]
-            stamp_ns = self._stamp_ns(peer, message.timestamp, routes, receive_time_ns)
-        if take_apart is not None:
-            route.rate.tick()
-            self._tally.here.done += 1
-            self._published(peer, message, '')
-            for part in parts:
-                self._tally.here.contained += 1
-                part.body_size = message.body_size // len(parts)
-                self._take(peer, part, receive_time_ns, stamp_ns)
-        elif route.is_bulk or message.body_size > BULK_BYTES:
-            self._bulk.put(message, route, source, stamp_ns)
+        """Give a message its stamp, and pass it on unless it may be late."""
+        timeliness, clock = route.timeliness, source.peer.clock
+        if timeliness is None or timeliness.clock is not clock:
+            timeliness = route.timeliness = Timeliness(clock)
+        receive_ns = receive_time_ns
+        arrival_ns = receive_ns + time.monotonic_ns() - time.time_ns()
+        if self._clock.ros_time_is_active:
+            receive_ns = self._clock.now().nanoseconds
+        content = message.content if message.body_size <= BULK_BYTES else None
+        stamp, hold_ns = timeliness.judge(message.timestamp, content, arrival_ns, receive_ns)
+        if hold_ns > 0 or route.pending is not None or stamp.ns <= route.last_stamp_ns:
+            self._arrivals.take(message, route, source, stamp, hold_ns, receive_ns)
         else:
-            reason = self._publish(message, route, source, stamp_ns)
-            self._published(peer, message, reason)
+            route.last_stamp_ns = stamp.ns
+            self._pass_on(message, route, source, stamp)
+
+    def _pass_on(self, message: codec.Message, route: Route, source: Source, stamp: Stamp) -> None:
+        """Publish a message, take it apart, or pass it to the worker."""
+        if message.type_name in conversions.CONTAINERS:
+            self._take_apart(message, route, source, stamp)
+        elif route.is_bulk or message.body_size > BULK_BYTES:
+            self._bulk.put(message, route, source, stamp)
+        else:
+            reason = self._publish(message, route, source, stamp)
+            self._published(source.peer, message, reason)
+
+    def _take_apart(
+        self, message: codec.Message, route: Route, source: Source, stamp: Stamp
+    ) -> None:
+        """Pass on the messages in a message, all with one stamp."""
+        peer = source.peer
+        parts = conversions.CONTAINERS[message.type_name](message)
+        routes = [self._router.route(part) for part in parts]
+        for part_route in routes:
+            stamp = in_order(part_route, source, stamp)
+        route.rate.tick()
+        self._tally.here.done += 1
+        self._published(peer, message, '')
+        for part, part_route in zip(parts, routes, strict=True):
+            self._tally.here.contained += 1
+            part.body_size = message.body_size // len(parts)
+            part_source, reason = self._source(peer, part_route)
+            if part_source is None:
+                self._tally.here.skipped[reason] += 1
+                self._published(peer, part, reason)
+            else:
+                self._pass_on(part, part_route, part_source, stamp)
 
     def _source(self, peer: Peer, route: Route) -> tuple[Source | None, str]:
         """Return the sender of the messages of a route, or None and why they are skipped."""
@@ -199,32 +231,11 @@ class Inbound(Feature):
             source = source._replace(peer=peer)
         return source, ''
 
-    def _stamp_ns(
-        self, peer: Peer, timestamp: int, routes: Sequence[Route], receive_time_ns: int
-    ) -> int:
-        """
-        Return the ROS stamp of a message, nanoseconds since the epoch.
-
-        :param timestamp: the raw word in its header.
-        :param routes: of the message and of its children.
-        """
-        clock = self._node.get_clock()
-        if clock.ros_time_is_active:
-            receive_time_ns = clock.now().nanoseconds
-        stamp_ns = peer.clock.stamp(timestamp, receive_time_ns)
-        for route in routes:
-            if stamp_ns == receive_time_ns and 0 <= route.last_stamp_ns - stamp_ns < BURST_NS:
-                stamp_ns = route.last_stamp_ns + 1  # they arrived together, in this order
-        for route in routes:
-            if stamp_ns > route.last_stamp_ns:
-                route.last_stamp_ns = stamp_ns
-        return stamp_ns
-
-    def _publish(self, message: codec.Message, route: Route, source: Source, stamp_ns: int) -> str:
+    def _publish(self, message: codec.Message, route: Route, source: Source, stamp: Stamp) -> str:
         """Publish a message, or count why not and return the cause."""
         outcomes = self._tally.here
         try:
-            reason = self._output.publish(message, route, source, stamp_ns)
+            reason = self._output.publish(message, route, source, stamp)
         except ConvertError as error:
             reason = error.cause
             if route.is_decoded:
@@ -237,6 +248,8 @@ class Inbound(Feature):
             raise  # the transport logs it, and closes only this session
         if reason:
             outcomes.skipped[reason] += 1
+        elif stamp.fault in LATE and route.is_exclusive:
+            outcomes.late += 1
         else:
             outcomes.done += 1
         return reason

@@ -17,6 +17,7 @@ from ros2_igtl.convert import conversions
 from ros2_igtl.convert.context import Context
 from ros2_igtl.convert.math.stamps import MAX_STAMP_NS, NANOSECONDS_PER_SECOND, split_stamp
 from ros2_igtl.convert.pairs.metadata import metadata_to_ros
+from ros2_igtl.convert.streams.peer_clock import Stamp
 from ros2_igtl.nodes.qos import publisher_qos
 from ros2_igtl.nodes.reporting.counters import Tally
 from ros2_igtl.nodes.reporting.log import DeviceLog
@@ -25,6 +26,19 @@ from ros2_igtl.nodes.to_ros.frame_tree import FrameTree, Source
 from ros2_igtl.nodes.to_ros.hold import Batch
 from ros2_igtl.nodes.to_ros.route import Output, Route
 from ros2_igtl.nodes.to_ros.router import Router
+
+LATE = ('late', 'clock_unconfirmed')
+"""The faults of stamps that count as ``late``."""
+
+WITHHELD = {
+    'late': 'the message arrived later than max_clock_skew allows, or its clock was set back '
+    'during a silence',
+    'clock_unconfirmed': 'the message may have waited somewhere: the clock of its peer differs '
+    'from ours, and it is not known yet by how much',
+    'repeated': 'the message repeats the last one, with the same stamp',
+    'stamp_not_newer': 'the stamp is not newer than the last one',
+}
+"""The reasons for which a pose is kept from tf."""
 
 
 class RosOutput:
@@ -61,12 +75,12 @@ class RosOutput:
         self._log = log
         self._frame_prefix = frame_prefix
 
-    def publish(self, message: codec.Message, route: Route, source: Source, stamp_ns: int) -> str:
+    def publish(self, message: codec.Message, route: Route, source: Source, stamp: Stamp) -> str:
         """
         Publish a message as a whole, or skip it.
 
         :param source: its sender.
-        :param stamp_ns: since the epoch.
+        :param stamp: with a fault, its poses stay off tf.
         :returns: the cause if it was skipped, or ''.
         :raises ConvertError: the message is rejected.
         """
@@ -77,9 +91,9 @@ class RosOutput:
                 return reason
         if message.metadata:
             self._watch.check_faults(source.peer, message, route)
-        if not 0 <= stamp_ns <= MAX_STAMP_NS:
-            split_stamp(stamp_ns)  # refuses it
-        sec, nanosec = divmod(stamp_ns, NANOSECONDS_PER_SECOND)
+        if not 0 <= stamp.ns <= MAX_STAMP_NS:
+            split_stamp(stamp.ns)  # refuses it
+        sec, nanosec = divmod(stamp.ns, NANOSECONDS_PER_SECOND)
         child, parent = route.frames
         context = Context(
             message.device_name,
@@ -95,7 +109,7 @@ class RosOutput:
         is_due = not route.interval_s or route.is_due()
         # convert everything before publishing anything
         batch = _convert(route, outputs if is_due else (), content, picture, context, poses)
-        transforms = self._check_poses(route, source, poses, stamp_ns)
+        transforms = self._check_poses(route, source, poses, stamp)
         if not is_due:
             return 'rate_limit'
         if not outputs and not route.is_on_tf:
@@ -157,13 +171,15 @@ class RosOutput:
         route.rate.tick()
 
     def _check_poses(
-        self, route: Route, source: Source, poses: Sequence[Any], stamp_ns: int
+        self, route: Route, source: Source, poses: Sequence[Any], stamp: Stamp
     ) -> Sequence[Any]:
         """
         Note a good sample, and return the poses that may go to tf.
 
         :raises ConvertError: ``second_connection``: another connection's device owns a frame.
         """
+        if stamp.fault and route.is_exclusive:
+            return self._withhold(route, stamp.fault)
         peer, transforms = source.peer, poses
         # the pose of the device, whose frames never change, and not of a tool
         is_own = len(poses) == 1 and route.frames == (
@@ -171,8 +187,8 @@ class RosOutput:
             poses[0].header.frame_id,
         )
         if poses:
-            if stamp_ns <= route.last_tf_ns:
-                return self._withhold(route)
+            if stamp.ns <= route.last_tf_ns:
+                return self._withhold(route, 'stamp_not_newer')
             if not route.is_on_tf:
                 transforms = ()
             elif not is_own or route.claimed_by is not peer or peer.is_gone:
@@ -181,7 +197,7 @@ class RosOutput:
                     self._log.once(route, refusal.cause, refusal.text)
                 if is_own and not refusals:
                     route.claimed_by = peer
-            route.last_tf_ns = stamp_ns
+            route.last_tf_ns = stamp.ns
         if route.is_watched:
             watched = route.watched
             if is_own and watched is not None and watched.peer is peer and not watched.fault:
@@ -190,16 +206,15 @@ class RosOutput:
                 self._watch.feed(route, peer, poses)
         return transforms
 
-    def _withhold(self, route: Route) -> tuple[()]:
+    def _withhold(self, route: Route, cause: str) -> tuple[()]:
         """
-        Return nothing for tf, since a pose is not newer than the last one.
+        Return nothing for tf, since a pose is old, or not newer than the last one.
 
-        tf must not get an older pose, or a second one for the same time. The pose is no good
-        sample either.
+        The pose is no good sample either.
         """
-        self._tally.here.tf_withheld += route.is_on_tf
-        text = 'the stamp is not newer than the last one; the pose is not sent to tf'
-        self._log.once(route, 'stamp_not_newer', text)
+        if cause not in LATE:
+            self._tally.here.tf_withheld += route.is_on_tf
+        self._log.once(route, cause, f'{WITHHELD[cause]}; the pose is not sent to tf')
         return ()
 
     def _wanted(self, route: Route) -> list[Output]:

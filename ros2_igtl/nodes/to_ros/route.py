@@ -11,8 +11,11 @@ from typing import Any, NamedTuple
 
 from rclpy.publisher import Publisher
 
+from ros2_igtl import codec
 from ros2_igtl.convert.context import Context
 from ros2_igtl.convert.conversion import Conversion
+from ros2_igtl.convert.streams.peer_clock import Stamp
+from ros2_igtl.convert.streams.timeliness import Timeliness
 from ros2_igtl.nodes.peer import Peer
 from ros2_igtl.nodes.reporting.counters import Rate
 from ros2_igtl.nodes.to_ros.frame_tree import Source
@@ -25,6 +28,20 @@ class Output(NamedTuple):
 
     conversion: Conversion
     publisher: Publisher
+
+
+class Pending(NamedTuple):
+    """
+    A message that may have waited somewhere, held until this is known.
+
+    :ivar stamp: its stamp, with the reason to hold it.
+    :ivar receive_ns: ROS time of its arrival.
+    """
+
+    message: codec.Message
+    source: Source
+    stamp: Stamp
+    receive_ns: int
 
 
 @dataclass(slots=True, eq=False)
@@ -44,6 +61,8 @@ class Route:
     :ivar topic: the topic to which the names of siblings are appended.
     :ivar siblings: publishers of sibling topics, made when they are needed; None: the topic was
         rejected.
+    :ivar timeliness: stamps the messages of the current sender; I/O thread.
+    :ivar pending: a pose that may be late; I/O thread.
     :ivar last_stamp_ns: of the last message; I/O thread.
     :ivar last_tf_ns: of the last pose for tf; the thread that publishes.
     :ivar is_in_parts: messages may be parts of a volume.
@@ -70,6 +89,8 @@ class Route:
     topic: str = ''
     siblings: dict[str, Publisher | None] = field(default_factory=dict)
     hold: Hold | None = None
+    timeliness: Timeliness | None = None
+    pending: Pending | None = None
     last_stamp_ns: int = -1
     last_tf_ns: int = -1
     is_in_parts: bool = False

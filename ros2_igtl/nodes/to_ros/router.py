@@ -94,6 +94,11 @@ class Router:
                 self._log.once(route, 'topic_refused', f'ROS rejects {topic}: {error}')
         return route.siblings[name]
 
+    def forget_stamps(self) -> None:
+        """Let any stamp be newer than the last one; on the I/O thread."""
+        for route in self._routes.values():
+            route.last_stamp_ns = route.last_tf_ns = -1
+
     def destroy(self) -> None:
         """Destroy the publishers and release their topics; no messages may be held."""
         for publisher in self._publishers:

@@ -12,14 +12,13 @@ import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
 
 from helpers.peers import make_peer
-from ros2_igtl.codec import timestamp
-from ros2_igtl.convert.streams.stamp_estimator import StampEstimator
+from ros2_igtl.convert.streams.peer_clock import PeerClock
 from ros2_igtl.msg import BridgeStatus
 from ros2_igtl.nodes.reporting.diagnostics import bridge_status, reset_counts, statuses
 from ros2_igtl.nodes.reporting.report import Report
 from ros2_igtl.transport import Statistics
 
-NOTHING = {'published': 0, 'published_replaced': 0}
+NOTHING = {'published': 0, 'late': 0, 'published_replaced': 0}
 NOW_NS = 1_700_000_000_000_000_000
 
 
@@ -80,8 +79,9 @@ def test_every_counter_is_told_and_each_cause() -> None:
     )
     counts_of_features = {
         'published': 2,
+        'late': 1,
         'handled': 3,
-        'contained': 4,
+        'contained': 5,
         'published_replaced': 1,
         'rejected non_rigid': 1,
         'skipped echo': 2,
@@ -96,8 +96,9 @@ def test_every_counter_is_told_and_each_cause() -> None:
         'tls_failures expired': 7,
         'received': 7,
         'published': 2,
+        'late': 1,
         'handled': 3,
-        'contained': 4,
+        'contained': 5,
         'published_replaced': 1,
         'rejected': 3,
         'rejected crc': 2,
@@ -113,7 +114,7 @@ def test_every_counter_is_told_and_each_cause() -> None:
     }
     counts = {key: int(items[key]) for key in expected}
     assert counts == expected
-    outcomes = ('published', 'handled', 'published_replaced', 'rejected', 'skipped')
+    outcomes = ('published', 'handled', 'late', 'published_replaced', 'rejected', 'skipped')
     assert counts['received'] + counts['contained'] == sum(counts[key] for key in outcomes)
 
 
@@ -130,10 +131,12 @@ def test_a_clock_that_is_corrected_is_a_warning_with_its_offset(
     mode: Any, skew_s: float, level: bytes, text: str
 ) -> None:
     peer = make_peer('10.0.0.1:5')
-    peer.clock = clock = StampEstimator(mode)
+    peer.clock = clock = PeerClock(mode)
     peer.session = make_session()
-    clock.stamp(timestamp.from_nanoseconds(NOW_NS + round(skew_s * 1e9)), NOW_NS)
-    clock.stamp(0xFFFF_FFFF << 32, NOW_NS)
+    device_ns = NOW_NS + round(skew_s * 1e9)
+    clock.observe(-device_ns, 0, True)
+    clock.stamp_ns(device_ns, 0, NOW_NS)
+    clock.device_time_ns(0xFFFF_FFFF << 32)
     connection = make_connection(timestamp_mode=mode)
     connection.peers.all = (peer,)
     status = told(connection)['node: plus: clock of 10.0.0.1:5']
@@ -174,6 +177,7 @@ def test_the_status_says_all_of_a_connection() -> None:
     connection.settings.mode = 'client'
     connection.counts = lambda: {
         'published': 5,
+        'late': 3,
         'published_replaced': 1,
         'rejected non_rigid': 1,
         'skipped echo': 2,
@@ -196,7 +200,7 @@ def test_the_status_says_all_of_a_connection() -> None:
     )
     assert list(status.peers) == ['10.0.0.1:5']
     counts = (status.received, status.published, status.replaced, status.rejected, status.skipped)
-    assert counts == (9, 5, 1, 1, 2)
+    assert (*counts, status.late) == (9, 5, 1, 1, 2, 3)
     assert (status.sent, status.send_replaced, status.send_rejected) == (4, 3, 2)
 
 

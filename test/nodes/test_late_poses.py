@@ -1,0 +1,177 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Old poses never look new, through a running node: x says when a pose was sent."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from helpers.bridge_peer import await_accounted, dial, pose, serve
+from helpers.bridge_process import BridgeProcess
+from helpers.load import paced
+from helpers.ros_graph import Graph
+from helpers.scripted_peer import ScriptedPeer
+from helpers.waiting import wait_until
+from ros2_igtl import codec
+
+TF = 'tf2_msgs/msg/TFMessage'
+RATE_HZ = 50
+LIMIT_S = 0.05 + 0.1  # max_clock_skew, and the longest hold of a pose that may be late
+ON_THE_WAY_S = 0.05  # from the node to a subscriber on a busy machine
+
+
+class Sight:
+    """The poses on tf, with the time that each took since it was sent."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.ages_s: list[float] = []
+        self.errors_s: list[float] = []  # of stamps
+        self._begun_s = time.time()
+        graph.user.create_subscription(_type(TF), '/tf', self._take, 5000)
+        wait_until(lambda: graph.user.count_subscribers('/tf') > 0, 5.0, 'the subscription')
+
+    def sent_now(self) -> float:
+        """Return what to send as x, in millimetres."""
+        return (time.time() - self._begun_s) * 1000.0
+
+    def _take(self, message: Any) -> None:
+        for transform in message.transforms:
+            sent_s = self._begun_s + transform.transform.translation.x
+            stamp = transform.header.stamp
+            self.ages_s.append(time.time() - sent_s)
+            self.errors_s.append(abs(stamp.sec + stamp.nanosec / 1e9 - sent_s))
+
+
+def _type(name: str) -> Any:
+    from ros2_igtl.convert.interfaces import ros_type
+
+    return ros_type(name)
+
+
+def exact(offset_s: float) -> Callable[[], int]:
+    """Return a clock that makes timestamps."""
+    return lambda: codec.timestamp.from_nanoseconds(time.time_ns() + round(offset_s * 1e9))
+
+
+CLOCKS: dict[str, Callable[[], int]] = {
+    'exact': exact(0.0),
+    '3 s behind': exact(-3.0),
+    'whole seconds': lambda: int(time.time()) << 32,
+    'none': lambda: 0,
+}
+
+
+def send_for(peer: ScriptedPeer, seconds: float, make: Callable[[], bytes]) -> int:
+    """Send a pose each period; return how many."""
+    end_s, count = time.monotonic() + seconds, 0
+    for _ in paced(RATE_HZ, threading.Event()):
+        peer.send(make())
+        count += 1
+        if time.monotonic() > end_s:
+            break
+    return count
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize('clock', CLOCKS)
+def test_f39_what_was_held_on_the_way_is_not_on_tf(graph: Graph, clock: str) -> None:
+    """A proxy that stops for two seconds, and then lets everything go."""
+    bridge, peer = serve(graph)
+    sight = Sight(graph)
+
+    def make() -> bytes:
+        return pose(sight.sent_now(), timestamp=CLOCKS[clock]())
+
+    count = send_for(peer, 2.0, make)
+    held = []
+    for number in paced(RATE_HZ, threading.Event()):
+        held.append(make())
+        if number == 2 * RATE_HZ:
+            break
+    peer.send(b''.join(held))
+    count += len(held) + send_for(peer, 2.0, make)
+    await_accounted(bridge, count)
+    late = bridge.connections[0].counts()['late']
+    wait_until(lambda: len(sight.ages_s) >= count - late - 2, 5.0, 'the poses')
+    assert max(sight.ages_s) < LIMIT_S + ON_THE_WAY_S
+    assert len(held) - 5 <= late <= len(held) + 15
+    assert max(sight.errors_s) < LIMIT_S + ON_THE_WAY_S
+    assert len(sight.ages_s) >= 0.9 * (count - len(held))
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize('clock', ['exact', 'none'])
+def test_f39_what_arrived_while_the_node_was_stopped_is_not_on_tf(
+    graph: Graph, clock: str
+) -> None:
+    sight = Sight(graph)
+    with BridgeProcess('igtl_server', {'port': 0}) as bridge:
+        with ScriptedPeer.dial(bridge.port) as peer:
+
+            def make() -> bytes:
+                return pose(sight.sent_now(), timestamp=CLOCKS[clock]())
+
+            send_for(peer, 2.0, make)
+            wait_until(lambda: sight.ages_s, 10.0, 'the first poses')
+            bridge.send_signal(signal.SIGSTOP)
+            try:
+                send_for(peer, 1.0, make)
+            finally:
+                bridge.send_signal(signal.SIGCONT)
+            before = len(sight.ages_s)
+            send_for(peer, 1.0, make)
+            wait_until(lambda: len(sight.ages_s) > before + 20, 5.0, 'poses after the stop')
+    assert max(sight.ages_s) < LIMIT_S + ON_THE_WAY_S
+
+
+@pytest.mark.alone
+def test_f39_a_peer_that_sends_whole_seconds_costs_no_poses(graph: Graph) -> None:
+    bridge, peer = serve(graph)
+    sight = Sight(graph)
+    diagnostics = graph.subscribe('diagnostic_msgs/msg/DiagnosticArray', '/diagnostics')
+    count = send_for(
+        peer, 4.0, lambda: pose(sight.sent_now(), timestamp=CLOCKS['whole seconds']())
+    )
+    wait_until(lambda: len(sight.ages_s) >= count - 10, 5.0, 'the poses')
+    assert len(sight.ages_s) >= 0.95 * count
+    assert max(sight.errors_s) < 0.05 + ON_THE_WAY_S
+
+    def said() -> str:
+        statuses = diagnostics[-1].status if diagnostics else ()
+        return next((s.message for s in statuses if 'clock of' in s.name), '')
+
+    wait_until(lambda: 'stands still for 1 s at a time' in said(), 5.0, 'the warning')
+
+
+@pytest.mark.alone
+def test_f39_a_clock_that_is_set_back_is_followed_within_a_second(graph: Graph) -> None:
+    bridge, peer = serve(graph)
+    sight = Sight(graph)
+    count = send_for(peer, 1.5, lambda: pose(sight.sent_now(), timestamp=exact(0.0)()))
+    count += send_for(peer, 2.0, lambda: pose(sight.sent_now(), timestamp=exact(-3.0)()))
+    await_accounted(bridge, count)
+    wait_until(lambda: len(sight.ages_s) >= count - 20, 5.0, 'the poses')
+    assert max(sight.errors_s) < 0.05 + ON_THE_WAY_S
+    (known,) = bridge.connections[0].peers.all
+    assert known.clock.steps == 1
+
+
+def test_a_single_pose_of_a_peer_whose_clock_differs_is_on_tf(graph: Graph) -> None:
+    bridge, peer = serve(graph)
+    sight = Sight(graph)
+    peer.send(pose(sight.sent_now(), timestamp=exact(-1000.0)()))
+    wait_until(lambda: sight.ages_s, 5.0, 'the pose')
+    assert bridge.connections[0].counts()['late'] == 0
+    again = dial(graph, bridge)
+    peer.close()
+    wait_until(lambda: len(bridge.connections[0].peers.all) == 1, 5.0, 'the end')
+    again.send(pose(sight.sent_now(), timestamp=exact(-1000.0)()))
+    again.close()  # before it is known whether the pose is late
+    await_accounted(bridge, 2)
+    assert bridge.connections[0].counts()['late'] in (0, 1)
