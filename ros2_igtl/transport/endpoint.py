@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import threading
 from abc import ABC, abstractmethod
@@ -191,12 +192,19 @@ class Endpoint(ABC):
         await asyncio.wait([session.closed for session in sessions])
 
     def _add_session(self, session: Session) -> None:
+        session.peer_name = self._distinct_name(session.peer_name)
         with self._lock:
             self.sessions = (*self.sessions, session)
         secured = f' with {session.security}' if session.security else ''
         self._throttle.log(
             logging.INFO, ('connected', session.host), f'{session.peer_name}: connected{secured}'
         )
+
+    def _distinct_name(self, name: str) -> str:
+        """Return a name for a new peer; a port may be dialled from twice, to two addresses."""
+        taken = {session.peer_name for session in self.sessions}
+        names = (f'{name}#{number}' if number > 1 else name for number in itertools.count(1))
+        return next(each for each in names if each not in taken)
 
     def _remove_session(self, session: Session) -> None:
         with self._lock:

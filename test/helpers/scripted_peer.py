@@ -43,12 +43,14 @@ class ScriptedPeer:
         *,
         host: str = '127.0.0.1',
         source: str | None = None,
+        source_port: int = 0,
         receive_buffer: int | None = None,
     ) -> ScriptedPeer:
         """
         Connect as a client.
 
         :param source: the address to dial from.
+        :param source_port: the port to dial from, which several peers may share; 0: any.
         :param receive_buffer: SO_RCVBUF in bytes; small for a peer that is to look slow.
         """
         sock = socket.socket(socket.AF_INET6 if ':' in host else socket.AF_INET)
@@ -57,7 +59,8 @@ class ScriptedPeer:
             if receive_buffer is not None:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
             if source is not None:
-                sock.bind((source, 0))
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                sock.bind((source, source_port))
             sock.connect((host, port))
         except BaseException:
             sock.close()

@@ -65,15 +65,20 @@ def statuses(node_name: str, connection: Reported) -> list[DiagnosticStatus]:
     reports = [_queue_report(peer.session) for peer in peers]
     reports += [_clock_report(peer, is_auto) for peer in peers]
     reports += connection.reports()
-    return [_connection_status(name, connection)] + [
-        DiagnosticStatus(
-            level=report.level,
-            name=f'{name}: {report.name}',
-            message=report.message,
-            values=_values(report.values),
+    found: Counter[str] = Counter()  # readers of /diagnostics tell statuses apart by their names
+    results = [_connection_status(name, connection)]
+    for report in reports:
+        found[report.name] += 1
+        number = found[report.name]
+        results.append(
+            DiagnosticStatus(
+                level=report.level,
+                name=f'{name}: {report.name}' + (f' #{number}' if number > 1 else ''),
+                message=report.message,
+                values=_values(report.values),
+            )
         )
-        for report in reports
-    ]
+    return results
 
 
 def _connection_status(name: str, connection: Reported) -> DiagnosticStatus:
