@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 
@@ -69,6 +69,12 @@ class TopicClaims:
         """Allow a connection to publish on a topic that it no longer sends."""
         with self._lock:
             self._sent.discard((connection, topic))
+
+    def give_back(self, topics: Iterable[str]) -> None:
+        """Release single topics."""
+        with self._lock:
+            for topic in topics:
+                self._owners.pop(topic, None)
 
     def release(self, connection: str) -> None:
         """Release all topics of a connection."""

@@ -19,8 +19,8 @@ class Session(ABC):
     """
     An open connection, and the program at its other end.
 
-    :ivar peer_name: host:port, or another name of the peer for the user; ``#2`` is appended if
-        another open session of the endpoint has this name. No key: sessions are compared as objects.
+    :ivar peer_name: host:port, or another name of the peer for the user; with ``#2`` if another
+        open session of the endpoint has this name. It is no key: sessions differ as objects.
     :ivar security: how the connection is secured, for the user; empty if it is not.
     :ivar header_version: the header version sent to this peer, 1 or 2.
     :ivar statistics: of this session.

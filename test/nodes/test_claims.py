@@ -34,6 +34,14 @@ def test_the_topics_of_a_connection_are_released_with_it() -> None:
     assert claims.claim({'/a': owner('two'), '/c': owner('one')}) is None
 
 
+def test_single_topics_can_be_given_back() -> None:
+    claims = TopicClaims()
+    assert claims.claim({'/a': owner('one'), '/b': owner('one')}) is None
+    claims.give_back(['/a', '/c'])
+    assert claims.claim({'/a': owner('two')}) is None
+    assert claims.claim({'/b': owner('two')}) == ('/b', owner('one'))
+
+
 def test_a_connection_publishes_on_no_topic_that_it_sends() -> None:
     claims = TopicClaims()
     claims.add_sent('one', '/a')

@@ -70,6 +70,9 @@ def statuses(node_name: str, connection: Reported) -> list[DiagnosticStatus]:
     for report in reports:
         found[report.name] += 1
         number = found[report.name]
+        if report.is_of_connection:
+            results[0].level = DiagnosticStatus.ERROR
+            results[0].message += f'; {report.message}'
         results.append(
             DiagnosticStatus(
                 level=report.level,

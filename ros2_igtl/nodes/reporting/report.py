@@ -19,12 +19,14 @@ class Report:
     A status for /diagnostics, without the names of node and connection.
 
     :ivar level: of DiagnosticStatus.
+    :ivar is_of_connection: whether an error is one of the connection too.
     """
 
     name: str
     message: str
     values: dict[str, object] = field(default_factory=dict)
     level: bytes = DiagnosticStatus.OK
+    is_of_connection: bool = False
 
 
 def device_report(

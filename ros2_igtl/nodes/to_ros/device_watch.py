@@ -25,6 +25,8 @@ from ros2_igtl.nodes.to_ros.router import Router
 from ros2_igtl.nodes.to_ros.watchdog import CallSoon, Watchdog, Watched
 from ros2_igtl.transport.log import Throttle
 
+MAX_REPORTED = 50  # tools of a device in a report, whose number a peer decides
+
 
 class DeviceWatch:
     """
@@ -44,6 +46,7 @@ class DeviceWatch:
         self._router = router
         self._log = log
         self._throttle = Throttle()
+        router.ended = self.watchdog.forget
 
     def feed(self, route: Route, peer: Peer, poses: Sequence[Any]) -> None:
         """
@@ -53,12 +56,13 @@ class DeviceWatch:
         """
         tools = ('',) if route.poses is None else [pose.child_frame_id for pose in poses]
         for tool in tools:
-            watched = self.watchdog.feed(route, tool, peer, route.stale_timeout_s)
+            watched = self.watchdog.feed(route, tool, peer, route.stale_timeout_s, route.pool)
             if tool == route.frames[0]:
                 route.watched = watched
             if watched is None:
                 text = f"too many tools, '{tool}' is not watched"
                 self._log.once(route, 'not_watched', text)
+                self._router.refusals.note(peer, route, 'not_watched')
 
     def check_faults(self, peer: Peer, message: codec.Message, route: Route) -> None:
         """
@@ -76,7 +80,7 @@ class DeviceWatch:
             fault = f'the peer reports {naming.escape(fault)}'
             tools = [watched.tool for watched in watchdog.of(route)]
             for tool in tools or ([''] if route.is_watched else []):
-                watchdog.mark_faulty(route, tool, peer, fault)
+                watchdog.mark_faulty(route, tool, peer, fault, route.pool)
             raise ConvertError('transform_status', fault)
         known = {watched.tool for watched in watchdog.of(route)}
         for name, fault in faults.items():
@@ -89,14 +93,16 @@ class DeviceWatch:
         values = {'direction': 'IGTL_TO_ROS', 'topics': ' '.join(route.topics)}
         report = device_report(route.type_name, route.device_name, route.rate, values)
         watched = self.watchdog.of(route)
-        faults = [
-            f'{item.tool or "the device"}: {item.fault}, last sample {item.age_s:.1f} s ago'
-            for item in watched
-            if item.fault
-        ]
-        if faults:
+        faulty = [item for item in watched if item.fault]
+        if faulty:
+            faults = [
+                f'{item.tool or "the device"}: {item.fault}, last sample {item.age_s:.1f} s ago'
+                for item in faulty[:MAX_REPORTED]
+            ]
+            if len(faulty) > MAX_REPORTED:
+                faults.append(f'{len(faulty) - MAX_REPORTED} more tools have faults')
             report.level, report.message = DiagnosticStatus.ERROR, '; '.join(faults)
-        for item in watched:
+        for item in watched[:MAX_REPORTED]:
             if item.tool:
                 report.values[f'age_s {item.tool}'] = f'{item.age_s:.3f}'
         return report

@@ -5,25 +5,34 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any, NamedTuple
 
 from ros2_igtl.convert import naming
 from ros2_igtl.convert.errors import ConvertError
 from ros2_igtl.nodes.peer import Peer
+from ros2_igtl.nodes.to_ros.room import Room
 
-MAX_FRAMES = 5000  # a peer that invents names must not create frames without limit
+# A peer that invents names must not create frames without limit, and must leave room for the other
+# peers. Trackers have some dozen tools, or hundreds if each marker counts as one.
+MAX_FRAMES_OF_PEER = 2000  # for each row of the mapping file, and for devices without a row
+MAX_FRAMES = 5000  # of all peers of a connection, likewise
 
 REGISTRATION = 'a registration'
 
 
 class Source(NamedTuple):
-    """The sender of a pose; with two sources of one frame a tool would jump between two places."""
+    """
+    The sender of a pose; with two sources of one frame a tool would jump between two places.
+
+    :ivar pool: of the room that its frames take: :meth:`Rows.pool`.
+    """
 
     connection: str
     peer: Peer
     type_name: str
     device_name: str
+    pool: Hashable = None
 
     def __str__(self) -> str:
         device = f"{self.type_name} '{naming.escape(self.device_name)}'"
@@ -48,6 +57,7 @@ class FrameTree:
     def __init__(self) -> None:
         # by child: its parent and its owner; None: a registration
         self._edges: dict[str, tuple[str, Source | None]] = {}
+        self._room = Room(MAX_FRAMES_OF_PEER, MAX_FRAMES)
         self._lock = threading.Lock()
 
     def claim(
@@ -90,19 +100,22 @@ class FrameTree:
                 )
             if self._is_below(parent, child):
                 return f"frame '{parent}' is already below '{child}' on tf"
-            if len(self._edges) >= MAX_FRAMES:
-                return f'{MAX_FRAMES} frames are allowed'
+            if sum(owner is None for _, owner in self._edges.values()) >= MAX_FRAMES:
+                return f'{MAX_FRAMES} registrations are allowed'
             self._edges[child] = parent, None
         return ''
 
     def release(self, peer: Peer) -> None:
         """Release the frames of a disconnected peer."""
         with self._lock:
-            self._edges = {
-                child: (parent, owner)
-                for child, (parent, owner) in self._edges.items()
-                if owner is None or owner.peer is not peer
-            }
+            kept = {}
+            for child, (parent, owner) in self._edges.items():
+                if owner is None or owner.peer is not peer:
+                    kept[child] = parent, owner
+                else:
+                    self._room.give_back(_pool(owner), peer)
+            self._edges = kept
+            self._room.leave(peer)
 
     @staticmethod
     def _check_connection(transform: Any, parent: str, owner: Source, source: Source) -> None:
@@ -117,8 +130,9 @@ class FrameTree:
     def _claim(self, child: str, parent: str, source: Source) -> Refusal | None:
         edge = self._edges.get(child)
         if edge is None:
-            if len(self._edges) >= MAX_FRAMES:
-                return Refusal('too_many_frames', f'{MAX_FRAMES} frames are allowed')
+            lack = self._room.lacks(_pool(source), source.peer)
+            if lack:
+                return Refusal('too_many_frames', f"no room for frame '{child}': {lack}")
             if self._is_below(parent, child):
                 return Refusal(
                     'circle',
@@ -126,6 +140,7 @@ class FrameTree:
                     'topic',
                 )
             self._edges[child] = (parent, source)
+            self._room.take(_pool(source), source.peer)
             return None
         first_parent, owner = edge
         if first_parent != parent:
@@ -147,3 +162,8 @@ class FrameTree:
         while frame != ancestor and frame in self._edges:
             frame = self._edges[frame][0]
         return frame == ancestor
+
+
+def _pool(source: Source) -> Hashable:
+    """Return the pool of a source's frames; connections share no room."""
+    return source.connection, source.pool

@@ -70,14 +70,13 @@ class Inbound(Feature):
         published: Callable[[Peer, codec.Message, str], None],
     ) -> None:
         self._node = node
-        self._name = settings.name
         self._tree = tree
         self._io_thread = io_thread
         self._published = published
         self._tally = Tally([])
         self._bulk = Bulk(worker, self._tally, self._publish, self._published_by_worker)
         self._log = DeviceLog(node, settings.name)
-        self._router = Router(node, settings, claims, self._log, self._call_later)
+        self._router = Router(node, settings, claims, self._log, self._call_later, worker)
         self._clock = node.get_clock()
         self._arrivals = Arrivals(self._router, self._call_later, self._pass_on)
         self._watch = DeviceWatch(settings, self._router, self._log, self._call_later)
@@ -115,11 +114,7 @@ class Inbound(Feature):
     def peer_closed(self, peer: Peer) -> None:
         """Release the devices and frames of a peer, so that others may send them."""
         self._arrivals.flush(peer)
-        for route in self._router.all:
-            if route.source is not None and route.source.peer is peer:
-                route.source = None
-            if route.claimed_by is peer:
-                route.claimed_by = None
+        self._router.peer_closed(peer)
         self._tree.release(peer)
         self._watch.watchdog.peer_lost(peer)
         self._bulk.forget(peer)
@@ -133,7 +128,7 @@ class Inbound(Feature):
             )
         route = self._router.fixed.get((message.type_name, message.device_name))
         if route is None:
-            route = self._router.route(message)
+            route = self._router.route(message, peer)
         source = route.source
         if source is None or source.peer is not peer:
             source, reason = self._source(peer, route)
@@ -163,7 +158,8 @@ class Inbound(Feature):
 
     def reports(self) -> Sequence[Report]:
         """Return a report of each published device."""
-        return [self._watch.report(route) for route in self._router.all if not route.skip]
+        reports = self._router.refusals.reports()
+        return reports + [self._watch.report(route) for route in self._router.all]
 
     def _stamp(
         self, message: codec.Message, route: Route, source: Source, receive_time_ns: int
@@ -200,7 +196,7 @@ class Inbound(Feature):
         """Pass on the messages in a message, all with one stamp."""
         peer = source.peer
         parts = conversions.CONTAINERS[message.type_name](message)
-        routes = [self._router.route(part) for part in parts]
+        routes = [self._router.route(part, peer) for part in parts]
         for part_route in routes:
             stamp = in_order(part_route, source, stamp)
         route.rate.tick()
@@ -222,11 +218,12 @@ class Inbound(Feature):
             return None, route.skip
         source = route.source
         if source is None:
-            source = route.source = Source(self._name, peer, route.type_name, route.device_name)
+            source = self._router.adopt(route, peer)
         elif source.peer is not peer:
             if route.is_exclusive:
                 text = f'{peer.name} sends this device, but {source} already does'
                 self._log.once(route, 'second_source', text)
+                self._router.refusals.note(peer, route, 'second_source')
                 return None, 'second_source'
             source = source._replace(peer=peer)
         return source, ''
@@ -241,6 +238,8 @@ class Inbound(Feature):
             if route.is_decoded:
                 source.peer.video.forget(message.device_name)  # later frames need this one
             self._log.once(message, reason, str(error))
+            if reason == 'second_connection':
+                self._router.refusals.note(source.peer, route, reason)
             outcomes.rejected[reason] += 1
             return reason
         except Exception:

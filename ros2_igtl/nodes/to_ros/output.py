@@ -195,6 +195,7 @@ class RosOutput:
                 transforms, refusals = self._tree.claim(poses, source)
                 for refusal in refusals:
                     self._log.once(route, refusal.cause, refusal.text)
+                self._router.refusals.note(peer, route, refusals[0].cause if refusals else '')
                 if is_own and not refusals:
                     route.claimed_by = peer
             route.last_tf_ns = stamp.ns

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -53,6 +53,11 @@ class Route:
     in order; the I/O thread publishes all others.
 
     :ivar skip: why the device is not published; empty if it is.
+    :ivar is_mapped: whether a row of the mapping file selects it.
+    :ivar is_counted: whether it takes room, which a device named by a row does not need.
+    :ivar pool: of the room that it takes.
+    :ivar owner: the peer whose room it takes: the sender, or the last one.
+    :ivar claims: the topics claimed for it.
     :ivar poses: returns the TransformStamped of a content, for tf and the watchdog; None: the type
         has no poses.
     :ivar frames: child frame and parent frame.
@@ -78,6 +83,11 @@ class Route:
     type_name: str = ''
     device_name: str = ''
     skip: str = ''
+    is_mapped: bool = False
+    is_counted: bool = False
+    pool: Hashable = None
+    owner: Peer | None = None
+    claims: list[str] = field(default_factory=list)
     outputs: list[Output] = field(default_factory=list)
     poses: Callable[[Any, Context], Sequence[Any]] | None = None
     is_on_tf: bool = False
@@ -103,6 +113,12 @@ class Route:
     stale_timeout_s: float = 0.0
     interval_s: float = 0.0
     next_s: float = 0.0
+
+    @property
+    def publishers(self) -> list[Publisher]:
+        """The publishers of all its topics."""
+        siblings = [each for each in self.siblings.values() if each is not None]
+        return [output.publisher for output in self.outputs] + siblings
 
     def is_due(self) -> bool:
         """Return whether the interval is over; if it is, begin the next one."""

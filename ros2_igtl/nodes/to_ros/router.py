@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 from rclpy.node import Node
 from rclpy.publisher import Publisher
@@ -12,23 +12,36 @@ from rclpy.qos import QoSProfile
 
 from ros2_igtl import codec
 from ros2_igtl.config import MappingRow
-from ros2_igtl.convert import conversions, naming
+from ros2_igtl.convert import conversions
 from ros2_igtl.convert.conversion import Conversion
-from ros2_igtl.nodes.claims import Owner, TopicClaims
-from ros2_igtl.nodes.qos import held_limit, publisher_overriding, publisher_qos
-from ros2_igtl.nodes.reporting.log import Device, DeviceLog
+from ros2_igtl.nodes.claims import TopicClaims
+from ros2_igtl.nodes.peer import Peer
+from ros2_igtl.nodes.qos import held_limit
+from ros2_igtl.nodes.reporting.log import DeviceLog
 from ros2_igtl.nodes.settings import Settings
+from ros2_igtl.nodes.to_ros.frame_tree import Source
 from ros2_igtl.nodes.to_ros.hold import Hold, HoldReleaser
-from ros2_igtl.nodes.to_ros.route import Output, Route
+from ros2_igtl.nodes.to_ros.refusals import Refusals
+from ros2_igtl.nodes.to_ros.room import Room
+from ros2_igtl.nodes.to_ros.route import Route
 from ros2_igtl.nodes.to_ros.rows import Choice, Rows
+from ros2_igtl.nodes.to_ros.topics import Topics
 from ros2_igtl.nodes.to_ros.watchdog import CallSoon
+from ros2_igtl.nodes.worker import Task, Worker
 
-MAX_DEVICES = 500  # a peer that invents names must not create publishers without limit
+# A peer that invents names must not create publishers without limit, and must leave room for the
+# other peers.
+MAX_DEVICES_OF_PEER = 500  # for each row of the mapping file, and for devices without a row
+MAX_DEVICES = 2000  # of all peers of a connection, likewise
 
 
 class Router:
     """
     Keeps the routes of one connection.
+
+    A route stays when its peer disconnects, so that subscribers keep their topic until the peer is
+    back. It ends early if another device needs its topic or its room, except for the device that a
+    row of the mapping file names: such devices always have room.
 
     Routes are made on the I/O thread; :attr:`all` may be read on any thread.
 
@@ -37,6 +50,7 @@ class Router:
     :param claims: of the node; shared by its connections.
     :param log: of the connection's devices.
     :param call_soon: calls a function on the I/O thread after a number of seconds.
+    :param worker: of the connection; it publishes messages of routes that end.
     """
 
     def __init__(
@@ -46,53 +60,73 @@ class Router:
         claims: TopicClaims,
         log: DeviceLog,
         call_soon: CallSoon,
+        worker: Worker,
     ) -> None:
         self.rows = Rows(settings)
-        self._node = node
+        self.refusals = Refusals()
+        self.ended: Callable[[Route], None] = lambda route: None
+        """Called on any thread when a route has ended, before its publishers are destroyed."""
         self._settings = settings
-        self._claims = claims
         self._log = log
+        self._topics = Topics(
+            node,
+            settings.name,
+            claims,
+            log,
+            lambda topic: self._end_idle(lambda idle: topic in idle.claims),
+        )
         self._releaser = HoldReleaser(node, call_soon)
-        self._routes: dict[tuple[str, str, tuple[Conversion, ...]], Route] = {}
+        self._worker = worker
+        self._room = Room(MAX_DEVICES_OF_PEER, MAX_DEVICES)
+        self._routes: dict[Hashable, Route] = {}  # by type, device name and default conversions
         self.fixed: dict[tuple[str, str], Route] = {}
         """The routes by type and device, of types whose conversions ignore the content."""
-        self._publishers: list[Publisher] = []
 
     @property
     def all(self) -> Sequence[Route]:
         """All current routes."""
         return tuple(self._routes.values())
 
-    def route(self, message: codec.Message) -> Route:
+    def route(self, message: codec.Message, peer: Peer) -> Route:
         """Return the route of a message; a new route holds its messages at first."""
         defaults = conversions.conversions_for(message.type_name, message.content)
         key = message.type_name, message.device_name, defaults
-        route = self._routes.get(key)
+        route = self._routes.get(key) or self.refusals.find((peer, *key))
         if route is None:
-            if len(self._routes) >= MAX_DEVICES:
-                self._log.once(message, 'too_many_devices', f'{MAX_DEVICES} devices are allowed')
-                return Route(skip='too_many_devices')
-            route = self._routes[key] = self._make(message, defaults)
-        if not conversions.depends_on_content(message.type_name):
+            route = self._make(message, peer, defaults)
+            if route.skip:
+                self.refusals.remember((peer, *key), route)
+            elif route.owner is not None:
+                self._routes[key] = route
+        if route.skip:
+            self.refusals.note(peer, route, route.skip)
+        elif route.owner is not None and not conversions.depends_on_content(message.type_name):
             self.fixed[message.type_name, message.device_name] = route
         return route
 
+    def adopt(self, route: Route, peer: Peer) -> Source:
+        """Return the sender of a route without one, whose room it takes from now on."""
+        if route.is_counted and route.owner is not None and route.owner is not peer:
+            self._room.move(route.pool, route.owner, peer)
+        route.owner = peer
+        self.refusals.note(peer, route, '')
+        names = self._settings.name, peer, route.type_name, route.device_name
+        route.source = Source(*names, route.pool)
+        return route.source
+
+    def peer_closed(self, peer: Peer) -> None:
+        """Release the devices of a disconnected peer, so that others may send them."""
+        for route in self._routes.values():
+            if route.source is not None and route.source.peer is peer:
+                route.source = None
+            if route.claimed_by is peer:
+                route.claimed_by = None
+        self._room.leave(peer)
+        self.refusals.peer_closed(peer)
+
     def sibling(self, route: Route, conversion: Conversion, qos: QoSProfile) -> Publisher | None:
         """Return the publisher of a sibling topic; None if the topic was rejected."""
-        name = conversion.sibling
-        if name not in route.siblings:
-            route.siblings[name] = None
-            topic = f'{route.topic}/{name}'
-            try:
-                if not self._claim(route, [conversion], [topic]):
-                    publisher = self._node.create_publisher(
-                        conversions.ros_type(conversion.ros_type_name), topic, qos
-                    )
-                    self._publishers.append(publisher)
-                    route.siblings[name] = publisher
-            except Exception as error:  # such as a name that is too long
-                self._log.once(route, 'topic_refused', f'ROS rejects {topic}: {error}')
-        return route.siblings[name]
+        return self._topics.sibling(route, conversion, qos)
 
     def forget_stamps(self) -> None:
         """Let any stamp be newer than the last one; on the I/O thread."""
@@ -101,45 +135,99 @@ class Router:
 
     def destroy(self) -> None:
         """Destroy the publishers and release their topics; no messages may be held."""
-        for publisher in self._publishers:
-            self._node.destroy_publisher(publisher)
-        self._publishers.clear()
+        for route in self._routes.values():
+            self._topics.destroy(route)
         self._routes.clear()
         self.fixed.clear()
-        self._claims.release(self._settings.name)
+        self._topics.release_all()
 
-    def _make(self, message: codec.Message, defaults: Sequence[Conversion]) -> Route:
+    def _make(self, message: codec.Message, peer: Peer, defaults: Sequence[Conversion]) -> Route:
         rows = self.rows.matching(message)
-        names = message.type_name, message.device_name
-        reason = self.rows.skip_reason(message, rows)
-        if reason or message.type_name in conversions.CONTAINERS:
-            return Route(*names, skip=reason)
-        choices = self.rows.choose(message, rows, defaults)
-        if not choices:
-            self._log.once(message, 'no_mapping', 'no conversion is available for this type')
-            return Route(*names, skip='no_mapping')
-        route = Route(*names, frames=self.rows.frames(message.device_name, rows))
+        pool, is_named = self.rows.pool(message.device_name, rows)
+        route = Route(message.type_name, message.device_name, is_counted=not is_named, pool=pool)
+        route.skip = self.rows.skip_reason(message, rows)
+        if route.skip:
+            return route
+        route.is_mapped = bool(rows)
+        is_container = message.type_name in conversions.CONTAINERS
+        choices = () if is_container else self.rows.choose(message, rows, defaults)
+        if not choices and not is_container:
+            return self._refuse(route, 'no_mapping', 'no conversion is available for this type')
+        lack = self._make_room(route, peer)
+        if is_container and lack:  # it takes no topic; such a route is not kept
+            return route
+        if lack:
+            text = f'{lack}, except for those that a row of the mapping file names'
+            return self._refuse(route, 'too_many_devices', text)
+        if not is_container:
+            self._open(message, route, rows, choices)
+        if not route.skip:
+            route.owner = peer
+            if route.is_counted:
+                self._room.take(pool, peer)
+            self.adopt(route, peer)
+        return route
+
+    def _open(
+        self,
+        message: codec.Message,
+        route: Route,
+        rows: Sequence[MappingRow],
+        choices: Sequence[Choice],
+    ) -> None:
+        """Claim the topics of a new route and create its publishers, or set why it is skipped."""
+        route.frames = self.rows.frames(message.device_name, rows)
         self._set_options(route, [choice.conversion for choice in choices], rows)
         topics = [self.rows.topic(message, choice) for choice in choices]
-        try:
-            # all or none, so that users do not mistake some topics for all of them
-            reason = self._claim(route, [choice.conversion for choice in choices], topics)
-            if reason:
-                return Route(*names, skip=reason)
-            route.outputs = [
-                self._make_output(route, choice, topic)
-                for choice, topic in zip(choices, topics, strict=True)
-            ]
-        except Exception as error:  # such as a long name, or a wrong qos_overrides parameter
-            text = f'ROS rejects {", ".join(topics)}: {error}'
-            self._log.once(message, 'topic_refused', text)
-            return Route(*names, skip='topic_refused')
+        self._topics.open(route, choices, topics)
+        if route.skip:
+            self._topics.release(route, self.all)
+            return
         route.topic = topics[0].removesuffix(f'/{choices[0].conversion.sibling}')
         route.topics = tuple(output.publisher.topic_name for output in route.outputs)
         route.hold = Hold(min(held_limit(output.conversion) for output in route.outputs))
-        publishers = [output.publisher for output in route.outputs]
-        self._releaser.begin(route.hold, publishers, lambda: setattr(route, 'hold', None))
+        self._releaser.begin(route.hold, route.publishers, lambda: setattr(route, 'hold', None))
+
+    def _refuse(self, route: Route, cause: str, text: str) -> Route:
+        """Refuse to publish the device of a route, and return the route."""
+        route.skip = cause
+        self._log.once(route, cause, text)
         return route
+
+    def _make_room(self, route: Route, peer: Peer) -> str:
+        """Make room for a new route of a peer; return why that is impossible, or ''."""
+        if not route.is_counted:
+            return ''
+        if self._room.is_full(route.pool):
+            self._end_idle(lambda idle: idle.pool == route.pool)
+        return self._room.lacks(route.pool, peer)
+
+    def _end_idle(self, is_chosen: Callable[[Route], bool]) -> bool:
+        """End the oldest chosen route of a disconnected peer; return whether there was one."""
+        for route in self.all:
+            owner = route.owner
+            if owner is None or not owner.is_gone or not route.is_counted:
+                continue
+            if route.hold is None and is_chosen(route):
+                self._end(route, owner)
+                return True
+        return False
+
+    def _end(self, route: Route, owner: Peer) -> None:
+        """End a route of a disconnected peer, when the worker has published its messages."""
+        self._routes = {key: each for key, each in self._routes.items() if each is not route}
+        if self.fixed.get((route.type_name, route.device_name)) is route:
+            del self.fixed[route.type_name, route.device_name]
+        self._room.give_back(route.pool, owner)
+        self._topics.release(route, self.all)
+        self.refusals.clear()
+        route.skip = 'ended'
+
+        def end() -> None:
+            self.ended(route)
+            self._topics.destroy(route)
+
+        self._worker.put(Task(end, lambda loss: end()))
 
     def _set_options(
         self, route: Route, chosen: Sequence[Conversion], rows: Sequence[MappingRow]
@@ -165,48 +253,3 @@ class Router:
             route.stale_timeout_s = min(timeouts, default=settings.stale_timeout_s)
         intervals = (1.0 / row.rate_limit for row in rows if row.rate_limit)
         route.interval_s = max(intervals, default=0.0)
-
-    def _claim(self, device: Device, chosen: Sequence[Conversion], topics: Sequence[str]) -> str:
-        """Claim topics for a device; return why that is impossible, or ''."""
-        claims: dict[str, Owner] = {}
-        for conversion, topic in zip(chosen, topics, strict=True):
-            resolved = self._node.resolve_topic_name(topic)
-            names = self._settings.name, device.type_name, device.device_name
-            owner = Owner(*names, conversion.ros_type_name)
-            first = claims.setdefault(resolved, owner)
-            if first != owner:
-                return self._log_taken(device, resolved, owner, first)
-        refused = self._claims.claim(claims)
-        if refused is None:
-            return ''
-        topic, taken_by = refused
-        if taken_by is None:
-            text = f'this connection sends {topic} to its peers, so it does not publish on it'
-            self._log.once(device, 'echo', text)
-            return 'echo'
-        return self._log_taken(device, topic, claims[topic], taken_by)
-
-    def _log_taken(self, device: Device, topic: str, owner: Owner, first: Owner) -> str:
-        text = naming.escape(' '.join(first))
-        self._log.once(
-            device,
-            'topic_taken',
-            f'{topic} already belongs to {text}; this device needs {owner.ros_type_name}; '
-            'a mapping row can set another topic',
-        )
-        return 'topic_taken'
-
-    def _make_output(self, route: Route, choice: Choice, topic: str) -> Output:
-        conversion, row = choice
-        publisher = self._node.create_publisher(
-            conversions.ros_type(conversion.ros_type_name),
-            topic,
-            publisher_qos(conversion, row.qos if row else {}),
-            qos_overriding_options=publisher_overriding(row.qos if row else {}),
-        )
-        self._publishers.append(publisher)
-        self._node.get_logger().info(
-            f"{self._settings.name}: {route.type_name} '{naming.escape(route.device_name)}' "
-            f'-> {publisher.topic_name} ({conversion.ros_type_name})'
-        )
-        return Output(conversion, publisher)

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
 from ros2_igtl import codec
@@ -85,6 +85,20 @@ class Rows:
             if conversion.accepts(message.content):
                 choices.append(Choice(conversions.with_options(conversion, vars(row)), row))
         return [each for each in choices if each.conversion.is_for(message.content)] or choices
+
+    def pool(self, device: str, rows: Sequence[MappingRow]) -> tuple[Hashable, bool]:
+        """
+        Return the pool of the room that a device takes, and whether a row names just this device.
+
+        A row with an expression matches any number of devices, and so does a name of 20 bytes,
+        which is a part of longer ones.
+
+        :param rows: of the device.
+        """
+        for row in rows:
+            if row.igtl_device_name == device:
+                return id(row), True
+        return (id(rows[0]) if rows else None), False
 
     def frames(self, device: str, rows: Sequence[MappingRow]) -> tuple[str, str]:
         """Return the child frame and the parent frame of a device."""

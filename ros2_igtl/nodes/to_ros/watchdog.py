@@ -16,10 +16,12 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from ros2_igtl.nodes.peer import Peer
+from ros2_igtl.nodes.to_ros.frame_tree import MAX_FRAMES, MAX_FRAMES_OF_PEER
+from ros2_igtl.nodes.to_ros.room import Room
 
 CHECKS_A_TIMEOUT = 4  # so that stale is reported at most a quarter of the time-out late
 MIN_PERIOD_S, MAX_PERIOD_S = 0.005, 0.25
-MAX_WATCHED = 2000  # limits the memory for a peer that invents tools
+MAX_WATCHED_OF_PEER, MAX_WATCHED = MAX_FRAMES_OF_PEER, MAX_FRAMES  # each tool is a frame
 
 CallSoon: TypeAlias = Callable[[float, Callable[[], None]], None]
 """Calls a function on the I/O thread after a number of seconds; on any thread."""
@@ -33,6 +35,7 @@ class Watched:
     :ivar device: the device.
     :ivar tool: its frame; empty if the device is watched as a whole.
     :ivar peer: the sender.
+    :ivar pool: of the room that it takes.
     :ivar timeout_s: how long it may be silent; 0: without limit.
     :ivar last_s: steady clock at its last good sample.
     :ivar fault: why it cannot be trusted: ``stale: ...`` or the peer's report; empty if it can.
@@ -41,6 +44,7 @@ class Watched:
     device: Hashable
     tool: str
     peer: Peer
+    pool: Hashable
     timeout_s: float
     last_s: float
     fault: str = ''
@@ -71,30 +75,34 @@ class Watchdog:
         self._report = report
         self._lock = threading.RLock()  # of the attributes below
         self._tools: dict[Hashable, dict[str, Watched]] = {}  # by device
-        self._count = 0
+        self._room = Room(MAX_WATCHED_OF_PEER, MAX_WATCHED)
+        self._lost: dict[Watched, None] = {}  # of disconnected peers, the oldest first
         self._period_s = 0.0  # 0: no checks
         self._round = 0  # scheduled checks of an earlier round are ignored
 
-    def feed(self, device: Hashable, tool: str, peer: Peer, timeout_s: float) -> Watched | None:
+    def feed(
+        self, device: Hashable, tool: str, peer: Peer, timeout_s: float, pool: Hashable = None
+    ) -> Watched | None:
         """
         Note a good sample; return None if there are too many tools to watch this one.
 
         :param timeout_s: longest time until the next sample; 0: without limit.
+        :param pool: of the room that a new tool takes; always the same for a device.
         """
         with self._lock:
-            tools = self._tools.setdefault(device, {})
+            tools = self._tools.get(device, {})
             watched = tools.get(tool)
             if watched is None:
                 if tool and '' in tools:  # the tools of the device are known now
-                    del tools['']
-                    self._count -= 1
-                watched = self._watch(device, tool, peer, timeout_s)
+                    self._drop(tools[''])
+                watched = self._watch(device, tool, peer, pool, timeout_s)
                 if watched is None:
                     return None
                 self._look_after(timeout_s)
                 self._report(watched)
                 return watched
-            watched.peer = peer
+            if watched.peer is not peer:
+                self._move(watched, peer)
             if watched.timeout_s != timeout_s:
                 watched.timeout_s = timeout_s
                 self._look_after(timeout_s)
@@ -104,25 +112,38 @@ class Watchdog:
                 self._report(watched)
             return watched
 
-    def mark_faulty(self, device: Hashable, tool: str, peer: Peer, fault: str) -> None:
+    def mark_faulty(
+        self, device: Hashable, tool: str, peer: Peer, fault: str, pool: Hashable = None
+    ) -> None:
         """
         Note that the peer itself reports a fault.
 
         :param tool: empty for a device without known tools.
         :param fault: the peer's report.
+        :param pool: as for :meth:`feed`.
         """
         with self._lock:
             watched = self._tools.get(device, {}).get(tool)
-            watched = watched or self._watch(device, tool, peer, 0.0)
+            watched = watched or self._watch(device, tool, peer, pool, 0.0)
             if watched is not None:
                 self._set_fault(watched, fault)
 
     def peer_lost(self, peer: Peer) -> None:
-        """Mark all devices of a disconnected peer as stale."""
+        """Mark all devices of a disconnected peer as stale; they make room for those of others."""
         with self._lock:
+            self._room.leave(peer)
             for watched in self._all():
-                if watched.peer is peer and not watched.is_stale:
+                if watched.peer is not peer:
+                    continue
+                self._lost[watched] = None
+                if not watched.is_stale:
                     self._set_fault(watched, f'stale: {peer.name} has disconnected')
+
+    def forget(self, device: Hashable) -> None:
+        """Forget a device and its tools; nothing is reported of them after this."""
+        with self._lock:
+            for watched in list(self._tools.get(device, {}).values()):
+                self._drop(watched)
 
     def of(self, device: Hashable) -> Sequence[Watched]:
         """Return the watched tools of a device, or the device itself."""
@@ -144,14 +165,38 @@ class Watchdog:
                 if is_silent and not watched.fault:
                     self._set_fault(watched, f'stale: no good sample for {watched.timeout_s:g} s')
 
-    def _watch(self, device: Hashable, tool: str, peer: Peer, timeout_s: float) -> Watched | None:
+    def _watch(
+        self, device: Hashable, tool: str, peer: Peer, pool: Hashable, timeout_s: float
+    ) -> Watched | None:
         """Begin to watch a tool; return None if there are too many."""
-        if self._count >= MAX_WATCHED:
+        room = self._room
+        if room.is_full(pool):
+            self._drop(next(watched for watched in self._lost if watched.pool == pool))
+        if room.lacks(pool, peer):
             return None
-        self._count += 1
-        watched = Watched(device, tool, peer, timeout_s, time.monotonic())
+        room.take(pool, peer)
+        watched = Watched(device, tool, peer, pool, timeout_s, time.monotonic())
         self._tools.setdefault(device, {})[tool] = watched
+        if peer.is_gone:  # its message waited
+            self._lost[watched] = None
         return watched
+
+    def _move(self, watched: Watched, peer: Peer) -> None:
+        """Note that another peer sends a tool now."""
+        self._room.move(watched.pool, watched.peer, peer)
+        watched.peer = peer
+        self._lost.pop(watched, None)
+        if peer.is_gone:
+            self._lost[watched] = None
+
+    def _drop(self, watched: Watched) -> None:
+        """End the watch of a tool."""
+        self._room.give_back(watched.pool, watched.peer)
+        self._lost.pop(watched, None)
+        tools = self._tools[watched.device]
+        del tools[watched.tool]
+        if not tools:
+            del self._tools[watched.device]
 
     def _all(self) -> Iterator[Watched]:
         for tools in self._tools.values():

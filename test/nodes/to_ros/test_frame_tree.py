@@ -69,8 +69,19 @@ def test_a_message_with_a_frame_of_another_connection_claims_none() -> None:
     assert claim(tree, source(peer, 'one'), ('b', 'world')) == []
 
 
-def test_frames_that_are_made_up_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(frame_tree, 'MAX_FRAMES', 2)
-    tree, peer = FrameTree(), make_peer('peer')
-    assert claim(tree, source(peer), ('a', 'w'), ('b', 'w'), ('c', 'w')) == ['too_many_frames']
-    assert tree.register('d', 'w') == '2 frames are allowed'
+def test_f42_frames_that_are_made_up_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frame_tree, 'MAX_FRAMES_OF_PEER', 2)
+    monkeypatch.setattr(frame_tree, 'MAX_FRAMES', 3)
+    tree, first, second, third = FrameTree(), *map(make_peer, ('first', 'second', 'third'))
+    assert claim(tree, source(first), ('a', 'w'), ('b', 'w'), ('c', 'w')) == ['too_many_frames']
+    assert claim(tree, source(second), ('c', 'w'), ('d', 'w')) == ['too_many_frames']
+    assert claim(tree, source(third), ('d', 'w')) == ['too_many_frames']
+    # other rows, other connections and registrations have room of their own
+    assert claim(tree, source(third)._replace(pool='a row'), ('e', 'w')) == []
+    assert claim(tree, source(third, 'other'), ('f', 'w')) == []
+    assert [tree.register(child, 'w') for child in 'ghi'] == ['', '', '']
+    assert tree.register('j', 'w') == '3 registrations are allowed'
+    first.is_gone = True
+    tree.release(first)
+    assert claim(tree, source(third), ('a', 'w'), ('b', 'w')) == []
+    assert claim(tree, source(second), ('d', 'w')) == ['too_many_frames']

@@ -629,7 +629,7 @@ def test_b09_any_device_name_gives_a_topic_and_a_frame(
 def test_hundreds_of_devices_each_get_a_topic_and_no_more_than_are_allowed(
     graph: Graph, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(router_module, 'MAX_DEVICES', 200)
+    monkeypatch.setattr(router_module, 'MAX_DEVICES_OF_PEER', 200)
     bridge, peer = serve(graph)
     peer.send(b''.join(pose(device_name=f'Tool{number}') for number in range(210)) * 2)
     wait_until(lambda: received_by(bridge.connections[0]).received == 420, 40.0)

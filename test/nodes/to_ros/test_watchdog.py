@@ -10,7 +10,7 @@ import pytest
 
 from helpers.peers import make_peer
 from ros2_igtl.nodes.to_ros import watchdog as module
-from ros2_igtl.nodes.to_ros.watchdog import MAX_PERIOD_S, MAX_WATCHED, Watchdog
+from ros2_igtl.nodes.to_ros.watchdog import MAX_PERIOD_S, MAX_WATCHED_OF_PEER, Watchdog
 
 PEER = make_peer('peer')
 FIRST = make_peer('first')
@@ -138,13 +138,39 @@ def test_a_device_marked_faulty_before_its_tools_were_known_is_watched_by_them(
     assert [(item.tool, item.fault) for item in watchdog.of('device')] == [('Probe', '')]
 
 
-def test_tools_that_are_made_up_are_not_watched_without_end(watchdog: Watchdog) -> None:
-    for number in range(MAX_WATCHED):
+def test_f42_tools_that_are_made_up_are_not_watched_without_end(watchdog: Watchdog) -> None:
+    for number in range(MAX_WATCHED_OF_PEER):
         assert watchdog.feed('device', str(number), PEER, 0.5)
     assert not watchdog.feed('device', 'one more', PEER, 0.5)
     watchdog.mark_faulty('device', 'and one', PEER, 'MISSING')
-    assert len(watchdog.of('device')) == MAX_WATCHED
+    assert len(watchdog.of('device')) == MAX_WATCHED_OF_PEER
     assert watchdog.feed('device', '0', PEER, 0.5)
+    assert watchdog.feed('other', '0', FIRST, 0.5)
+    assert watchdog.feed('mapped', '0', PEER, 0.5, 'a row')
+
+
+def test_f42_tools_of_peers_that_are_gone_make_room_the_oldest_first(
+    watchdog: Watchdog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, 'MAX_WATCHED', 3)
+    watchdog = Watchdog(lambda delay_s, function: None, lambda item: None)
+    gone, late, living = make_peer('gone'), make_peer('late'), make_peer('living')
+    for device in 'abc':
+        assert watchdog.feed(device, '', gone, 0.5)
+    assert not watchdog.feed('d', '', living, 0.5)
+    assert not watchdog.of('d')
+    for peer in (gone, late):
+        peer.is_gone = True
+        watchdog.peer_lost(peer)
+    assert watchdog.feed('a', '', living, 0.5)  # it is the one of a living peer now
+    assert watchdog.feed('d', '', living, 0.5)
+    assert watchdog.feed('e', '', late, 0.5)  # its message waited
+    assert [len(watchdog.of(device)) for device in 'abcde'] == [1, 0, 0, 1, 1]
+    assert watchdog.feed('f', '', living, 0.5)
+    assert not watchdog.feed('g', '', living, 0.5)
+    watchdog.forget('a')
+    watchdog.forget('a')
+    assert watchdog.feed('g', '', living, 0.5)
 
 
 def test_after_the_end_nothing_is_watched(
