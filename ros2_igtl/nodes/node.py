@@ -5,19 +5,21 @@
 from __future__ import annotations
 
 import contextlib
-import traceback
+import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
+from rclpy.qos import QoSProfile
 from tf2_ros import TransformBroadcaster, TransformListener
 
 from ros2_igtl.nodes.connection import BridgeConnection, Shared
 from ros2_igtl.nodes.parameters import ACTUAL_PORT, declare_parameters, judge, parameter_values
-from ros2_igtl.nodes.reporting import log
+from ros2_igtl.nodes.reporting import faults, log
 from ros2_igtl.nodes.reporting.reporter import Reporter
+from ros2_igtl.nodes.services.answers import answer_always
 from ros2_igtl.nodes.services.services import Services
 from ros2_igtl.nodes.settings import Settings, SettingsError, check_values, load_settings
 from ros2_igtl.nodes.to_igtl.frame_buffer import FrameBuffer
@@ -25,7 +27,13 @@ from ros2_igtl.nodes.to_ros.registrations import Registrations
 from ros2_igtl.transport import IoThread
 from ros2_igtl.transport.tls import TlsFilesError
 
+logger = logging.getLogger(__name__)
+
 PERIOD_S = 1.0  # of diagnostics, and of checks of the graph
+# As many callers at once get an answer; of more than rclpy's 10, the first would get none.
+SERVICES = QoSProfile(depth=100)
+# The user can fix these without a traceback.
+MENDABLE = (SettingsError, TlsFilesError, OSError)
 
 
 class BridgeNode(LifecycleNode):
@@ -33,7 +41,8 @@ class BridgeNode(LifecycleNode):
     The connections of a configuration as a lifecycle node.
 
     UNCONFIGURED: nothing is open. INACTIVE: the configuration is valid, sockets are closed.
-    ACTIVE: sockets are open.
+    ACTIVE: sockets are open. A transition that fails because of a fault of ours closes everything,
+    and leaves the node UNCONFIGURED with an error on /diagnostics.
 
     :param node_name: default name of the node and of its connection.
     :param mode: client or server, with one connection; None: any number of both.
@@ -57,13 +66,24 @@ class BridgeNode(LifecycleNode):
         self.add_on_set_parameters_callback(self._on_set_parameters)
         # tf2_ros cannot destroy its publisher, so there is one as long as the node exists.
         self._broadcaster = TransformBroadcaster(self)
-        self._reporter = Reporter(self, self._io_thread, self._connections)
         self._log_handler = log.attach(self)
+        self._faults = faults.attach(self._log_handler)
+        self._reporter = Reporter(self, self._io_thread, self._connections, self._faults)
+        for service in self.services:  # of parameters and of the life cycle
+            answer_always(self, service)
 
     @property
     def connections(self) -> Sequence[BridgeConnection]:
         """The connections, while active."""
         return self._connections
+
+    def create_service(self, *arguments: Any, **options: Any) -> Any:
+        """Create a service that answers many callers at once, even if its callback raises."""
+        options.setdefault('qos_profile', SERVICES)
+        service = super().create_service(*arguments, **options)
+        if self._log_handler is not None:  # rclpy also creates services in its constructor
+            answer_always(self, service)
+        return service
 
     def autostart(self) -> None:
         """Configure and activate, unless the parameter ``autostart`` is false."""
@@ -74,11 +94,11 @@ class BridgeNode(LifecycleNode):
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Read and check everything; open nothing."""
-        return self._transition('configure', self._configure)
+        return self._transition('configure', self._configure, MENDABLE)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Open the sockets, publish and subscribe."""
-        result = self._transition('activate', self._activate)
+        result = self._transition('activate', self._activate, MENDABLE)
         if result != TransitionCallbackReturn.SUCCESS:
             self._close()
         return result
@@ -96,33 +116,45 @@ class BridgeNode(LifecycleNode):
         return self._transition('shutdown', self._forget)
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Close and forget; the node can be configured again."""
-        return self._transition('error', self._forget)
+        """Close and forget; the node reports the error until it is configured again."""
+        result = self._transition('error', self._forget)
+        self._timer = self.create_timer(PERIOD_S, self._on_timer)
+        return result
 
     def destroy_node(self) -> None:
         """Destroy the node, which no longer logs anything."""
         if self._log_handler is not None:
             log.detach(self._log_handler)
+            faults.detach(self._log_handler)
         super().destroy_node()
 
     def close(self) -> None:
         """Close the sockets in any state; call it last before destroying the node."""
         self._close()
 
-    def _transition(self, name: str, run: Callable[[], None]) -> TransitionCallbackReturn:
-        """Run a transition, and log its exceptions, which rclpy would swallow."""
+    def _transition(
+        self, name: str, run: Callable[[], None], mendable: tuple[type[Exception], ...] = ()
+    ) -> TransitionCallbackReturn:
+        """
+        Run a transition, and log its exceptions, which rclpy would swallow.
+
+        :param mendable: exceptions after which the node stays in its state.
+        """
         try:
             run()
-        except (SettingsError, TlsFilesError, OSError) as error:
-            # the user can fix these without a traceback
+        except mendable as error:
             self.get_logger().error(f'cannot {name}: {error}')
             return TransitionCallbackReturn.FAILURE
-        except Exception:
-            self.get_logger().error(f'{name} failed:\n{traceback.format_exc()}')
+        except Exception as error:
+            logger.exception('%s failed', name)
+            self.get_logger().error(f'{name} failed: {error!r}')  # each time
+            self._faults.failure = name
             return TransitionCallbackReturn.ERROR
         return TransitionCallbackReturn.SUCCESS
 
     def _configure(self) -> None:
+        self._stop_timer()
+        self._faults.failure = ''
         values = parameter_values(self)
         self._io_thread.budget.limit_bytes = values['memory_limit']
         self._settings = load_settings(
@@ -155,25 +187,34 @@ class BridgeNode(LifecycleNode):
         self._timer = self.create_timer(PERIOD_S, self._on_timer)
 
     def _close(self) -> None:
-        if self._timer is not None:
-            self.destroy_timer(self._timer)
-            self._timer = None
-        with contextlib.ExitStack() as stack:  # stops all, even if one of them fails
-            for connection in self._connections:
+        with contextlib.ExitStack() as stack:  # calls all in reverse, even if one of them fails
+            stack.callback(self._set_actual_port, 0)
+            stack.callback(self._io_thread.stop)
+            stack.callback(self._stop_tf)
+            if self._registrations is not None:
+                stack.callback(self._registrations.stop)
+            stack.callback(self._connections.clear)
+            stack.callback(self._stop_services)
+            if self._connections:
+                stack.callback(self._reporter.publish_status)
+            for connection in reversed(self._connections):
                 stack.callback(connection.stop)
-        if self._connections:
-            self._reporter.publish_status()
-        if self._offered is not None:
-            self._offered.destroy()
-            self._offered = None
-        self._connections.clear()
-        if self._registrations is not None:
-            self._registrations.stop()
-        if self._tf_listener is not None:
-            self._tf_listener.unregister()
-            self._tf_listener = None
-        self._io_thread.stop()
-        self._set_actual_port(0)
+            self._stop_timer()
+
+    def _stop_timer(self) -> None:
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            self.destroy_timer(timer)
+
+    def _stop_services(self) -> None:
+        offered, self._offered = self._offered, None
+        if offered is not None:
+            offered.destroy()
+
+    def _stop_tf(self) -> None:
+        listener, self._tf_listener = self._tf_listener, None
+        if listener is not None:
+            listener.unregister()
 
     def _forget(self) -> None:
         self._close()
@@ -182,9 +223,10 @@ class BridgeNode(LifecycleNode):
         self._registrations = None
 
     def _on_timer(self) -> None:
-        for connection in self._connections:
-            connection.follow_publishers()
-        self._reporter.report()
+        with contextlib.ExitStack() as stack:  # calls all in reverse, even if one of them fails
+            stack.callback(self._reporter.report)
+            for connection in self._connections:
+                stack.callback(connection.follow_publishers)
 
     def _on_set_parameters(self, parameters: list[Parameter]) -> Any:
         own = self._setting_port

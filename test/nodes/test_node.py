@@ -296,7 +296,7 @@ def test_a_fault_in_a_transition_leaves_nothing_open_and_can_be_tried_again(
         assert results[-1] == TransitionCallbackReturn.ERROR
         assert state_of(bridge) == 'unconfigured'
         assert not bridge._io_thread.is_running
-        assert 'ZeroDivisionError: a fault of ours' in capfd.readouterr().err
+        assert "ZeroDivisionError('a fault of ours')" in capfd.readouterr().err
     assert graph.call(bridge.trigger_configure) == SUCCESS
     assert graph.call(bridge.trigger_activate) == SUCCESS
 

@@ -103,30 +103,37 @@ class CommandsOut(Feature):
         return question.answer
 
     def _begin(self, question: Question[Command], timeout_s: float) -> None:
-        """Send a command, or answer with the reason why not."""
+        """Send a command, or answer with the reason why not; count its message."""
         outcomes = self._sent_tally.here
         outcomes.received += 1
-        problem = self._problem(question.about, timeout_s)
-        if problem:
-            outcomes.rejected['command'] += 1
-            self._replies.finish(question, Answer('refused', problem))
-            return
+        try:
+            problem = self._problem(question.about, timeout_s)
+            if problem:
+                outcomes.rejected['command'] += 1
+                self._replies.finish(question, Answer('refused', problem))
+                return
+            skip_reason, error = self._send_to_able(question, timeout_s or DEFAULT_TIMEOUT_S)
+        except codec.EncodeError as encode_error:
+            outcomes.rejected['encode'] += 1
+            self._replies.finish(question, Answer('refused', str(encode_error)))
+        except Exception as fault:  # without an answer, its caller would wait for ever
+            outcomes.rejected['internal_error'] += 1
+            self._replies.fault(question, fault)
+        else:
+            outcomes.settle(skip_reason)
+            if skip_reason:
+                self._replies.finish(question, Answer(skip_reason, error))
+
+    def _send_to_able(self, question: Question[Command], timeout_s: float) -> tuple[str, str]:
+        """Send a command to the peers that can read it; return the cause and text if none can."""
         peers, skip_reason, error = self._able_peers()
-        if not skip_reason:
-            content = naming.ros_text(question.about.text)
-            question.about = question.about._replace(id=next(self._ids), text=content)
-            try:
-                is_sent = self._ask(question, peers, timeout_s or DEFAULT_TIMEOUT_S)
-            except codec.EncodeError as encode_error:
-                outcomes.rejected['encode'] += 1
-                self._replies.finish(question, Answer('refused', str(encode_error)))
-                return
-            if is_sent:
-                outcomes.done += 1
-                return
-            skip_reason, error = 'no_peer', 'no peer is connected'  # all are being closed
-        outcomes.skipped[skip_reason] += 1
-        self._replies.finish(question, Answer(skip_reason, error))
+        if skip_reason:
+            return skip_reason, error
+        content = naming.ros_text(question.about.text)
+        question.about = question.about._replace(id=next(self._ids), text=content)
+        if self._ask(question, peers, timeout_s):
+            return '', ''
+        return 'no_peer', 'no peer is connected'  # all are being closed
 
     def _able_peers(self) -> tuple[Sequence[Peer], str, str]:
         """Return the peers that can read a command, or the cause and text if no peer can."""

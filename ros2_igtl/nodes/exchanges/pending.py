@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
@@ -11,6 +12,8 @@ from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from ros2_igtl.nodes.peer import Peer
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar('T')
 
@@ -94,6 +97,12 @@ class PendingReplies(Generic[T]):
         timed_out = Answer('timed_out', f'no reply within {timeout_s:g} s')
         question.timer = self._call_later(timeout_s, lambda: self.finish(question, timed_out))
         return True
+
+    def fault(self, question: Question[T], error: Exception) -> None:
+        """Answer a question that an exception has interrupted, and log it."""
+        logger.error('a question to peers failed', exc_info=error)
+        if not question.answer.done():
+            self.finish(question, Answer('failed', f'internal error: {error!r}'))
 
     def waiting_for(self, peer: Peer) -> list[Question[T]]:
         """Return the questions that a peer has not replied to; replies to others are late."""

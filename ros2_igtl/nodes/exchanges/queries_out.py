@@ -161,10 +161,13 @@ class QueriesOut(Feature):
     def _begin(self, question: Question[_Query], timeout_s: float) -> None:
         """Send the query of a user to all current peers."""
         query = question.about
-        if not self._replies.ask(
-            question, self._peers.all, lambda peer: self._put(peer, query), timeout_s
-        ):
-            self._replies.finish(question, Answer('not_sent', 'no peer is connected'))
+        try:
+            if not self._replies.ask(
+                question, self._peers.all, lambda peer: self._put(peer, query), timeout_s
+            ):
+                self._replies.finish(question, Answer('not_sent', 'no peer is connected'))
+        except Exception as error:
+            self._replies.fault(question, error)
 
     def _put(self, peer: Peer, query: _Query) -> bool:
         """Send a query to a peer, and expect its replies."""

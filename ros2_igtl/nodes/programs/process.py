@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 import signal
 import socket
@@ -14,11 +15,19 @@ import time
 import rclpy
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
 from rclpy.exceptions import ParameterException
-from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import (
+    Executor,
+    ExternalShutdownException,
+    ShutdownException,
+    SingleThreadedExecutor,
+    TimeoutException,
+)
 from rclpy.signals import SignalHandlerOptions
 
 from ros2_igtl import environment
 from ros2_igtl.nodes.node import BridgeNode
+
+logger = logging.getLogger(__name__)
 
 # The numbers of mallopt(3) for the settings that glibc reads from the environment at the start.
 MALLOPT = {
@@ -29,6 +38,25 @@ MALLOPT = {
 END_SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM})
 # Under ros2 launch, Ctrl-C arrives twice: from the terminal and from launch.
 SAME_SIGNAL_S = 1.0
+
+
+class LivingExecutor(SingleThreadedExecutor):
+    """
+    Runs callbacks, and logs their exceptions, which end the process in rclpy's executors.
+
+    An exception while it waits still ends the process: nothing would work after it.
+    """
+
+    def spin_once(self, timeout_sec: float | None = None) -> None:
+        """Wait for one callback and run it."""
+        try:
+            handler, _, _ = self.wait_for_ready_callbacks(timeout_sec)
+        except (ShutdownException, TimeoutException):
+            return
+        handler()
+        error = handler.exception()
+        if error is not None:
+            logger.error('a callback failed', exc_info=error)
 
 
 def use_large_message_profile() -> str | None:
@@ -70,7 +98,7 @@ def run(node_name: str, mode: str | None, args: list[str] | None = None) -> int:
         rclpy.logging.get_logger(node_name).fatal(str(error))
         rclpy.try_shutdown()
         return 1
-    executor = SingleThreadedExecutor()
+    executor = LivingExecutor()
     ended = _watch_signals(executor)
     executor.add_node(node)
     try:

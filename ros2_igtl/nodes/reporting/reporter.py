@@ -18,6 +18,7 @@ from ros2_igtl.msg import BridgeStatus
 from ros2_igtl.nodes.qos import latched
 from ros2_igtl.nodes.reporting import diagnostics
 from ros2_igtl.nodes.reporting.diagnostics import Reported
+from ros2_igtl.nodes.reporting.faults import Faults
 from ros2_igtl.transport import IoThread
 
 STATUS_DELAY_S = 0.01  # one message covers all changes within this time
@@ -29,12 +30,20 @@ class Reporter:
 
     :param io_thread: runs the connections.
     :param connections: the node's list, which is empty unless the node is active.
+    :param faults: of the node.
     """
 
-    def __init__(self, node: Node, io_thread: IoThread, connections: Sequence[Reported]) -> None:
+    def __init__(
+        self,
+        node: Node,
+        io_thread: IoThread,
+        connections: Sequence[Reported],
+        faults: Faults,
+    ) -> None:
         self._node = node
         self._io_thread = io_thread
         self._connections = connections
+        self._faults = faults
         self._diagnostics = node.create_publisher(DiagnosticArray, '/diagnostics', 10)
         self._time_references = node.create_publisher(TimeReference, '~/time_reference', 10)
         self._client_counts = node.create_publisher(UInt32, '~/client_count', latched(1))
@@ -89,6 +98,7 @@ class Reporter:
             array.status += diagnostics.statuses(self._node.get_name(), connection)
             for reference in diagnostics.time_references(connection, now.nanoseconds):
                 self._time_references.publish(reference)
+        array.status.append(self._faults.status(self._node.get_name()))
         self._diagnostics.publish(array)
 
     def _schedule_status(self) -> None:

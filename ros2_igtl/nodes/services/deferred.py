@@ -4,11 +4,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
 from rclpy.node import Node
+
+from ros2_igtl.nodes.services.answers import refusal
+
+logger = logging.getLogger(__name__)
 
 
 class DeferredService:
@@ -41,5 +46,31 @@ class DeferredService:
         """Destroy the service; no request may be pending, so stop the connections first."""
         self._node.destroy_service(self._service)
 
-    def _defer(self, response: Future[Any], header: Any) -> None:
-        response.add_done_callback(lambda done: self._send_response(done.result(), header))
+    def _defer(self, response: Any, header: Any) -> None:
+        if isinstance(response, Future):
+            response.add_done_callback(lambda done: self._respond(done, header))
+        else:  # a refusal, since the callback has failed
+            self._send_response(response, header)
+
+    def _respond(self, done: Future[Any], header: Any) -> None:
+        """Send a response; on the thread that has it."""
+        try:
+            self._send_response(done.result(), header)
+        except Exception as error:
+            logger.exception('the service %s failed', self._service.srv_name)
+            reason = f'internal error: {type(error).__name__}'
+            self._send_response(refusal(self._service.srv_type, reason), header)
+
+
+def then(first: Future[Any], function: Callable[[Any], Any]) -> Future[Any]:
+    """Return a future with what a function makes of the result of another, or raises."""
+    second: Future[Any] = Future()
+
+    def finish(done: Future[Any]) -> None:
+        try:
+            second.set_result(function(done.result()))
+        except Exception as error:
+            second.set_exception(error)
+
+    first.add_done_callback(finish)
+    return second

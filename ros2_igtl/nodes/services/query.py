@@ -15,7 +15,7 @@ from ros2_igtl.nodes.connection import BridgeConnection
 from ros2_igtl.nodes.exchanges.pending import Answer
 from ros2_igtl.nodes.peer import Asked
 from ros2_igtl.nodes.services.choice import choose_connection
-from ros2_igtl.nodes.services.deferred import DeferredService
+from ros2_igtl.nodes.services.deferred import DeferredService, then
 from ros2_igtl.srv import Query
 
 DEFAULT_TIMEOUT_S = 5.0
@@ -48,10 +48,7 @@ class QueryService(DeferredService):
         self._connections = connections
 
     def _called(self, request: Any) -> Future[Any]:
-        response: Future[Any] = Future()
-        answer = self._ask(request)
-        answer.add_done_callback(lambda done: response.set_result(_response(done.result())))
-        return response
+        return then(self._ask(request), _response)
 
     def _ask(self, request: Any) -> Future[Answer]:
         """Send the query, or reject it."""

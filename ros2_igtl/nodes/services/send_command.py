@@ -13,7 +13,7 @@ from rclpy.node import Node
 from ros2_igtl.nodes.connection import BridgeConnection
 from ros2_igtl.nodes.exchanges.pending import Answer
 from ros2_igtl.nodes.services.choice import choose_connection
-from ros2_igtl.nodes.services.deferred import DeferredService
+from ros2_igtl.nodes.services.deferred import DeferredService, then
 from ros2_igtl.srv import Command
 
 _OUTCOMES = {
@@ -36,17 +36,15 @@ class SendCommandService(DeferredService):
         self._connections = connections
 
     def _called(self, request: Any) -> Future[Any]:
-        response: Future[Any] = Future()
         connection, error = choose_connection(self._connections, request.connection)
         if connection is None:
-            refused = Command.Response(outcome=Command.Response.NOT_SENT, error=error)
-            response.set_result(refused)
+            answer: Future[Answer] = Future()
+            answer.set_result(Answer('refused', error))
         else:
             answer = connection.commands_out.send(
                 request.name, request.content, request.device_name, request.timeout
             )
-            answer.add_done_callback(lambda done: response.set_result(_response(done.result())))
-        return response
+        return then(answer, _response)
 
 
 def _response(answer: Answer) -> Any:
