@@ -12,11 +12,7 @@ import pytest
 
 TEST = Path(__file__).parent
 ROW = re.compile(r'\| ([FB]\d+) \| [^|]+ \| [^|]+ \| `([\w/]+\.py)::(test\w+)` \|')
-EXPECTED = [
-    *(f'F{number}' for number in range(1, 39)),
-    'F45',
-    *(f'B{number}' for number in range(1, 41)),
-]
+LEAST = {f'F{number}' for number in range(1, 39)} | {f'B{number}' for number in range(1, 41)}
 
 
 class Row(NamedTuple):
@@ -35,7 +31,9 @@ ROWS = [
 
 
 def test_every_row_stands_there_once_and_in_order() -> None:
-    assert [row.name for row in ROWS] == EXPECTED
+    names = [row.name for row in ROWS]
+    assert names == sorted(set(names), key=lambda name: (name[0] == 'B', int(name[1:])))
+    assert set(names) >= LEAST
 
 
 @pytest.mark.parametrize('row', ROWS, ids=[row.name for row in ROWS])

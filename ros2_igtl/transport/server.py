@@ -9,11 +9,12 @@ import functools
 import ipaddress
 import logging
 import socket
+from collections.abc import Mapping
 
 from ros2_igtl import codec
 from ros2_igtl.transport.exposure import check_exposure
 from ros2_igtl.transport.session import Session
-from ros2_igtl.transport.tcp import name_of
+from ros2_igtl.transport.tcp import has_peer, name_of, unmapped
 from ros2_igtl.transport.tcp_endpoint import TcpEndpoint
 from ros2_igtl.transport.tls import TlsError
 from ros2_igtl.transport.tls_transport import TlsTransport
@@ -21,6 +22,7 @@ from ros2_igtl.transport.tls_transport import TlsTransport
 BACKLOG = 100
 MAX_HANDSHAKES = 64  # TLS handshakes at one time; one more cancels the oldest
 ACCEPT_PAUSE_S = 0.1  # after accept() failed, usually because file descriptors ran out
+ENDING_PAUSE_S = 0.002  # while places are taken by peers that have disconnected
 
 _BUSY = codec.pack(
     codec.Message(codec.Status(code=codec.StatusCode.BUSY, message='too many clients'))
@@ -32,7 +34,7 @@ class Server(TcpEndpoint):
 
     role = 'server'
     _listeners: tuple[socket.socket, ...] = ()
-    _opening: tuple[asyncio.Task[None], ...] = ()  # the oldest first
+    _opening: Mapping[asyncio.Task[None], socket.socket] = {}  # the oldest first; replaced
 
     @property
     def actual_port(self) -> int:
@@ -120,6 +122,9 @@ class Server(TcpEndpoint):
     def _accept(self, listener: socket.socket) -> None:
         """Accept one client; only one, so that a flood of clients does not block the loop."""
         loop = asyncio.get_running_loop()
+        if self._tls is None and self._is_full(len(self._opening)) and self._has_ending():
+            self._pause_accepting(listener, ENDING_PAUSE_S)  # the client waits for a place
+            return
         try:
             sock, address = listener.accept()
         except BlockingIOError:  # the client has disconnected
@@ -128,8 +133,7 @@ class Server(TcpEndpoint):
             self._throttle.log(
                 logging.ERROR, ('accept', error.errno), f'cannot accept a client: {error}'
             )
-            loop.remove_reader(listener)
-            loop.call_later(ACCEPT_PAUSE_S, self._accept_again, listener)
+            self._pause_accepting(listener, ACCEPT_PAUSE_S)
             return
         sock.setblocking(False)
         cause = self._refusal(str(address[0]))
@@ -137,10 +141,15 @@ class Server(TcpEndpoint):
             self._refuse(sock, name_of(address), cause)
         else:
             task = loop.create_task(self._open(sock, name_of(address)))
-            self._opening += (task,)
+            self._opening = {**self._opening, task: sock}
             task.add_done_callback(functools.partial(self._opened, sock))
             if self._tls is not None and len(self._opening) > MAX_HANDSHAKES:
                 self._cancel_oldest_handshake()
+
+    def _pause_accepting(self, listener: socket.socket, pause_s: float) -> None:
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(listener)
+        loop.call_later(pause_s, self._accept_again, listener)
 
     def _accept_again(self, listener: socket.socket) -> None:
         """Accept clients again after a pause, unless the server was stopped meanwhile."""
@@ -151,7 +160,7 @@ class Server(TcpEndpoint):
         """Return the reason to refuse a host, or ''."""
         networks = self._options.allowed_peers
         if networks:
-            address = ipaddress.ip_address(host.split('%')[0].removeprefix('::ffff:'))
+            address = ipaddress.ip_address(unmapped(host))
             if not any(address in ipaddress.ip_network(network) for network in networks):
                 return 'allowed_peers'
         # With TLS, max_clients is checked after the handshake, so unknown peers take no place.
@@ -161,6 +170,11 @@ class Server(TcpEndpoint):
 
     def _is_full(self, opening: int = 0) -> bool:
         return len(self.sessions) + opening >= self._options.max_clients
+
+    def _has_ending(self) -> bool:
+        """Return whether a place is about to be free, because its peer has disconnected."""
+        has_ending = any(session.is_ending for session in self.sessions)
+        return has_ending or not all(map(has_peer, self._opening.values()))
 
     def _note_refusal(self, peer_name: str, cause: str) -> None:
         """Count and log a peer that gets no session."""
@@ -203,6 +217,8 @@ class Server(TcpEndpoint):
             )
             self._count_tls_failure(error)
             return
+        while self._is_full() and self._has_ending():
+            await asyncio.sleep(ENDING_PAUSE_S)
         if self._is_full():
             self._note_refusal(peer_name, 'max_clients')
             tls.write(_BUSY)
@@ -212,7 +228,8 @@ class Server(TcpEndpoint):
 
     def _cancel_oldest_handshake(self) -> None:
         """Cancel the oldest handshake, so that a flood of silent peers shuts nobody out."""
-        oldest, self._opening = self._opening[0], self._opening[1:]
+        oldest = next(iter(self._opening))
+        self._forget(oldest)
         oldest.cancel()
         self._note_refusal('the oldest of many handshakes', 'max_handshakes')
 
@@ -227,4 +244,4 @@ class Server(TcpEndpoint):
 
     def _forget(self, task: asyncio.Task[None] | None) -> None:
         """Remove a task from those that open connections."""
-        self._opening = tuple(other for other in self._opening if other is not task)
+        self._opening = {other: sock for other, sock in self._opening.items() if other is not task}

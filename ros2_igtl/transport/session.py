@@ -55,6 +55,11 @@ class Session(ABC):
         """The number of bytes waiting to be sent, without the message being written."""
         return self.outbox.waiting_bytes
 
+    @property
+    @abstractmethod
+    def is_ending(self) -> bool:
+        """Whether the peer has disconnected, or is being closed; on the I/O thread."""
+
     def withdraw(self, is_chosen: Callable[[Hashable], bool]) -> list[Hashable]:
         """Remove waiting events by their keys, as :meth:`Outbox.withdraw` does."""
         return self.outbox.withdraw(is_chosen)

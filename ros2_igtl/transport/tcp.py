@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import ipaddress
 import os
 import socket
 
@@ -17,14 +18,28 @@ KEEPALIVE_IDLE_S, KEEPALIVE_INTERVAL_S, KEEPALIVE_PROBES = 5, 2, 3
 USER_TIMEOUT_MS = 11_000  # for data that is not acknowledged; as long as keepalive takes
 NOT_SENT_LOW_WATER = 16384  # data in the kernel cannot be replaced by newer messages
 TCP_NOTSENT_LOWAT = 25  # Linux; Python has this name from 3.12 on
+TCP_ESTABLISHED = 1  # Linux: the first byte of TCP_INFO
 
 
 def name_of(address: tuple[str, int] | tuple[str, int, int, int] | None) -> str:
     """Return host:port of a socket address; an IPv6 host in brackets, mapped IPv4 as IPv4."""
     if not address:  # the peer disconnected before the call
         return 'unknown:0'
-    host, port = address[0].removeprefix('::ffff:'), address[1]
+    host, port = unmapped(address[0]), address[1]
     return f'[{host}]:{port}' if ':' in host else f'{host}:{port}'
+
+
+def unmapped(host: str) -> str:
+    """Return a numeric host, and mapped IPv4 as IPv4; other forms that contain IPv4 are IPv6."""
+    mapped = ipaddress.IPv6Address(host).ipv4_mapped if ':' in host else None
+    return host if mapped is None else str(mapped)
+
+
+def has_peer(sock: socket.socket) -> bool:
+    """Return whether the peer has not disconnected yet, even if unread data hide that."""
+    with contextlib.suppress(OSError):  # already closed
+        return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == TCP_ESTABLISHED
+    return False
 
 
 def tune(sock: socket.socket) -> None:

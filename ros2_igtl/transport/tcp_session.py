@@ -21,7 +21,7 @@ from ros2_igtl.transport.log import Throttle
 from ros2_igtl.transport.peer_log import PeerLog
 from ros2_igtl.transport.receiver import Receiver
 from ros2_igtl.transport.session import Session
-from ros2_igtl.transport.tcp import describe_loss, hang_up, name_of, read_rest, tune
+from ros2_igtl.transport.tcp import describe_loss, hang_up, has_peer, name_of, read_rest, tune
 from ros2_igtl.transport.tls import TlsError
 
 MESSAGES_A_TURN = 100  # then it is the turn of the other peers
@@ -58,6 +58,12 @@ class TcpSession(Session, asyncio.BufferedProtocol):
         self._is_lost = False  # only data received before are still read
         self._is_rest_counted = True  # count an incomplete message; False if we chose to close
         self._close_reason = ''
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether the peer has disconnected, even if its data are not all read yet."""
+        sock = self._transport.get_extra_info('socket')
+        return bool(self._close_reason) or not has_peer(sock)
 
     def account(self) -> None:
         """Report the memory that the transport holds for this peer."""

@@ -227,6 +227,46 @@ def test_f15_too_many_clients_are_told_so_and_the_others_do_not_notice(
             wait_until(lambda: len(handler.messages) == 3)
 
 
+def test_f47_clients_that_come_and_go_quickly_take_a_place_only_while_they_live(
+    listen: Listen, handler: RecordingHandler
+) -> None:
+    server = listen(max_clients=4)
+    port, count = server.actual_port, 60
+
+    def come_and_go() -> None:
+        for _ in range(count):
+            with ScriptedPeer.dial(port) as peer:
+                peer.send(DATA)
+
+    threads = [threading.Thread(target=come_and_go) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20.0)
+    wait_for_count(handler.messages, 4 * count)
+    assert server.statistics.refused_peers == {}
+
+
+@pytest.mark.parametrize(
+    'host', ['::ffff:0:127.0.0.1', '::127.0.0.1', '64:ff9b::7f00:1', '2002:7f00:1::', 'fe80::1%lo']
+)
+def test_b41_an_odd_ipv6_address_is_refused_like_any_other(
+    listen: Listen, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    original = socket.socket.accept
+
+    def accept(listener: socket.socket) -> object:
+        return original(listener)[0], (host, 18944, 0, 0)
+
+    monkeypatch.setattr(socket.socket, 'accept', accept)
+    server = listen(allowed_peers=('127.0.0.1/32', '::1/128', '0:ffff::/32'))
+    with ScriptedPeer.dial(server.actual_port) as peer:
+        assert peer.receive_until_closed() == b''
+    assert server.statistics.refused_peers == {'allowed_peers': 1}
+    assert f'[{host}]:18944: refused: allowed_peers' in caplog.text
+    assert 'Traceback' not in caplog.text
+
+
 def test_f16_a_flood_of_connections_is_bounded_and_harms_nobody(
     listen: Listen, handler: RecordingHandler, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -886,6 +886,7 @@ def test_f7_the_end_of_a_connection_has_a_reason(error: Exception | None, reason
         (('127.0.0.1', 5), '127.0.0.1:5'),
         (('::ffff:127.0.0.1', 5, 0, 0), '127.0.0.1:5'),
         (('fe80::1%eth0', 5, 0, 2), '[fe80::1%eth0]:5'),
+        (('::ffff:0:127.0.0.1', 5, 0, 0), '[::ffff:0:127.0.0.1]:5'),
         (None, 'unknown:0'),
     ],
 )
