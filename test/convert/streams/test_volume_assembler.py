@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+import math
+import random
+import time
 from array import array
 from itertools import permutations, product
 from typing import Any
@@ -17,7 +20,7 @@ from numpy.typing import NDArray
 from ros2_igtl import codec
 from ros2_igtl.codec import CoordinateSystem, Endian, ScalarType
 from ros2_igtl.convert.errors import ConvertError
-from ros2_igtl.convert.streams.volume_assembler import VolumeAssembler
+from ros2_igtl.convert.streams.volume_assembler import PART_BYTES, VolumeAssembler
 
 SIZE = (4, 3, 2)
 FIELDS: dict[str, Any] = {
@@ -211,7 +214,7 @@ def test_what_was_given_away_does_not_change_any_more() -> None:
 
 
 def test_a_volume_larger_than_allowed_is_refused_and_others_go_on() -> None:
-    needed = 48 * 2 + 24 + 2 * 400  # voxels, a byte for each, and two parts
+    needed = 48 * 2 + 24 + 2 * PART_BYTES  # voxels, a byte for each, and two parts
     parts = assembler(needed)
     assert parts.add('MRI', HALVES[0]) is None
     with pytest.raises(ConvertError, match=f'{needed} are allowed') as refusal:
@@ -231,7 +234,7 @@ def test_b22_the_largest_volume_that_can_be_announced_is_refused_like_any_other(
 
 
 def test_what_is_remembered_of_parts_counts_too() -> None:
-    parts = assembler(48 * 2 + 24 + 3 * 400)
+    parts = assembler(48 * 2 + 24 + 3 * PART_BYTES)
     boxes = WAYS['rows']
     for box in boxes[:3]:
         assert parts.add('MRI', part_of(PIXELS, *box)) is None
@@ -242,7 +245,7 @@ def test_what_is_remembered_of_parts_counts_too() -> None:
 
 
 def test_the_volume_that_has_waited_longest_gives_way() -> None:
-    parts = assembler(2 * (48 * 2 + 24 + 2 * 400))
+    parts = assembler(2 * (48 * 2 + 24) + 3 * PART_BYTES)
     assert parts.add('A', HALVES[0]) is None
     assert parts.add('B', HALVES[0]) is None
     assert parts.add('A', part_of(PIXELS, (0, 0, 1), (4, 1, 1))) is None
@@ -263,6 +266,52 @@ def test_b22_a_part_that_announces_a_huge_volume_takes_no_memory_for_it() -> Non
         )
         assert parts.add('MRI', moved) is None  # each begins anew
     assert _resident_bytes() - resident < 20_000_000
+
+
+COLUMNS = [(i, j, 0) for i in range(0, 512, 8) for j in range(0, 512, 32)]
+
+
+@pytest.mark.alone
+def test_f46_a_few_columns_take_neither_the_memory_of_their_volume_nor_time() -> None:
+    parts = assembler(500_000_000)
+    resident, longest = _resident_bytes(), 0.0
+    for offset in COLUMNS:  # 0.2 MB of 200 MB; each voxel in another page
+        column = codec.Image(bytes(200), (1024, 1024, 200), offset=offset, sub_size=(1, 1, 200))
+        begin = time.perf_counter()
+        assert parts.add('MRI', column) is None
+        longest = max(longest, time.perf_counter() - begin)
+    assert parts.held_bytes == len(COLUMNS) * (200 + PART_BYTES)
+    assert _resident_bytes() - resident < 10_000_000
+    wall = codec.Image(bytes(1024 * 200), (1024, 1024, 200), sub_size=(1, 1024, 200))
+    begin = time.perf_counter()
+    assert parts.add('MRI', wall) is None
+    assert max(longest, time.perf_counter() - begin) < 0.02
+
+
+@pytest.mark.parametrize('step', [(64, 64, 1), (64, 8, 4), (1, 64, 16), (1, 1, 16), (64, 1, 1)])
+def test_f46_memory_follows_the_parts_that_have_arrived(step: tuple[int, int, int]) -> None:
+    size = (64, 64, 64)
+    voxels = np.random.default_rng(1).integers(0, 256, size[::-1], np.uint8)
+    plain = {'scalar_type': ScalarType.UINT8, 'components': 1}
+    offsets = list(product(*(range(0, n, d) for n, d in zip(size, step, strict=True))))
+    random.Random(1).shuffle(offsets)
+    parts = assembler(100_000_000)
+    arrived = 0
+    for number, offset in enumerate(offsets, 1):
+        whole = parts.add('MRI', part_of(voxels, offset, step, **plain))
+        arrived += math.prod(step)
+        assert (whole is None) == (number < len(offsets))
+        assert parts.held_bytes <= 5 * arrived + number * PART_BYTES
+    assert whole is not None
+    assert np.array_equal(whole.pixels, voxels)
+
+
+def test_f46_a_kept_part_frees_the_message_that_it_came_in() -> None:
+    large = bytearray(1000)
+    column = codec.Image(memoryview(large)[:2], (4, 3, 2), offset=(1, 1, 0), sub_size=(1, 1, 2))
+    assert assembler().add('MRI', column) is None
+    del column
+    large.clear()  # raises BufferError while there is a view
 
 
 def _resident_bytes() -> int:
