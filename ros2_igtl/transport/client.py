@@ -14,6 +14,7 @@ import random
 import socket
 import threading
 
+from ros2_igtl.transport.tcp import wait_for
 from ros2_igtl.transport.tcp_endpoint import TcpEndpoint
 from ros2_igtl.transport.tcp_session import TcpSession
 from ros2_igtl.transport.tls import TlsError
@@ -82,7 +83,7 @@ class Client(TcpEndpoint):
         # moment of success, and stop() would wait in vain.
         task = asyncio.ensure_future(self._dial())
         try:
-            await asyncio.wait({task}, timeout=self._options.connect_timeout)
+            await wait_for(task, self._options.connect_timeout)
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)

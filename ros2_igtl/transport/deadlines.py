@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Literal
 
 from ros2_igtl.options import TransportOptions as Options
 
 MIN_BODY_PROGRESS = 1024  # bytes within body_timeout; a slower peer counts as silent
+MAX_STALLS = 100  # to remember
 
 Part = Literal['header', 'body']  # of a message
 
@@ -30,6 +32,8 @@ class Deadlines:
         self._read_at = now
         self._read_mark = 0
         self._is_paused = False
+        self._checked_at = now
+        self._stalls: deque[tuple[float, float]] = deque(maxlen=MAX_STALLS)  # end, duration
 
     @property
     def is_running(self) -> bool:
@@ -70,6 +74,22 @@ class Deadlines:
         self._is_paused = False
         self._read_at = now
 
+    def check_self(self, tick: float, now: float) -> None:
+        """
+        Note whether our own program has stood still, which does not count against the peer.
+
+        Data may lie in the socket by then, so the peer is judged after the next reading.
+
+        :param tick: the time in which this should be called again, in seconds.
+        """
+        since, self._checked_at = self._checked_at, now
+        if now - since > 2.0 * tick:
+            self._stalls.append((now, now - since))
+
+    def stalled_since(self, begin: float) -> float:
+        """Return how long our own program has stood still since a time, in seconds."""
+        return sum(duration for end, duration in self._stalls if end > begin)
+
     def missed(self, received: int, now: float) -> str:
         """Return the option whose deadline has passed; empty if none has."""
         options = self._options
@@ -77,13 +97,20 @@ class Deadlines:
             self._read_mark, self._read_at = received, now
         if self._is_paused:
             return ''
-        if self._header_since is not None and now - self._header_since > options.header_timeout:
+        if self._is_over(self._header_since, options.header_timeout, now):
             return 'header_timeout'
-        if self._body_since is not None and now - self._body_since > options.body_timeout:
+        if self._is_over(self._body_since, options.body_timeout, now):
             return 'body_timeout'
-        if options.idle_timeout and now - self._read_at > options.idle_timeout:
+        if options.idle_timeout and self._is_over(self._read_at, options.idle_timeout, now):
             return 'idle_timeout'
         return ''
+
+    def _is_over(self, since: float | None, timeout: float, now: float) -> bool:
+        return (
+            since is not None
+            and now - since > timeout
+            and now - since - self.stalled_since(since) > timeout
+        )
 
 
 def tick_of(options: Options) -> float:

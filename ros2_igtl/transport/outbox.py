@@ -357,7 +357,7 @@ class Writer:
         if self.end and not outbox.is_blocked:
             self._owner.close(self.end)
 
-    def has_stalled(self, now: float, unwritten: int) -> bool:
+    def has_stalled(self, now: float, unwritten: int, excused: float = 0.0) -> bool:
         """
         Return whether an event has waited too long.
 
@@ -365,13 +365,14 @@ class Writer:
         lost peer. The time of a large message that makes progress does not count.
 
         :param unwritten: bytes that the sink has accepted and not sent.
+        :param excused: seconds for which our own program has stood still.
         """
         written = self._handed_bytes - unwritten
         if written != self._written_bytes:
             self._written_bytes = written
             self._progress_at = now
         is_unfinished = bool(self._slices) or self._outbox.is_blocked
-        latest = now - self._options.send_timeout
+        latest = now - self._options.send_timeout - excused
         if is_unfinished and self._batch.has_event and self._progress_at < latest:
             return True
         oldest = self._outbox.oldest_event_since

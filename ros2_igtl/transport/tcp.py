@@ -10,6 +10,7 @@ import errno
 import ipaddress
 import os
 import socket
+from typing import Any
 
 from ros2_igtl.codec import escape
 
@@ -18,6 +19,7 @@ KEEPALIVE_IDLE_S, KEEPALIVE_INTERVAL_S, KEEPALIVE_PROBES = 5, 2, 3
 USER_TIMEOUT_MS = 11_000  # for data that is not acknowledged; as long as keepalive takes
 NOT_SENT_LOW_WATER = 16384  # data in the kernel cannot be replaced by newer messages
 TCP_NOTSENT_LOWAT = 25  # Linux; Python has this name from 3.12 on
+WAIT_STEPS = 10
 TCP_ESTABLISHED = 1  # Linux: the first byte of TCP_INFO
 
 
@@ -62,6 +64,14 @@ def describe_loss(error: Exception | None) -> str:
     if isinstance(error, OSError) and error.errno == errno.ETIMEDOUT:
         return NO_ANSWER
     return escape(str(error) or repr(error))
+
+
+async def wait_for(future: asyncio.Future[Any], timeout_s: float) -> None:
+    """Wait for a future; a time in which our own program stands still counts as one step."""
+    for _ in range(WAIT_STEPS):
+        done, _ = await asyncio.wait({future}, timeout=timeout_s / WAIT_STEPS)
+        if done:
+            return
 
 
 def hang_up(transport: asyncio.Transport) -> None:

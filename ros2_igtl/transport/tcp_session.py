@@ -238,9 +238,12 @@ class TcpSession(Session, asyncio.BufferedProtocol):
         now = self._loop.time()
         self._timer = self._loop.call_later(tick, self._check, tick)
         self.account()
+        deadlines = self._receiver.deadlines
+        deadlines.check_self(tick, now)
+        stalled = deadlines.stalled_since(now - self._options.send_timeout)
         if missed := self._receiver.missed_deadline(now):
             self._close(missed, is_rest_counted=missed != 'idle_timeout')
-        elif self.writer.has_stalled(now, self._transport.get_write_buffer_size()):
+        elif self.writer.has_stalled(now, self._transport.get_write_buffer_size(), stalled):
             self._close('send_timeout')
         elif self.writer.needs_keepalive(now):
             # Header version 1, which every peer can read.

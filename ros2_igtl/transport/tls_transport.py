@@ -17,6 +17,7 @@ import os
 import ssl
 from typing import Any
 
+from ros2_igtl.transport.tcp import wait_for
 from ros2_igtl.transport.tcp_session import TcpSession
 from ros2_igtl.transport.tls import TlsError, explain
 
@@ -61,7 +62,7 @@ class TlsTransport(asyncio.Transport, asyncio.BufferedProtocol):
         :raises TlsError: one of them refuses, or it takes too long; the connection is closed.
         """
         try:
-            await asyncio.wait({self._shaken}, timeout=timeout_s)
+            await wait_for(self._shaken, timeout_s)
             if not self._shaken.done():
                 text = f'no handshake within {timeout_s} s; perhaps the peer does not speak TLS'
                 self._fail(TlsError('handshake_timeout', text))

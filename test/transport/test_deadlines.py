@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from ros2_igtl.transport import Options
-from ros2_igtl.transport.deadlines import MIN_BODY_PROGRESS, Deadlines, tick_of
+from ros2_igtl.transport.deadlines import MIN_BODY_PROGRESS, Deadlines, Part, tick_of
 
 OPTIONS = Options(header_timeout=2.0, body_timeout=5.0, idle_timeout=10.0)
 
@@ -64,6 +64,30 @@ def test_while_nothing_is_read_all_deadlines_stand_still(part: str, deadlines: D
     assert deadlines.missed(10, 1010.1) == 'idle_timeout'
     deadlines.note(part, 10, False, 1010.0)  # type: ignore[arg-type]
     assert deadlines.missed(10, 1015.1) == f'{part}_timeout'
+
+
+@pytest.mark.parametrize(
+    ('part', 'timeout_s'), [('header', 2.0), ('body', 5.0), (None, OPTIONS.idle_timeout)]
+)
+def test_f47_a_time_in_which_we_stood_still_does_not_count(
+    part: Part | None, timeout_s: float, deadlines: Deadlines
+) -> None:
+    now = 100.0
+    deadlines.note(part, 10, False, now)
+    deadlines.missed(10, now)
+    while now < 100.0 + timeout_s - 0.25:
+        now += 0.25
+        deadlines.check_self(0.25, now)
+        assert deadlines.missed(10, now) == ''
+    now += 30.0
+    deadlines.check_self(0.25, now)
+    assert deadlines.missed(10, now) == ''
+    assert deadlines.stalled_since(now - 1.0) == 30.0
+    assert deadlines.stalled_since(now) == 0.0
+    now += 0.25
+    deadlines.check_self(0.25, now)
+    assert deadlines.missed(10, now) == ''
+    assert deadlines.missed(10, now + 0.01) == f'{part or "idle"}_timeout'
 
 
 def test_the_shortest_time_decides_how_often_to_look() -> None:

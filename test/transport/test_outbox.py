@@ -425,6 +425,7 @@ def test_an_event_that_waits_longer_than_the_send_timeout_has_stalled(owner: Own
     owner.put(b'event')
     assert not owner.writer.has_stalled(102.0, 0)
     assert owner.writer.has_stalled(102.1, 0)
+    assert not owner.writer.has_stalled(102.1, 0, excused=0.2)
 
 
 def test_a_state_message_may_wait_for_ever(owner: Owner) -> None:

@@ -427,6 +427,49 @@ def test_f18_a_body_that_drips_makes_no_progress(talk: Talk) -> None:
         assert time.monotonic() - begin < 0.6
 
 
+@pytest.mark.parametrize(
+    ('option', 'first', 'rest'),
+    [
+        ('header_timeout', codec.pack(text('late'))[:30], codec.pack(text('late'))[30:]),
+        ('body_timeout', codec.pack(text('late'))[:60], codec.pack(text('late'))[60:]),
+        ('idle_timeout', b'', codec.pack(text('late'))),
+    ],
+    ids=['header', 'body', 'idle'],
+)
+def test_f47_what_has_come_while_we_stood_still_is_read_before_a_peer_is_judged(
+    talk: Talk, io_thread: IoThread, option: str, first: bytes, rest: bytes
+) -> None:
+    with talk(**{option: 0.4}) as conversation:
+        conversation.peer.send(first)
+        wait_until(lambda: conversation.session.statistics.received_bytes == len(first))
+        blocked = threading.Event()
+
+        def stand_still() -> None:
+            # all timers are due, and run before the sockets are looked at
+            conversation.session._timer.cancel()
+            io_thread.loop.call_soon(conversation.session._check, 0.1)
+            blocked.set()
+            time.sleep(0.8)
+
+        io_thread.call_soon(stand_still)
+        blocked.wait(5.0)
+        conversation.peer.send(rest)
+        assert conversation.wait_for_messages(1)[0].content.text == 'late'
+        assert not conversation.handler.closed
+
+
+def test_f47_events_that_we_could_not_send_while_we_stood_still_close_nobody(
+    talk: Talk, io_thread: IoThread
+) -> None:
+    with talk(send_timeout=0.4) as conversation:
+        io_thread.call_soon(time.sleep, 0.8)
+        for _ in range(3000):  # more than one socket takes
+            assert conversation.server.send(text('x' * 1000), traffic='event')
+        wait_until(lambda: conversation.session.statistics.sent, 10.0, 'the first event')
+        conversation.peer.receive_exactly(3_000_000)
+        assert not conversation.handler.closed
+
+
 def test_a_peer_that_sends_nothing_is_closed_after_the_idle_timeout(talk: Talk) -> None:
     with talk(idle_timeout=0.2) as conversation:
         for number in range(4):
