@@ -92,6 +92,7 @@ class BridgeConnection:
         self._endpoint = make_endpoint(
             settings.mode, io_thread, settings.address, settings.port, self, settings.options
         )
+        allowance = self._endpoint.allowance
         self._worker = Worker(f'{settings.name} worker', lambda: self.inbound.worker_drained())
         self.senders = Senders(
             node,
@@ -104,10 +105,15 @@ class BridgeConnection:
             shared.buffer,
         )
         self.queries_in = QueriesIn(
-            node, settings, self._worker, self._send, lambda: self.senders.reply_sources
+            node,
+            settings,
+            self._worker,
+            self._send,
+            lambda: self.senders.reply_sources,
+            allowance,
         )
         self.queries_out = QueriesOut(node, settings, io_thread, self.peers, self._send)
-        self.commands_in = CommandsIn(node, settings, io_thread, self._send)
+        self.commands_in = CommandsIn(node, settings, io_thread, self._send, allowance)
         self.commands_out = CommandsOut(settings, io_thread, self._endpoint, self.peers)
         self.inbound = Inbound(
             node,
@@ -118,6 +124,7 @@ class BridgeConnection:
             io_thread,
             self._worker,
             self.queries_out.published,
+            allowance,
         )
         # in the order in which messages are offered to them; the last accepts all messages
         self._features: tuple[Feature, ...] = (

@@ -96,6 +96,12 @@ def publisher_qos(row: Row, overrides: Mapping[str, Any]) -> QoSProfile:
     return _apply(profile, overrides)
 
 
+def may_block(profile: QoSProfile) -> bool:
+    """Return whether publish() waits for slow subscribers, 0.1 s by default."""
+    is_reliable = profile.reliability == ReliabilityPolicy.RELIABLE
+    return bool(is_reliable and profile.history == HistoryPolicy.KEEP_ALL)
+
+
 def subscription_qos(node: Node, topic: str, row: Row, overrides: Mapping[str, Any]) -> QoSProfile:
     """
     Return the quality of service for subscribing to a topic, following its publishers.

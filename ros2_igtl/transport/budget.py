@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Hashable
 from typing import Protocol
 
 DEFAULT_LIMIT_BYTES = 2**30  # four messages of the largest size allowed by default
@@ -29,7 +30,7 @@ class Budget:
 
     def __init__(self, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> None:
         self.limit_bytes = limit_bytes
-        self._held: dict[Holder, dict[str, int]] = {}
+        self._held: dict[Holder, dict[Hashable, int]] = {}
         self._total = 0
         self._lock = threading.Lock()
 
@@ -43,7 +44,7 @@ class Budget:
         with self._lock:
             self._held[holder] = {}
 
-    def hold(self, holder: Holder, kind: str, size: int) -> None:
+    def hold(self, holder: Holder, kind: Hashable, size: int) -> None:
         """
         Set the memory of one kind of a holder; close the largest holder if the sum is too large.
 
@@ -56,8 +57,9 @@ class Budget:
             kinds = self._held.get(holder)
             if kinds is None:
                 return
-            self._total += size - kinds.get(kind, 0)
-            kinds[kind] = size
+            self._total += size - kinds.pop(kind, 0)
+            if size:
+                kinds[kind] = size
             total = self._total
             if total <= self.limit_bytes:
                 return

@@ -15,12 +15,13 @@ from ros2_igtl import codec
 from ros2_igtl.options import TransportOptions as Options
 from ros2_igtl.transport.handler import ConnectionState, Handler
 from ros2_igtl.transport.io_thread import IoThread
-from ros2_igtl.transport.log import Throttle, logger, printable
+from ros2_igtl.transport.log import Allowance, Throttle, logger, printable
 from ros2_igtl.transport.outbox import BATCH_BYTES, Traffic
 from ros2_igtl.transport.session import Session
 from ros2_igtl.transport.sink import Buffer
 from ros2_igtl.transport.statistics import Statistics
 
+FLUSH_LOG_S = 5.0  # after the last session, when there is room in the log again
 DRAIN_S = 0.5  # for sending waiting messages at the stop; a peer that does not read gets no more
 
 
@@ -46,7 +47,9 @@ class Endpoint(ABC):
         self._name = name
         self._handler = handler
         self._options = options or Options()
-        self._throttle = Throttle()
+        self.allowance = Allowance(name)
+        """Of bytes that may be logged about this connection."""
+        self._throttle = Throttle(self.allowance)
         self._lock = threading.Lock()  # of the attributes below
         self.sessions: tuple[Session, ...] = ()
         """The peers connected now; replaced, never changed, so that any thread may read it."""
@@ -210,6 +213,8 @@ class Endpoint(ABC):
         with self._lock:
             self.sessions = tuple(other for other in self.sessions if other is not session)
             self._past.add(session.statistics)
+        if not self.sessions and self._loop is not None:  # sessions do this while there are any
+            self._loop.call_later(FLUSH_LOG_S, self.allowance.flush)
 
     def _chosen(
         self, to: Session | Container[Session] | None, exclude: Session | None

@@ -7,7 +7,7 @@ from __future__ import annotations
 import logging
 
 from ros2_igtl import codec
-from ros2_igtl.transport.log import Throttle, logger
+from ros2_igtl.transport.log import Throttle
 from ros2_igtl.transport.session import Session
 from ros2_igtl.transport.tcp import NO_ANSWER
 
@@ -37,16 +37,26 @@ class PeerLog:
         """Log why the session ends, and how many bytes are lost."""
         session = self._session
         waiting = session.waiting_bytes
-        level = logging.WARNING if reason.startswith(WARNED_REASONS) else logging.INFO
+        is_grave = reason.startswith(WARNED_REASONS)
+        level = logging.WARNING if is_grave else logging.INFO
         lost = f'; {waiting} waiting bytes are lost' if waiting else ''
         cause = reason.partition(':')[0]  # the rest may be bytes of the peer, different each time
         self._throttle.log(
-            level, (session.host, 'closed', cause), f'{session.peer_name}: closed: {reason}{lost}'
+            level,
+            (session.host, 'closed', cause),
+            f'{session.peer_name}: closed: {reason}{lost}',
+            is_grave=is_grave,
         )
+
+    def flush(self) -> None:
+        """Log how many lines were left out, now and then."""
+        self._throttle.allowance.flush()
 
     def fault(self, what: str, error: Exception) -> None:
         """Log an internal error with its traceback."""
-        logger.error('%s: %s', self._session.peer_name, what, exc_info=error)
+        session = self._session
+        key = session.host, what, type(error)
+        self._throttle.log(logging.ERROR, key, f'{session.peer_name}: {what}', error=error)
 
     def _warn(self, cause: str, text: str) -> None:
         session = self._session

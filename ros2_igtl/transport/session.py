@@ -64,7 +64,7 @@ class Session(ABC):
         """Remove waiting events by their keys, as :meth:`Outbox.withdraw` does."""
         return self.outbox.withdraw(is_chosen)
 
-    def hold(self, kind: str, size: int) -> None:
+    def hold(self, kind: Hashable, size: int) -> None:
         """
         Set the memory held for this peer; from any thread.
 

@@ -238,6 +238,7 @@ class TcpSession(Session, asyncio.BufferedProtocol):
         now = self._loop.time()
         self._timer = self._loop.call_later(tick, self._check, tick)
         self.account()
+        self._log.flush()
         deadlines = self._receiver.deadlines
         deadlines.check_self(tick, now)
         stalled = deadlines.stalled_since(now - self._options.send_timeout)

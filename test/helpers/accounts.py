@@ -7,7 +7,15 @@ from __future__ import annotations
 from helpers.ros_graph import Graph
 from helpers.waiting import wait_until
 
-OUTCOMES = ('published', 'handled', 'late', 'published_replaced', 'rejected', 'skipped')
+OUTCOMES = (
+    'published',
+    'handled',
+    'late',
+    'published_replaced',
+    'publish_failed',
+    'rejected',
+    'skipped',
+)
 
 
 class Accounts:

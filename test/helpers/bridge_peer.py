@@ -54,6 +54,7 @@ def accounted(bridge: BridgeNode) -> int:
         outcomes.done
         + outcomes.late
         + outcomes.replaced
+        + connection.counts()['publish_failed']
         + sum(outcomes.rejected.values())
         + sum(outcomes.skipped.values())
         + sum(connection.transport.statistics.rejected.values())

@@ -88,6 +88,10 @@ class BridgeProcess:
         """Whether it runs no more, which it should."""
         return self._process.poll() is not None
 
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self._process.send_signal(number)
+
     def port_of(self, connection: str) -> int:
         """Return the port that a connection of several listens on; an expression."""
         pattern = rf'{connection}: listening: .*:(\d+)'

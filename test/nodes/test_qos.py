@@ -54,6 +54,13 @@ def test_what_is_published_is_reliable_and_kept_if_it_is_latched(row: Any) -> No
         assert profile.depth >= qos.held_limit(row)
 
 
+def test_only_a_reliable_publisher_that_keeps_all_may_wait_for_its_subscribers() -> None:
+    keep_all = {'history': 'keep_all'}
+    assert qos.may_block(qos.publisher_qos(POSE, keep_all))
+    assert not qos.may_block(qos.publisher_qos(POSE, {}))
+    assert not qos.may_block(qos.publisher_qos(POSE, {**keep_all, 'reliability': 'best_effort'}))
+
+
 def test_queues_hold_a_second_of_tracking_and_few_images() -> None:
     depths = [qos.publisher_qos(row, {}).depth for row in (POSE, TEXT, IMAGE)]
     assert depths == [1000, 100, 10]

@@ -86,6 +86,16 @@ def test_the_kinds_of_one_holder_are_added_up(holders: tuple[Holder, Holder]) ->
     assert second.reasons == []
 
 
+def test_a_kind_that_holds_nothing_is_forgotten(holders: tuple[Holder, Holder]) -> None:
+    first, _ = holders
+    budget = Budget(100)
+    budget.admit(first)
+    for number in range(1000):  # of invented devices, for example
+        budget.hold(first, number, 10)
+        budget.hold(first, number, 0)
+    assert budget._held == {first: {}}
+
+
 def test_after_its_release_nothing_is_noted_of_a_holder(holders: tuple[Holder, Holder]) -> None:
     first, _ = holders
     budget = Budget(100)

@@ -25,6 +25,8 @@ The limit for one peer, since a stream may keep 16 pictures of 3 MB or more. A f
 the least recently used one.
 """
 
+MAX_PICTURES = 17  # a stream may refer to 16 earlier ones
+PICTURE_BYTES = 1.5  # for each pixel of 4:2:0
 _PADDING = 128  # pixels; a codec may round a side up to a multiple of its block size
 
 _DECODERS = {
@@ -65,6 +67,8 @@ class VideoDecoder:
 
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
+        self.held_bytes = 0
+        """Bytes of all streams, at most, after the last frame; other threads may read it."""
         self._streams: dict[str, _Stream] = {}  # by device name, the most recently used last
 
     def decode(self, device_name: str, frame: codec.Video) -> codec.Video | codec.Image | None:
@@ -81,6 +85,12 @@ class VideoDecoder:
             rejects the frame or reports it as damaged; ``size_mismatch``: the picture has another
             size than the frame.
         """
+        try:
+            return self._decode(device_name, frame)
+        finally:
+            self._count()
+
+    def _decode(self, device_name: str, frame: codec.Video) -> codec.Video | codec.Image | None:
         stream = self._streams.pop(device_name, None)
         if frame.fourcc == 'I420':
             return frame
@@ -96,6 +106,10 @@ class VideoDecoder:
     def forget(self, device_name: str) -> None:
         """Wait for the next key frame of a device, because some of its frames were skipped."""
         self._streams.pop(device_name, None)
+        self._count()
+
+    def _count(self) -> None:
+        self.held_bytes = sum(stream.held_bytes for stream in self._streams.values())
 
     def _check(self, frame: codec.Video) -> None:
         if frame.fourcc not in _DECODERS:
@@ -123,11 +137,18 @@ class _Stream:
         self._av = load_decoders()
         self._format = _format(frame)
         self._has_begun = False
+        self._pictures = 0  # kept for later frames, at most
         self._context = self._av.CodecContext.create(_DECODERS[frame.fourcc], 'r')
         self._context.thread_count = 1  # more threads would delay the pictures
         # FFmpeg would allocate a picture of any size that a stream announces
         width, height = (size + _PADDING for size in frame.size[:2])
         self._context.options = {'max_pixels': str(width * height)}
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of the pictures that the decoder keeps, at most."""
+        width, height = self._format[1][:2]
+        return int(self._pictures * width * height * PICTURE_BYTES)
 
     def takes(self, frame: codec.Video) -> bool:
         """Return whether a frame belongs to this stream."""
@@ -149,6 +170,7 @@ class _Stream:
             return None
         picture = pictures[-1]
         self._has_begun = True
+        self._pictures = min(self._pictures + 1, MAX_PICTURES)
         if picture.is_corrupt:
             raise ConvertError('video_stream', f'the frame of {frame.fourcc} is damaged')
         if (picture.width, picture.height) != frame.size[:2]:

@@ -32,7 +32,7 @@ from ros2_igtl.nodes.reporting.counters import Tally, by_cause, received_counts
 from ros2_igtl.nodes.settings import Settings
 from ros2_igtl.srv import Command as CommandService
 from ros2_igtl.transport import IoThread
-from ros2_igtl.transport.log import Throttle
+from ros2_igtl.transport.log import Allowance, Throttle
 
 MAX_RUNNING = RECENT_COMMANDS  # of one peer; more identifiers would not be remembered
 
@@ -64,9 +64,17 @@ class CommandsIn(Feature):
     :param settings: the connection's.
     :param io_thread: runs the connection.
     :param send: queues a message for peers.
+    :param allowance: for the log of the connection.
     """
 
-    def __init__(self, node: Node, settings: Settings, io_thread: IoThread, send: Send) -> None:
+    def __init__(
+        self,
+        node: Node,
+        settings: Settings,
+        io_thread: IoThread,
+        send: Send,
+        allowance: Allowance,
+    ) -> None:
         self.outcomes: Counter[str] = Counter()
         """Commands by their outcomes."""
         self.late_responses = 0
@@ -78,7 +86,7 @@ class CommandsIn(Feature):
         self._io_thread = io_thread
         self._send = send
         self._tally = Tally([])
-        self._throttle = Throttle()
+        self._throttle = Throttle(allowance)
         self._clients: dict[str, Client] = {}  # by the names of services
         self._overdue: deque[_Running] = deque()
         self.takes = takes_of(self._dialects)
@@ -109,6 +117,7 @@ class CommandsIn(Feature):
         for dialect in self._dialects:
             command = dialect.read_command(message)
             if command is not None:
+                message.metadata = {}  # not needed, and as large as the peer likes
                 received = _Received(peer, dialect, message, command)
                 self._tally.take(partial(self._take, received))
                 return True
@@ -179,6 +188,7 @@ class CommandsIn(Feature):
             timeout_s, self._expire, running, timeout_s
         )
         received.peer.running_commands[running] = None
+        _account(received.peer)
         response.add_done_callback(lambda _: self._io_thread.call_soon(self._served, running))
 
     def _served(self, running: _Running) -> None:
@@ -188,6 +198,7 @@ class CommandsIn(Feature):
             self.late_responses += 1
             return
         del received.peer.running_commands[running]
+        _account(received.peer)
         running.timer.cancel()
         response = running.response.result()
         if response.outcome == CommandService.Response.SUCCEEDED:
@@ -203,6 +214,7 @@ class CommandsIn(Feature):
     def _abandon(self, running: _Running) -> None:
         """Stop waiting for a response; late responses to the last such commands are counted."""
         del running.received.peer.running_commands[running]
+        _account(running.received.peer)
         running.timer.cancel()
         self._overdue.append(running)
         if len(self._overdue) > MAX_RUNNING:
@@ -228,6 +240,11 @@ class CommandsIn(Feature):
             message, command, naming.ros_text(error), naming.ros_text(text)
         )
         return bool(self._send(reply, 'event', (peer,)))
+
+
+def _account(peer: Peer) -> None:
+    """Account the texts of the commands of a peer that run, at their largest."""
+    peer.session.hold('commands', len(peer.running_commands) * MAX_TEXT_SIZE)
 
 
 def _service_qos(depth: int) -> QoSProfile:

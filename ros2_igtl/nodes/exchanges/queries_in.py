@@ -27,7 +27,7 @@ from ros2_igtl.nodes.settings import Settings
 from ros2_igtl.nodes.to_igtl.audience import ReplySource
 from ros2_igtl.nodes.worker import Loss, Task, Worker
 from ros2_igtl.transport import Traffic
-from ros2_igtl.transport.log import Throttle
+from ros2_igtl.transport.log import Allowance, Throttle
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +43,7 @@ class QueriesIn(Feature):
     :param worker: of the connection.
     :param send: queues a message for peers.
     :param reply_sources: returns the sources of answers.
+    :param allowance: for the log of the connection.
     """
 
     takes = (codec.Get, codec.Start, codec.Stop)
@@ -54,6 +55,7 @@ class QueriesIn(Feature):
         worker: Worker,
         send: Send,
         reply_sources: Callable[[], Sequence[ReplySource]],
+        allowance: Allowance,
     ) -> None:
         self._node = node
         self._settings = settings
@@ -61,7 +63,7 @@ class QueriesIn(Feature):
         self._send = send
         self._reply_sources = reply_sources
         self._tally = Tally([])
-        self._throttle = Throttle()
+        self._throttle = Throttle(allowance)
         # answers of the node itself, if no row provides one
         self._own: dict[str, Callable[[], codec.Content]] = {
             'STATUS': codec.Status,
@@ -70,6 +72,7 @@ class QueriesIn(Feature):
 
     def receive(self, peer: Peer, message: codec.Message, receive_time_ns: int) -> bool:
         """Answer a query, now or on the worker."""
+        message.metadata = {}  # not needed, and as large as the peer likes while it waits
         sources = [
             source
             for source in self._reply_sources()

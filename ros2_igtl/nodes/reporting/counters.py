@@ -16,8 +16,8 @@ class Outcomes:
     """
     The outcomes of messages in one direction.
 
-    ``received`` + ``contained`` = ``done`` + ``late`` + ``replaced`` + the sums of ``rejected``
-    and ``skipped``.
+    ``received`` + ``contained`` = ``done`` + ``late`` + ``replaced`` + ``publish_failed`` + the
+    sums of ``rejected`` and ``skipped``.
 
     :ivar done: published on ROS, answered or noted; or passed to the transport.
     :ivar late: poses published on their topics, but not on tf, because they were late.
@@ -27,6 +27,7 @@ class Outcomes:
     :ivar contained: arrived inside another message, which counts as done itself.
     :ivar tf_withheld: poses published on their topic but not on tf, because their stamp was not
         newer than the last one's.
+    :ivar publish_failed: ROS could not publish them.
     """
 
     received: int = 0
@@ -37,6 +38,7 @@ class Outcomes:
     contained: int = 0
     late: int = 0
     tf_withheld: int = 0
+    publish_failed: int = 0
 
     def add(self, other: Outcomes) -> None:
         """Add the counts of another."""
@@ -44,6 +46,7 @@ class Outcomes:
         self.done += other.done
         self.late += other.late
         self.replaced += other.replaced
+        self.publish_failed += other.publish_failed
         self.contained += other.contained
         self.tf_withheld += other.tf_withheld
         # copies, since another thread may add causes
@@ -112,6 +115,7 @@ def received_counts(tally: Tally, done: str) -> dict[str, int]:
         done: total.done,
         'contained': total.contained,
         'published_replaced': total.replaced,
+        'publish_failed': total.publish_failed,
         **by_cause('rejected', total.rejected),
         **by_cause('skipped', total.skipped),
     }

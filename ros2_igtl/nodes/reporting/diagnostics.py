@@ -140,6 +140,7 @@ def bridge_status(connection: Reported, now_ns: int) -> BridgeStatus:
         published=counts['published'],
         late=counts['late'],
         replaced=counts['published_replaced'],
+        publish_failed=counts['publish_failed'],
         rejected=counts['rejected'],
         skipped=counts['skipped'],
         sent=counts['sent'],

@@ -87,7 +87,7 @@ class Sender(ABC):
         self.device_name = naming.fit_device_name(name)
         self._full_name: dict[str, str] = {}  # as metadata
         self._name = f"{self.source} -> {row.igtl_type_name} '{row.igtl_device_name}'"
-        self._throttle = Throttle()
+        self._throttle = Throttle(wiring.endpoint.allowance)
         self._is_static = False  # the current message is sent once to each peer
         self._heard_s: float | None = None  # steady clock at the last new data from ROS
         if self.device_name != name:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
 
 from ros2_igtl import codec
@@ -14,8 +15,7 @@ from ros2_igtl.nodes.reporting.counters import Tally
 from ros2_igtl.nodes.to_ros.frame_tree import Source
 from ros2_igtl.nodes.to_ros.route import Route
 from ros2_igtl.nodes.worker import Loss, Task, Worker
-
-logger = logging.getLogger(__name__)
+from ros2_igtl.transport.log import Throttle
 
 
 class Bulk:
@@ -26,6 +26,7 @@ class Bulk:
     :param tally: counts the messages that the worker does not publish.
     :param publish: publishes a message on the worker, and returns why it was skipped, or ''.
     :param published: called after each message with the result of ``publish``.
+    :param throttle: for the log of the connection.
     """
 
     def __init__(
@@ -34,11 +35,13 @@ class Bulk:
         tally: Tally,
         publish: Callable[[codec.Message, Route, Source, Stamp], str],
         published: Callable[[Peer, codec.Message, str], None],
+        throttle: Throttle,
     ) -> None:
         self._worker = worker
         self._tally = tally
         self._publish = publish
         self._published = published
+        self._throttle = throttle
         self._paused: set[Peer] = set()  # reading is paused until the worker has room; I/O thread
 
     def put(self, message: codec.Message, route: Route, source: Source, stamp: Stamp) -> None:
@@ -56,12 +59,19 @@ class Bulk:
             try:
                 reason = self._publish(message, route, source, stamp)
             except Exception as error:  # close only this session, as the transport does
-                logger.exception('%s: closed by a fault', peer.name)
+                key = peer.session.host, 'fault', type(error)
+                text = f'{peer.name}: closed by a fault'
+                self._throttle.log(logging.ERROR, key, text, error=error)
                 peer.session.close(f'internal error: {error!r}')
+                reason = 'internal_error'
             else:
                 self._published(peer, message, reason)
             if route.is_in_parts:
                 peer.session.hold('volumes', peer.volumes.held_bytes)
+            if route.is_decoded:
+                peer.session.hold('video', peer.video.held_bytes)
+            if not reason and any(output.conversion.latched for output in route.outputs):
+                peer.session.hold(route, _whole_size(message))  # ROS keeps it for late joiners
 
         def lose(loss: Loss) -> None:
             _account(peer, -message.body_size)
@@ -90,6 +100,14 @@ class Bulk:
     def forget(self, peer: Peer) -> None:
         """Forget a disconnected peer; on the I/O thread."""
         self._paused.discard(peer)
+
+
+def _whole_size(message: codec.Message) -> int:
+    """Return the bytes of a content, or of the volume that it is the last part of."""
+    content = message.content
+    if isinstance(content, codec.Image):
+        return math.prod(content.size) * content.components * content.dtype.itemsize
+    return message.body_size
 
 
 def _account(peer: Peer, change: int) -> None:

@@ -23,7 +23,6 @@ from ros2_igtl.nodes.settings import Settings
 from ros2_igtl.nodes.to_ros.route import Route
 from ros2_igtl.nodes.to_ros.router import Router
 from ros2_igtl.nodes.to_ros.watchdog import CallSoon, Watchdog, Watched
-from ros2_igtl.transport.log import Throttle
 
 MAX_REPORTED = 50  # tools of a device in a report, whose number a peer decides
 
@@ -45,7 +44,6 @@ class DeviceWatch:
         self._settings = settings
         self._router = router
         self._log = log
-        self._throttle = Throttle()
         router.ended = self.watchdog.forget
 
     def feed(self, route: Route, peer: Peer, poses: Sequence[Any]) -> None:
@@ -118,4 +116,4 @@ class DeviceWatch:
         if publisher is not None:
             publisher.publish(device_status(name, watched.fault, watched.is_stale, watched.age_s))
         if watched.fault:
-            self._throttle.log(logging.WARNING, name, f'{name}: {watched.fault}')
+            self._log.throttle.log(logging.WARNING, name, f'{name}: {watched.fault}')

@@ -4,18 +4,24 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from rclpy._rclpy_pybind11 import RCLError
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 
 from ros2_igtl.nodes.to_ros.watchdog import CallSoon
+from ros2_igtl.transport import Session
+
+logger = logging.getLogger(__name__)
 
 HOLD_S = 0.3  # the longest hold
+RETRY_S = 1.0  # ten times the wait of a publisher, so that it costs a tenth of the time
 DISCOVERY_S = 1.0  # after the start, during which a node may not know all subscribers
 POLL_S = 0.002
 
@@ -23,10 +29,34 @@ Batch = list[tuple[Publisher, Any]]
 """The ROS messages for one message, each with its publisher."""
 
 
-def publish_all(batch: Batch) -> None:
-    """Publish the ROS messages of a batch."""
-    for publisher, ros_message in batch:
-        publisher.publish(ros_message)
+class Retries:
+    """
+    Limits how long the routes of a connection wait for a ROS that cannot publish.
+
+    A publisher with ``keep_all`` waits up to 0.1 s for a subscriber that does not read. All
+    failing routes together try again once in ``RETRY_S``; their other messages fail at once.
+
+    :param clock: seconds, steady.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._next_s = 0.0
+
+    def begin(self) -> None:
+        """
+        Begin to publish on a failing route.
+
+        :raises RCLError: it is too early.
+        """
+        now = self._clock()
+        if now < self._next_s:
+            raise RCLError(f'it could not a short time ago, and tries again every {RETRY_S:g} s')
+        self._next_s = now + RETRY_S
+
+    def end(self) -> None:
+        """Let the other routes try again at once, since this one succeeded."""
+        self._next_s = 0.0
 
 
 class Hold:
@@ -43,12 +73,20 @@ class Hold:
         self._limit = limit
         self._lock = threading.Lock()  # of the attributes below
         self._batches: deque[Batch] = deque()
+        self._sizes: deque[tuple[Session, int]] = deque()  # the same, negative
+        self._held: Counter[Session] = Counter()  # bytes
         self._is_over = False
+        self._lost: Callable[[int], None] = lambda count: None
 
-    def put(self, batch: Batch) -> bool | None:
+    def put(
+        self, batch: Batch, session: Session, size: int, lost: Callable[[int], None]
+    ) -> bool | None:
         """
         Hold a message.
 
+        :param session: of its sender, for which the memory is counted.
+        :param size: bytes.
+        :param lost: called with the number of held messages that ROS cannot publish.
         :returns: False if the hold is over; None if the message replaced the oldest one.
         """
         with self._lock:
@@ -56,17 +94,35 @@ class Hold:
                 return False
             is_full = len(self._batches) == self._limit
             if is_full:
+                self._account(*self._sizes.popleft())
                 self._batches.popleft()
             self._batches.append(batch)
+            self._sizes.append((session, -size))
+            self._account(session, size)
+            self._lost = lost
             return None if is_full else True
 
     def release(self) -> None:
         """Publish the held messages; may be called twice."""
         with self._lock:  # later messages are published after these
             self._is_over = True
-            for batch in self._batches:
-                publish_all(batch)
-            self._batches.clear()
+            try:
+                while self._batches:
+                    for publisher, ros_message in self._batches[0]:
+                        publisher.publish(ros_message)
+                    self._batches.popleft()
+            except RCLError as error:  # each of them might wait
+                logger.error('cannot publish held messages: %s', error)
+                self._lost(len(self._batches))
+                self._batches.clear()
+            for session in self._held:
+                session.hold(self, 0)
+            self._held.clear()
+            self._sizes.clear()
+
+    def _account(self, session: Session, change: int) -> None:
+        self._held[session] += change
+        session.hold(self, self._held[session])
 
 
 class HoldReleaser:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
+from rclpy._rclpy_pybind11 import RCLError
 from rclpy.node import Node
 from tf2_ros import TransformBroadcaster
 
@@ -37,6 +38,7 @@ from ros2_igtl.nodes.to_ros.route import Route
 from ros2_igtl.nodes.to_ros.router import Router
 from ros2_igtl.nodes.worker import Worker
 from ros2_igtl.transport import IoThread
+from ros2_igtl.transport.log import Allowance
 
 BULK_BYTES = 65536  # larger messages are not converted on the I/O thread
 
@@ -54,6 +56,7 @@ class Inbound(Feature):
     :param worker: of the connection.
     :param published: called on the I/O thread for each message with the cause if it was not
         published, or ''.
+    :param allowance: for the log of the connection.
     """
 
     takes = (object,)
@@ -68,14 +71,17 @@ class Inbound(Feature):
         io_thread: IoThread,
         worker: Worker,
         published: Callable[[Peer, codec.Message, str], None],
+        allowance: Allowance,
     ) -> None:
         self._node = node
         self._tree = tree
         self._io_thread = io_thread
         self._published = published
         self._tally = Tally([])
-        self._bulk = Bulk(worker, self._tally, self._publish, self._published_by_worker)
-        self._log = DeviceLog(node, settings.name)
+        self._log = DeviceLog(node, settings.name, allowance)
+        self._bulk = Bulk(
+            worker, self._tally, self._publish, self._published_by_worker, self._log.throttle
+        )
         self._router = Router(node, settings, claims, self._log, self._call_later, worker)
         self._clock = node.get_clock()
         self._arrivals = Arrivals(self._router, self._call_later, self._pass_on)
@@ -118,6 +124,7 @@ class Inbound(Feature):
         self._tree.release(peer)
         self._watch.watchdog.peer_lost(peer)
         self._bulk.forget(peer)
+        self._log.repeat_errors()
 
     def receive(self, peer: Peer, message: codec.Message, receive_time_ns: int) -> bool:
         """Publish a message, hold it, pass it to the worker, or count why not."""
@@ -242,6 +249,11 @@ class Inbound(Feature):
                 self._router.refusals.note(source.peer, route, reason)
             outcomes.rejected[reason] += 1
             return reason
+        except RCLError as error:  # a fault of ROS and not of the peer
+            route.is_failing = route.is_bulk = True  # publish() may block: not on the I/O thread
+            self._log.once(message, 'publish_failed', f'ROS cannot publish: {error}')
+            outcomes.publish_failed += 1
+            return 'publish_failed'
         except Exception:
             outcomes.rejected['internal_error'] += 1
             raise  # the transport logs it, and closes only this session

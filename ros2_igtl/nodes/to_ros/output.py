@@ -23,7 +23,7 @@ from ros2_igtl.nodes.reporting.counters import Tally
 from ros2_igtl.nodes.reporting.log import DeviceLog
 from ros2_igtl.nodes.to_ros.device_watch import DeviceWatch
 from ros2_igtl.nodes.to_ros.frame_tree import FrameTree, Source
-from ros2_igtl.nodes.to_ros.hold import Batch
+from ros2_igtl.nodes.to_ros.hold import Batch, Retries
 from ros2_igtl.nodes.to_ros.route import Output, Route
 from ros2_igtl.nodes.to_ros.router import Router
 
@@ -74,6 +74,7 @@ class RosOutput:
         self._tally = tally
         self._log = log
         self._frame_prefix = frame_prefix
+        self._retries = Retries()
 
     def publish(self, message: codec.Message, route: Route, source: Source, stamp: Stamp) -> str:
         """
@@ -114,7 +115,7 @@ class RosOutput:
             return 'rate_limit'
         if not outputs and not route.is_on_tf:
             return 'no_subscriber'
-        self._deliver(message, route, context, batch, transforms)
+        self._deliver(message, route, source, context, batch, transforms)
         return ''
 
     def _prepare(
@@ -151,6 +152,7 @@ class RosOutput:
         self,
         message: codec.Message,
         route: Route,
+        source: Source,
         context: Context,
         batch: Batch,
         transforms: Sequence[Any],
@@ -160,15 +162,28 @@ class RosOutput:
             self._broadcaster.sendTransform(transforms)
         if message.metadata:
             batch += self._metadata(route, message, context)
-        held = route.hold is not None and route.hold.put(batch)
+        held = route.hold is not None and route.hold.put(
+            batch, source.peer.session, message.body_size, self._lost
+        )
         if held is None:  # replaced the oldest message
             outcomes = self._tally.here
             outcomes.done -= 1
             outcomes.replaced += 1
         elif not held:
+            if route.is_failing:
+                self._retries.begin()
             for publisher, ros_message in batch:
                 publisher.publish(ros_message)
+            if route.is_failing:
+                route.is_failing = False
+                self._retries.end()
         route.rate.tick()
+
+    def _lost(self, count: int) -> None:
+        """Correct the counts of held messages that ROS could not publish."""
+        outcomes = self._tally.here
+        outcomes.done -= count
+        outcomes.publish_failed += count
 
     def _check_poses(
         self, route: Route, source: Source, poses: Sequence[Any], stamp: Stamp

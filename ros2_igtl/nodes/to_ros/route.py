@@ -75,6 +75,7 @@ class Route:
     :ivar is_lazy: converted only for topics with subscribers.
     :ivar is_exclusive: a pose, which only one peer may send at a time.
     :ivar is_bulk: published by the worker.
+    :ivar is_failing: ROS could not publish the last message.
     :ivar source: the current sender.
     :ivar stale_timeout_s: 0: never stale.
     :ivar interval_s: shortest time between two messages; 0: no limit.
@@ -108,6 +109,7 @@ class Route:
     is_lazy: bool = False
     is_exclusive: bool = False
     is_bulk: bool = False
+    is_failing: bool = False
     source: Source | None = None
     is_watched: bool = False
     stale_timeout_s: float = 0.0

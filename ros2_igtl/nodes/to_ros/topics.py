@@ -13,7 +13,7 @@ from rclpy.qos import QoSProfile
 from ros2_igtl.convert import conversions, naming
 from ros2_igtl.convert.conversion import Conversion
 from ros2_igtl.nodes.claims import Owner, TopicClaims
-from ros2_igtl.nodes.qos import publisher_overriding, publisher_qos
+from ros2_igtl.nodes.qos import may_block, publisher_overriding, publisher_qos
 from ros2_igtl.nodes.reporting.log import DeviceLog
 from ros2_igtl.nodes.to_ros.route import Output, Route
 from ros2_igtl.nodes.to_ros.rows import Choice
@@ -135,7 +135,8 @@ class Topics:
             publisher_qos(conversion, row.qos if row else {}),
             qos_overriding_options=publisher_overriding(row.qos if row else {}),
         )
-        self._node.get_logger().info(
+        route.is_bulk |= may_block(publisher.qos_profile)
+        self._log.info(
             f"{self._connection}: {route.type_name} '{naming.escape(route.device_name)}' "
             f'-> {publisher.topic_name} ({conversion.ros_type_name})'
         )

@@ -53,6 +53,19 @@ def test_every_frame_is_seen_as_it_was_and_lies_where_it_lay(fourcc: str) -> Non
         assert difference(image.pixels, (number + 3) % FRAMES) > 2 * TOLERANCE
 
 
+def test_the_pictures_that_a_decoder_may_keep_are_counted() -> None:
+    videos, size = decoder(), WIDTH * HEIGHT * 3 // 2
+    for device in ('Scope', 'Camera'):
+        already = videos.held_bytes
+        for number, frame in enumerate(frames('H264'), 1):
+            videos.decode(device, frame)
+            kept = min(number, video_decoder.MAX_PICTURES)
+            assert videos.held_bytes == already + kept * size
+    videos.forget('Scope')
+    videos.forget('Camera')
+    assert videos.held_bytes == 0
+
+
 def test_both_names_of_hevc_are_decoded() -> None:
     decode = decoder().decode
     first, *_ = frames('X265')

@@ -5,10 +5,18 @@
 from __future__ import annotations
 
 import logging
+import time
+from typing import NamedTuple
 
+import numpy as np
+import pytest
+
+from helpers.bridge_peer import dial, pose, serve
 from helpers.ros_graph import Graph
 from helpers.waiting import wait_until
+from ros2_igtl import codec
 from ros2_igtl.nodes.reporting import log
+from ros2_igtl.transport.log import Allowance
 
 
 def test_every_severity_reaches_rosout_as_what_it_is(graph: Graph) -> None:
@@ -37,3 +45,76 @@ def test_nothing_is_passed_on_after_the_node(graph: Graph) -> None:
     assert is_passed_on()
     graph.remove_bridge(bridge)
     assert not is_passed_on()
+
+
+class Device(NamedTuple):
+    """A device of a name."""
+
+    device_name: str
+    type_name: str = 'TRANSFORM'
+
+
+def test_f49_ever_new_devices_push_no_error_out_of_the_log(
+    graph: Graph, capfd: pytest.CaptureFixture[str]
+) -> None:
+    devices = log.DeviceLog(graph.user, 'room', Allowance('room'))
+    for number in range(10_000):
+        cause = ('non_rigid', 'not_finite', 'topic_taken')[number % 3]
+        devices.once(Device(f'Invented{number}'), cause, 'x' * 10_000)
+    deadline = time.monotonic() + 10.0
+    said = ''
+    while "room: TRANSFORM 'Probe': second_source: why" not in said:
+        devices.once(Device('Probe'), 'second_source', 'why')
+        said += capfd.readouterr().err
+        assert time.monotonic() < deadline
+    assert len(said) < 20_000
+    assert said.count('non_rigid') <= log.MAX_LINES
+
+
+def test_f49_an_error_is_said_again_after_a_reconnection(
+    graph: Graph, capfd: pytest.CaptureFixture[str]
+) -> None:
+    bridge, first = serve(graph)
+    first.send(pose())
+    count = 0
+
+    def is_said() -> bool:
+        nonlocal count
+        second.send(pose(2.0))
+        count += capfd.readouterr().err.count('second_source: ')
+        return count == number
+
+    for number in (1, 2):
+        second = dial(graph, bridge)
+        wait_until(is_said, 10.0, f'the error, time {number}')
+        second.close()
+        wait_until(lambda: len(bridge.connections[0].peers.all) == 1, 10.0, 'its end')
+
+
+@pytest.mark.alone
+def test_f49_tools_that_flip_in_hundreds_do_not_flood_the_log(
+    graph: Graph, capfd: pytest.CaptureFixture[str]
+) -> None:
+    bridge, peer = serve(graph, stale_timeout=0.1)
+    matrix = np.eye(4)
+    devices = [
+        codec.Message(
+            codec.TrackingData.from_tools(
+                [(f'Tool{device}{n:03}', codec.ToolType.INSTRUMENT_6D, matrix) for n in range(360)]
+            ),
+            f'Tracker{device}',
+        )
+        for device in range(4)
+    ]
+    watch = bridge.connections[0].inbound._watch
+    capfd.readouterr()
+    begin = time.monotonic()
+    for _ in range(4):
+        for message in devices:
+            peer.send(codec.pack(message))
+        wait_until(
+            lambda: len([w for w in watch.watchdog._all() if w.is_stale]) == 1440, 10.0, 'silence'
+        )
+    said = capfd.readouterr().err
+    assert 'stale: ' in said
+    assert len(said) < 10_000 + 3_000 * (time.monotonic() - begin)
