@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from rcl_interfaces.msg import SetParametersResult
@@ -15,6 +16,7 @@ from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 from tf2_ros import TransformBroadcaster, TransformListener
 
+from ros2_igtl.nodes.clock_watch import ClockWatch
 from ros2_igtl.nodes.connection import BridgeConnection, Shared
 from ros2_igtl.nodes.parameters import ACTUAL_PORT, declare_parameters, judge, parameter_values
 from ros2_igtl.nodes.reporting import faults, log
@@ -61,6 +63,7 @@ class BridgeNode(LifecycleNode):
         self._io_thread = IoThread()
         self._tf_listener: Any = None
         self._timer: Any = None
+        self._clock_watch: ClockWatch | None = None
         self._setting_port = False
         declare_parameters(self)
         self.add_on_set_parameters_callback(self._on_set_parameters)
@@ -183,8 +186,15 @@ class BridgeNode(LifecycleNode):
         if len(self._connections) == 1:
             self._set_actual_port(self._connections[0].actual_port)
         self._offered = Services(self, self._connections)
+        self._clock_watch = ClockWatch(self, partial(self._begin_anew, buffer))
         self._reporter.start()
         self._timer = self.create_timer(PERIOD_S, self._on_timer)
+
+    def _begin_anew(self, buffer: FrameBuffer) -> None:
+        """Forget the stamps from before our own clock was set, in both directions."""
+        buffer.clear()
+        for connection in self._connections:
+            connection.begin_anew()
 
     def _close(self) -> None:
         with contextlib.ExitStack() as stack:  # calls all in reverse, even if one of them fails
@@ -202,6 +212,9 @@ class BridgeNode(LifecycleNode):
             self._stop_timer()
 
     def _stop_timer(self) -> None:
+        watch, self._clock_watch = self._clock_watch, None
+        if watch is not None:
+            watch.stop()
         timer, self._timer = self._timer, None
         if timer is not None:
             self.destroy_timer(timer)

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -79,14 +80,16 @@ class BridgeProcess:
         """What it holds now."""
         return usage_of(self._process.pid)
 
-    def send_signal(self, number: int) -> None:
-        """Send a signal, such as SIGSTOP."""
-        self._process.send_signal(number)
-
     @property
     def has_ended(self) -> bool:
         """Whether it runs no more, which it should."""
         return self._process.poll() is not None
+
+    def freeze(self) -> None:
+        """Stop it until SIGCONT; it stands still when this returns."""
+        self.send_signal(signal.SIGSTOP)
+        stat = Path(f'/proc/{self._process.pid}/stat')
+        wait_until(lambda: stat.read_text().rpartition(')')[2].split()[0] == 'T', 5.0, 'the stop')
 
     def send_signal(self, number: signal.Signals) -> None:
         """Send it a signal."""
