@@ -123,7 +123,7 @@ INNER_ROOMS = {
 }
 # modules of nodes that the rooms inside are built on, and those that are built on the rooms
 BASE = {
-    'claims', 'feature', 'parameters', 'peer', 'qos', 'settings', 'worker',
+    'claims', 'clock_watch', 'feature', 'parameters', 'peer', 'qos', 'settings', 'worker',
 }  # fmt: skip
 TOP = {'connection', 'node'}
 MAY_IMPORT_TOP = {'services': {'connection'}, 'programs': {'node'}}

@@ -184,7 +184,11 @@ def test_f40_a_bag_in_a_loop_goes_on_in_both_directions(graph: Graph, tmp_path: 
 
         wait_until(step, 5.0, what)
 
-    play_until(500.0, lambda: now_s > 510.0 and probes()[-1] > 509.0, 'poses at 510 s')
+    # for longer than the watch's period
+    end_s = time.monotonic() + 2 * clock_watch.PERIOD_S
+    play_until(
+        500.0, lambda: time.monotonic() > end_s and probes()[-1:] > [499.0], 'poses at 500 s'
+    )
     peer.collect()
     wait_until(lambda: len(peer.collected) > 0 or play_step(play_until), 5.0, 'poses to the peer')
     play_until(10.0, lambda: probes()[-1] < 100.0, 'poses after the loop')

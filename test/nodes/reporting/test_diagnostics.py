@@ -18,7 +18,7 @@ from ros2_igtl.nodes.reporting.diagnostics import bridge_status, reset_counts, s
 from ros2_igtl.nodes.reporting.report import Report
 from ros2_igtl.transport import Statistics
 
-NOTHING = {'published': 0, 'late': 0, 'published_replaced': 0}
+NOTHING = {'published': 0, 'late': 0, 'published_replaced': 0, 'publish_failed': 0}
 NOW_NS = 1_700_000_000_000_000_000
 
 
@@ -179,6 +179,7 @@ def test_the_status_says_all_of_a_connection() -> None:
         'published': 5,
         'late': 3,
         'published_replaced': 1,
+        'publish_failed': 2,
         'rejected non_rigid': 1,
         'skipped echo': 2,
     }
@@ -200,7 +201,7 @@ def test_the_status_says_all_of_a_connection() -> None:
     )
     assert list(status.peers) == ['10.0.0.1:5']
     counts = (status.received, status.published, status.replaced, status.rejected, status.skipped)
-    assert (*counts, status.late) == (9, 5, 1, 1, 2, 3)
+    assert (*counts, status.late, status.publish_failed) == (9, 5, 1, 1, 2, 3, 2)
     assert (status.sent, status.send_replaced, status.send_rejected) == (4, 3, 2)
 
 
