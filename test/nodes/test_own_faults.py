@@ -93,8 +93,8 @@ def test_f48_a_topic_whose_reader_has_stopped_delays_nobody_and_closes_nobody(
         wait_for_count(free, 1)
         process.send_signal(signal.SIGSTOP)
         while not failed():
-            send(50)
-            assert sent < 20_000
+            send(90)
+            assert sent < 20_000, sent
         delays = []
         begin = time.monotonic()
         while time.monotonic() - begin < 3.0:
@@ -104,7 +104,7 @@ def test_f48_a_topic_whose_reader_has_stopped_delays_nobody_and_closes_nobody(
             wait_for_count(free, received + 1)
             delays.append(time.monotonic() - at)
         assert max(delays) < 0.1
-        assert failed() > len(delays) - 5
+        assert failed() > len(delays) / 2
         wait_until(lambda: tf[0] > 2 * len(delays), 5.0, 'the poses on tf')
         assert len(connection.peers.all) == 2
         assert capfd.readouterr().err.count('publish_failed: ROS cannot publish') == 1
@@ -154,21 +154,24 @@ def test_f47_a_node_that_was_stopped_reads_first_and_then_judges() -> None:
         'idle_timeout': 0.5,
         'send_timeout': 0.5,
     }
-    whole = pose()
+    query, whole = pack(codec.GetStatus()), pose()
     with BridgeProcess('igtl_server', parameters) as node:
-        peers = [ScriptedPeer.dial(node.port) for _ in range(12)]
+        peers = [ScriptedPeer.dial(node.port) for _ in range(6)]
+
+        def all_answer() -> None:
+            for peer in peers:
+                peer.send(query)
+                assert codec.unpack(peer.receive_message()).type_name == 'STATUS'
+
+        all_answer()
         for number, peer in enumerate(peers):
             peer.send(whole[: (0, 30, 100)[number % 3]])
-        node.wait_for(f'{peers[-1].name}: connected')
         node.send_signal(signal.SIGSTOP)
         for number, peer in enumerate(peers):
             peer.send(whole[(0, 30, 100)[number % 3] :])
         time.sleep(2.0)  # that long it stands still
         node.send_signal(signal.SIGCONT)
-        query = pack(codec.GetStatus())
+        all_answer()
         for peer in peers:
-            peer.send(query)
-        for peer in peers:
-            assert codec.unpack(peer.receive_message()).type_name == 'STATUS'
             peer.close()
     assert '_timeout' not in node.output

@@ -17,6 +17,7 @@ from ros2_igtl.nodes.reporting.report import device_report
 from ros2_igtl.nodes.to_igtl.sender import Sender
 from ros2_igtl.nodes.to_ros.device_watch import DeviceWatch
 from ros2_igtl.nodes.to_ros.route import Route
+from ros2_igtl.transport.log import Allowance, Throttle
 
 PEER = make_peer('10.0.0.1:5')
 
@@ -34,8 +35,9 @@ def make_watch() -> DeviceWatch:
     """Return a watch whose topics are refused."""
     router = SimpleNamespace(sibling=lambda *arguments: None)
     settings = SimpleNamespace(name='plus')
+    log = SimpleNamespace(throttle=Throttle(Allowance('plus')))
     return DeviceWatch(
-        cast(Any, settings), cast(Any, router), cast(Any, None), lambda delay_s, function: None
+        cast(Any, settings), cast(Any, router), cast(Any, log), lambda delay_s, function: None
     )
 
 
