@@ -381,8 +381,9 @@ class NodeOptions(ConnectionOptions):
     )
     memory_limit: int = _integer(
         2**30,
-        'Memory of all peers for incomplete messages and for messages waiting to be sent. Above '
-        'it, the peer with the most memory is disconnected.',
+        'Memory of all peers: incomplete messages and volumes, waiting messages, the last image '
+        'or volume of latched topics, and pictures of video decoders. Above it, the peer with '
+        'the most memory is disconnected.',
         1,
         MAX_BYTES,
         unit='bytes',

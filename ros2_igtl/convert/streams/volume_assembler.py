@@ -28,6 +28,7 @@ from ros2_igtl.convert.errors import ConvertError
 PART_BYTES = 600  # needed to remember one received part, and to keep it
 PAGE = mmap.PAGESIZE
 MIN_RUN_BYTES = 4096  # a run of this length occupies at most four pages: pixels, has_come
+STEP_VOXELS = 65536  # numpy keeps other threads waiting while it counts those of a long part
 
 Box: TypeAlias = tuple[tuple[int, int, int], tuple[int, int, int]]  # offset, size
 
@@ -168,10 +169,14 @@ class _Incomplete:
             self._has_come = _zeros(self._voxels).view(bool).reshape(k, j, i)
         (i, j, k), (di, dj, dk) = box
         where = (slice(k, k + dk), slice(j, j + dj), slice(i, i + di))
-        self._pixels[where] = np.frombuffer(data, np.uint8).reshape(dk, dj, di, -1)
-        has_come = self._has_come[where]
-        self._missing -= has_come.size - np.count_nonzero(has_come)
-        has_come[...] = True
+        source = np.frombuffer(data, np.uint8).reshape(dk, dj, di, -1)
+        target, has_come = self._pixels[where], self._has_come[where]
+        step = max(1, STEP_VOXELS // (di * dj))
+        for first in range(0, dk, step):
+            some = slice(first, first + step)
+            target[some] = source[some]
+            self._missing -= has_come[some].size - np.count_nonzero(has_come[some])
+            has_come[some] = True
         run = self._run_of(box[1])
         occupied = has_come.size // run * (run * (self._voxel_bytes + 1) + 2 * PAGE)
         self._pasted_bytes = min(self._pasted_bytes + occupied, self._whole_bytes)
