@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -28,6 +29,7 @@ class TopicClaims:
     def __init__(self) -> None:
         self._lock = threading.Lock()  # of the attributes below
         self._owners: dict[str, Owner] = {}
+        self._counts: Counter[str] = Counter()  # how often a topic is claimed
         self._sent: set[tuple[str, str]] = set()  # connection and topic that it sends
 
     def claim(self, claims: Mapping[str, Owner]) -> tuple[str, Owner | None] | None:
@@ -46,6 +48,7 @@ class TopicClaims:
                 if first != owner:
                     return topic, first
             self._owners.update(claims)
+            self._counts.update(claims.keys())
         return None
 
     def add_sent(self, connection: str, topic: str) -> None:
@@ -71,10 +74,12 @@ class TopicClaims:
             self._sent.discard((connection, topic))
 
     def give_back(self, topics: Iterable[str]) -> None:
-        """Release single topics."""
+        """Undo one claim of each topic; a topic is released when its last claim is undone."""
         with self._lock:
             for topic in topics:
-                self._owners.pop(topic, None)
+                self._counts[topic] -= 1
+                if not self._counts[topic]:
+                    del self._counts[topic], self._owners[topic]
 
     def release(self, connection: str) -> None:
         """Release all topics of a connection."""
@@ -84,4 +89,5 @@ class TopicClaims:
                 for topic, owner in self._owners.items()
                 if owner.connection != connection
             }
+            self._counts = Counter({topic: self._counts[topic] for topic in self._owners})
             self._sent = {sent for sent in self._sent if sent[0] != connection}

@@ -37,7 +37,10 @@ def test_the_topics_of_a_connection_are_released_with_it() -> None:
 def test_single_topics_can_be_given_back() -> None:
     claims = TopicClaims()
     assert claims.claim({'/a': owner('one'), '/b': owner('one')}) is None
-    claims.give_back(['/a', '/c'])
+    assert claims.claim({'/a': owner('one')}) is None
+    claims.give_back(['/a'])
+    assert claims.claim({'/a': owner('two')}) == ('/a', owner('one'))
+    claims.give_back(['/a'])
     assert claims.claim({'/a': owner('two')}) is None
     assert claims.claim({'/b': owner('two')}) == ('/b', owner('one'))
 

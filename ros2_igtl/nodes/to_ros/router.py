@@ -40,8 +40,9 @@ class Router:
     Keeps the routes of one connection.
 
     A route stays when its peer disconnects, so that subscribers keep their topic until the peer is
-    back. It ends early if another device needs its topic or its room, except for the device that a
-    row of the mapping file names: such devices always have room.
+    back. It ends if another device needs its topic or its room, or, without a row of the mapping
+    file, if there are more of them than one peer may have. The route of a device that a row names
+    never ends, and takes no room.
 
     Routes are made on the I/O thread; :attr:`all` may be read on any thread.
 
@@ -73,7 +74,7 @@ class Router:
             settings.name,
             claims,
             log,
-            lambda topic: self._end_idle(lambda idle: topic in idle.claims),
+            self._vacate,
         )
         self._releaser = HoldReleaser(node, call_soon)
         self._worker = worker
@@ -123,6 +124,8 @@ class Router:
                 route.claimed_by = None
         self._room.leave(peer)
         self.refusals.peer_closed(peer)
+        made_up = self._idle(lambda route: not route.is_mapped)
+        self._end(made_up[: max(0, len(made_up) - MAX_DEVICES_OF_PEER)])
 
     def sibling(self, route: Route, conversion: Conversion, qos: QoSProfile) -> Publisher | None:
         """Return the publisher of a sibling topic; None if the topic was rejected."""
@@ -181,7 +184,7 @@ class Router:
         topics = [self.rows.topic(message, choice) for choice in choices]
         self._topics.open(route, choices, topics)
         if route.skip:
-            self._topics.release(route, self.all)
+            self._topics.release(route)
             return
         route.topic = topics[0].removesuffix(f'/{choices[0].conversion.sibling}')
         route.topics = tuple(output.publisher.topic_name for output in route.outputs)
@@ -199,35 +202,47 @@ class Router:
         if not route.is_counted:
             return ''
         if self._room.is_full(route.pool):
-            self._end_idle(lambda idle: idle.pool == route.pool)
+            self._end(self._idle(lambda idle: idle.pool == route.pool)[:1])
         return self._room.lacks(route.pool, peer)
 
-    def _end_idle(self, is_chosen: Callable[[Route], bool]) -> bool:
-        """End the oldest chosen route of a disconnected peer; return whether there was one."""
-        for route in self.all:
-            owner = route.owner
-            if owner is None or not owner.is_gone or not route.is_counted:
-                continue
-            if route.hold is None and is_chosen(route):
-                self._end(route, owner)
-                return True
-        return False
+    def _vacate(self, topic: str) -> bool:
+        """End the route of a disconnected peer that has a topic; return whether there is one."""
+        idle = self._idle(lambda route: topic in route.claims)
+        self._end(idle)
+        return bool(idle)
 
-    def _end(self, route: Route, owner: Peer) -> None:
-        """End a route of a disconnected peer, when the worker has published its messages."""
-        self._routes = {key: each for key, each in self._routes.items() if each is not route}
-        if self.fixed.get((route.type_name, route.device_name)) is route:
-            del self.fixed[route.type_name, route.device_name]
-        self._room.give_back(route.pool, owner)
-        self._topics.release(route, self.all)
+    def _idle(self, is_chosen: Callable[[Route], bool]) -> list[Route]:
+        """Return the chosen ones of the routes that may end, the oldest first."""
+        return [
+            route
+            for route in self.all
+            if route.owner is not None
+            and route.owner.is_gone
+            and route.is_counted
+            and route.hold is None
+            and is_chosen(route)
+        ]
+
+    def _end(self, routes: Sequence[Route]) -> None:
+        """End routes of disconnected peers, when the worker has published their messages."""
+        if not routes:
+            return
+        ended = set(routes)
+        self._routes = {key: route for key, route in self._routes.items() if route not in ended}
+        self.fixed = {key: route for key, route in self.fixed.items() if route not in ended}
         self.refusals.clear()
-        route.skip = 'ended'
+        for route in routes:
+            assert route.owner is not None  # it was made for a peer
+            self._room.give_back(route.pool, route.owner)
+            self._topics.release(route)
+            route.skip = 'ended'
 
-        def end() -> None:
-            self.ended(route)
-            self._topics.destroy(route)
+        def destroy() -> None:
+            for route in routes:
+                self.ended(route)
+                self._topics.destroy(route)
 
-        self._worker.put(Task(end, lambda loss: end()))
+        self._worker.put(Task(destroy, lambda loss: destroy()))
 
     def _set_options(
         self, route: Route, chosen: Sequence[Conversion], rows: Sequence[MappingRow]

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from rclpy.node import Node
 from rclpy.publisher import Publisher
@@ -77,12 +77,9 @@ class Topics:
                 self._log.once(route, 'topic_refused', f'ROS rejects {topic}: {error}')
         return route.siblings.get(name)
 
-    def release(self, route: Route, routes: Iterable[Route]) -> None:
-        """Release the topics of a route, except those that its device has through another one."""
-        device = route.type_name, route.device_name
-        others = [r for r in routes if r is not route and (r.type_name, r.device_name) == device]
-        kept = {topic for other in others for topic in other.claims}
-        self._claims.give_back(topic for topic in route.claims if topic not in kept)
+    def release(self, route: Route) -> None:
+        """Release the topics of a route, unless its device has them through another route too."""
+        self._claims.give_back(route.claims)
 
     def release_all(self) -> None:
         """Release all topics of the connection."""
