@@ -13,7 +13,7 @@ from helpers.bridge_peer import await_accounted, pack, port_of, pose, serve
 from helpers.command_server import await_response
 from helpers.outcomes import received_by
 from helpers.ros_graph import Graph
-from helpers.scripted_peer import ScriptedPeer, unused_port
+from helpers.scripted_peer import ScriptedPeer, ScriptedServer, unused_port
 from helpers.waiting import wait_for_count, wait_until
 from ros2_igtl import codec
 from ros2_igtl.nodes.node import BridgeNode
@@ -110,6 +110,36 @@ def test_f41_a_peer_that_reconnects_does_not_take_the_frame_of_another(graph: Gr
     await_accounted(bridge, 3)
     first.send(pose(1.0))
     wait_for_count(tf, 2)
+    assert xs(tf) == [1.0, 1.0]
+
+
+def test_f41_a_client_that_reconnects_does_not_take_the_frame_of_another_connection(
+    graph: Graph, tmp_path: Path
+) -> None:
+    with ScriptedServer() as first, ScriptedServer() as second:
+        path = tmp_path / 'mapping.yaml'
+        path.write_text(
+            'version: 1\nconnections:\n'
+            f'  - {{name: a, mode: client, port: {first.port}}}\n'
+            f'  - {{name: b, mode: client, port: {second.port}, reconnect_initial_delay: 0.02}}\n'
+        )
+        hub = graph.add_bridge(None, {'config_file': str(path)})
+        tf = graph.subscribe(TF, '/tf')
+        with first.accept() as one:
+            one.send(pose(1.0))
+            wait_for_count(tf, 1)
+            outcomes = received_by(hub.connections[1])
+
+            def await_refused(count: int) -> None:
+                wait_until(lambda: outcomes.rejected.total() == count, what='the refusal')
+
+            for count in (1, 2):
+                with second.accept() as two:
+                    two.send(pose(2.0))
+                    await_refused(count)
+            assert outcomes.rejected == {'second_connection': 2}
+            one.send(pose(1.0))
+            wait_for_count(tf, 2)
     assert xs(tf) == [1.0, 1.0]
 
 
