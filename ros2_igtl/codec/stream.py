@@ -1,5 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
+# Over 400 lines because the parser and the buffers that it parses share their state.
 """
 A stream of bytes in, messages out; no socket and no clock.
 
@@ -24,6 +25,7 @@ from ros2_igtl.codec.errors import (
 )
 from ros2_igtl.codec.header import EXTENDED_HEADER_SIZE, HEADER_BY_START, HEADER_SIZE, Header
 from ros2_igtl.codec.message import Message
+from ros2_igtl.codec.registry import Content
 from ros2_igtl.codec.unpack import (
     ORIGINS,
     BodyLayout,
@@ -75,6 +77,7 @@ class Limits:
 
 
 _SCRATCH_SIZE = 65536
+_COSTLY_SIZE = 2**24  # bytes, whose CRC takes some milliseconds
 _SMALL_SIZE = 32768  # bytes; larger messages do not use the scratch buffer
 
 
@@ -170,6 +173,8 @@ class Stream:
         self._backlog: deque[memoryview] = deque()
         self._header: Header | None = None  # of a message whose body is incomplete
         self._large: _Large | None = None
+        self.has_large = False
+        """Whether a large message is being received; ask :attr:`is_costly` then."""
         self._skip = 0  # bytes of a rejected body that are still to be skipped
         self._skip_error: MessageError | None = None
         self._fatal: DecodeError | None = None
@@ -343,6 +348,7 @@ class Stream:
                 return self._wait_for(HEADER_SIZE + head_size)
         head = bytes(body[:head_size])
         self._large = _Large(origin, header, head, layout, self.limits.max_unreceived)
+        self.has_large = True
         self._header = None
         self._start += HEADER_SIZE + head_size
         while self._start < self._end:
@@ -351,6 +357,20 @@ class Stream:
                 break
             self._start += part.write(self._view[self._start : self._end])
         return self._finish_large()
+
+    @property
+    def is_costly(self) -> bool:
+        """
+        Whether the next message is complete and takes milliseconds or more to unpack.
+
+        This is so for large messages of many parts, such as BIND, and for very large ones. Another
+        thread may then call :meth:`next_message`, if nothing else is called meanwhile.
+        """
+        large = self._large
+        if large is None or large.current() is not None:
+            return False
+        has_items = large.origin.content_class.item_count is not Content.item_count
+        return has_items or large.header.body_size > _COSTLY_SIZE
 
     def _wait_for(self, size: int) -> Literal[NeedData.NEED_DATA]:
         if self._start + size > _SCRATCH_SIZE:
@@ -361,7 +381,7 @@ class Stream:
         large = self._large
         if large is None or large.current() is not None:
             return NEED_DATA
-        self._large = None
+        self._large, self.has_large = None, False
         try:
             return large.message(self._check_crc)
         except DecodeError as error:

@@ -1,15 +1,17 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
+# Over 250 lines because asyncio calls one object for all that happens on a connection.
 """A session on an asyncio transport over TCP, which connects codec, deadlines and writer to it."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import sys
+import functools
+import math
 import time
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from ros2_igtl import codec
 from ros2_igtl.codec.stream import NeedData
@@ -24,7 +26,9 @@ from ros2_igtl.transport.session import Session
 from ros2_igtl.transport.tcp import describe_loss, hang_up, has_peer, name_of, read_rest, tune
 from ros2_igtl.transport.tls import TlsError
 
-MESSAGES_A_TURN = 100  # then it is the turn of the other peers
+Message: TypeAlias = codec.Message | Literal[NeedData.NEED_DATA]
+
+TURN_S = 0.002  # then it is the turn of the other peers
 
 
 class TcpSession(Session, asyncio.BufferedProtocol):
@@ -55,6 +59,9 @@ class TcpSession(Session, asyncio.BufferedProtocol):
         self._is_paused = False  # by pause_reading()
         self._is_turn_over = False  # more messages have arrived than fit one turn
         self._is_flush_scheduled = False
+        self._is_unpacking = False  # on a helper thread
+        self._unpacked: Callable[[], Message] | None = None  # returns the message from there
+        self._end_later: Callable[[], None] | None = None  # what to do after that
         self._is_lost = False  # only data received before are still read
         self._is_rest_counted = True  # count an incomplete message; False if we chose to close
         self._close_reason = ''
@@ -106,6 +113,9 @@ class TcpSession(Session, asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End the session; called once, whichever side closed."""
+        if self._is_unpacking:
+            self._end_later = functools.partial(self.connection_lost, exc)
+            return
         if isinstance(exc, TlsError):
             self.statistics.tls_failures[exc.cause] += 1
         if exc is not None and not self._close_reason:
@@ -155,24 +165,36 @@ class TcpSession(Session, asyncio.BufferedProtocol):
         self.outbox.set_blocked(False)
         self.writer.flush()
 
-    def _deliver(self, limit: int = MESSAGES_A_TURN) -> None:
-        """Pass complete messages to the handler, at most as many as fit one turn."""
-        completed = 0
-        while not (self._close_reason or self._is_paused):
-            if completed == limit:
+    def _deliver(self, *, is_rest: bool = False) -> None:
+        """
+        Pass complete messages to the handler, for the length of one turn.
+
+        :param is_rest: all that there are, because the connection is lost.
+        """
+        completed, end = 0, math.inf if is_rest else time.monotonic() + TURN_S
+        stream = self._stream
+        while not (
+            self._close_reason
+            or self._is_paused
+            or self._is_unpacking
+            or (stream.has_large and not is_rest and self._unpacks_aside())
+        ):
+            if completed and time.monotonic() >= end:
                 self._end_turn()
+                self._loop.call_soon(self._deliver)
                 return
             completed += 1
-            message: codec.Message | codec.DecodeError | Literal[NeedData.NEED_DATA]
+            take, self._unpacked = self._unpacked or stream.next_message, None
+            message: Message | codec.DecodeError
             try:
-                message = self._stream.next_message()
+                message = take()
             except codec.DecodeError as error:
                 message = error
             except Exception as error:  # close only this session
                 self._fail(error)
                 return
-            if self._stream.peer_version != self._peer_version:
-                self._note_peer_version(self._stream.peer_version)
+            if stream.peer_version != self._peer_version:
+                self._note_peer_version()
             if message is codec.NEED_DATA:
                 self._await_data(completed > 1)
                 return
@@ -180,18 +202,23 @@ class TcpSession(Session, asyncio.BufferedProtocol):
                 self._reject(message)
                 continue
             self.statistics.received += 1
-            if not message.crc_ok and self._options.crc_policy == 'warn':
-                self.statistics.crc_warned += 1
-                self._log.wrong_crc(message)
+            if not message.crc_ok:
+                self._note_wrong_crc(message)
             try:
                 self._handler.message_received(self, message, self._receive_time_ns)
             except Exception as error:
                 self._fail(error)
 
-    def _note_peer_version(self, version: int) -> None:
+    def _note_wrong_crc(self, message: codec.Message) -> None:
+        """Count and log a message that is passed on in spite of its CRC."""
+        if self._options.crc_policy == 'warn':
+            self.statistics.crc_warned += 1
+            self._log.wrong_crc(message)
+
+    def _note_peer_version(self) -> None:
         """Send the header version that the peer has sent, unless the options name one."""
-        self._peer_version = version
-        self.header_version = self._options.header_version or min(version, 2)
+        version = self._peer_version = self._stream.peer_version
+        self.header_version = self._options.header_version or min(version, 2) or 1
 
     def _await_data(self, has_completed: bool) -> None:
         """Continue reading, with a deadline if a message is incomplete."""
@@ -207,18 +234,35 @@ class TcpSession(Session, asyncio.BufferedProtocol):
         self._is_turn_over = True
         self._receiver.deadlines.clear()
         self._transport.pause_reading()
-        self._loop.call_soon(self._deliver)
+
+    def _unpacks_aside(self) -> bool:
+        """Unpack the next message on a helper thread if that would delay the other peers."""
+        if self._unpacked is not None or not self._stream.is_costly:
+            return False
+        self._end_turn()
+        self._is_unpacking = True
+
+        def unpacked(future: asyncio.Future[Message]) -> None:
+            self._is_unpacking, self._unpacked = False, future.result
+            future.exception()  # if the session was closed meanwhile, nobody else asks
+            self._deliver()
+            if self._end_later is not None:
+                self._end_later()
+
+        unpacking = self._loop.run_in_executor(None, self._stream.next_message)
+        unpacking.add_done_callback(unpacked)
+        return True
 
     def _receive_rest(self) -> None:
         """Read the data sent before the disconnection; asyncio does not if a write failed."""
         self._is_lost, self._is_paused = True, False
-        self._deliver(sys.maxsize)
+        self._deliver(is_rest=True)
         with contextlib.suppress(OSError):  # no more data, or the same error again
             while not self._close_reason and (
                 size := read_rest(self._transport, self.get_buffer(-1))
             ):
                 self.buffer_updated(size)
-                self._deliver(sys.maxsize)
+                self._deliver(is_rest=True)
 
     def _reject(self, error: codec.DecodeError) -> None:
         """Count, log and pass on a rejected message; close if there are too many."""

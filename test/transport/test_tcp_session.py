@@ -18,6 +18,7 @@ import tracemalloc
 from array import array
 from collections.abc import Callable, Iterator
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -330,10 +331,11 @@ def test_f4_the_end_of_a_peer_is_noticed_at_once(talk: Talk) -> None:
 
 
 def test_what_a_peer_sent_before_it_left_is_received_though_our_write_notices_first(
-    talk: Talk, io_thread: IoThread
+    talk: Talk, io_thread: IoThread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    count = 3 * tcp_session.MESSAGES_A_TURN
+    count = 300
     data = b''.join(codec.pack(pose(float(number))) for number in range(count))
+    monkeypatch.setattr(tcp_session, 'TURN_S', 0.0)  # all of this is more than a turn
     with talk() as conversation:
         descriptor = conversation.session._transport.get_extra_info('socket').fileno()
 
@@ -561,7 +563,7 @@ def test_an_exception_in_the_handler_closes_that_session_only(
     assert caplog.text.count('Traceback') == 1
 
 
-@pytest.mark.parametrize('count', [1, tcp_session.MESSAGES_A_TURN + 1])
+@pytest.mark.parametrize('count', [1, 101])
 def test_a_fault_of_the_codec_closes_that_session_only(
     talk: Talk, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
@@ -569,6 +571,7 @@ def test_a_fault_of_the_codec_closes_that_session_only(
         connection = conversation.session._stream
         original = connection.next_message
         calls = iter(range(1, count + 2))
+        monkeypatch.setattr(tcp_session, 'TURN_S', 0.0)  # one message a turn
 
         def fail() -> object:
             if next(calls) == count:
@@ -995,3 +998,60 @@ def test_what_others_hold_for_a_peer_counts_until_its_session_ends(
         assert conversation.wait_for_close().startswith('memory_limit: ')
         conversation.session.hold('waiting', 5)
         assert io_thread.budget.held_bytes == 0
+
+
+def many_children(count: int = 20_000) -> codec.Message:
+    return codec.Message(codec.Bind((codec.Message(codec.StopImage()),) * count))
+
+
+def test_f43_a_message_that_takes_long_is_unpacked_beside_the_others_and_in_order(
+    talk: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[str] = []
+    with talk() as conversation:
+        stream = conversation.session._stream
+        original = stream.next_message
+
+        def unpack() -> Any:
+            threads.append(threading.current_thread().name)
+            return original()
+
+        monkeypatch.setattr(stream, 'next_message', unpack)
+        messages = [pose(1.0), many_children(), pose(2.0), many_children(), pose(3.0)]
+        conversation.peer.send(b''.join(map(codec.pack, messages)))
+        conversation.wait_for_messages(len(messages))
+        assert conversation.handler.messages == messages
+    assert len(set(threads)) == 2
+
+
+def test_f43_what_cannot_be_unpacked_beside_the_others_is_rejected(talk: Talk) -> None:
+    data = bytearray(codec.pack(many_children()))
+    data[-1] ^= 1
+    with talk() as conversation:
+        conversation.peer.send(bytes(data) + codec.pack(pose(1.0)))
+        conversation.wait_for_messages(1)
+        assert conversation.session.statistics.rejected == {'crc': 1}
+
+
+def test_f43_a_peer_that_leaves_meanwhile_ends_its_session(
+    talk: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, may_end = threading.Event(), threading.Event()
+    with talk() as conversation:
+        stream = conversation.session._stream
+        original = stream.next_message
+
+        def unpack() -> Any:
+            if threading.current_thread().name.startswith('asyncio'):
+                begun.set()
+                may_end.wait(10.0)
+            return original()
+
+        monkeypatch.setattr(stream, 'next_message', unpack)
+        conversation.peer.send(codec.pack(many_children()))
+        assert begun.wait(10.0)
+        conversation.session.close('of the test')
+        wait_until(lambda: conversation.session._end_later is not None, 5.0, 'the end')
+        may_end.set()
+        assert conversation.wait_for_close() == 'of the test'
+        assert conversation.handler.messages == []

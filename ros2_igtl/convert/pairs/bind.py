@@ -4,15 +4,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 
 from ros2_igtl import codec
 
 
-def children_of(message: codec.Message) -> tuple[codec.Message, ...]:
+def children_of(message: codec.Message) -> Iterator[codec.Message]:
     """Return the children of a BIND as messages with its timestamp and metadata."""
-    return tuple(
-        codec.Message(
+    children = message.content.children
+    for child in children:
+        part = codec.Message(
             child.content,
             child.device_name,
             message.timestamp,
@@ -21,9 +22,9 @@ def children_of(message: codec.Message) -> tuple[codec.Message, ...]:
             message.metadata,
             type_name=child.type_name,
         )
-        for child in message.content.children
-    )
+        part.body_size = message.body_size // len(children)
+        yield part
 
 
-CONTAINERS: dict[str, Callable[[codec.Message], Sequence[codec.Message]]] = {'BIND': children_of}
+CONTAINERS: dict[str, Callable[[codec.Message], Iterator[codec.Message]]] = {'BIND': children_of}
 """By type name: the function that returns the messages inside a message of that type."""

@@ -9,7 +9,7 @@ The I/O thread publishes small messages. It stamps bulk messages, which then wai
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 
 from rclpy._rclpy_pybind11 import RCLError
@@ -36,11 +36,13 @@ from ros2_igtl.nodes.to_ros.frame_tree import FrameTree, Source
 from ros2_igtl.nodes.to_ros.output import LATE, RosOutput
 from ros2_igtl.nodes.to_ros.route import Route
 from ros2_igtl.nodes.to_ros.router import Router
+from ros2_igtl.nodes.to_ros.slices import Slices
 from ros2_igtl.nodes.worker import Worker
 from ros2_igtl.transport import IoThread
 from ros2_igtl.transport.log import Allowance
 
-BULK_BYTES = 65536  # larger messages are not converted on the I/O thread
+# Larger messages are not converted on the I/O thread: the poses of 100 tools take 10 ms.
+BULK_BYTES = 8192
 
 
 class Inbound(Feature):
@@ -84,6 +86,7 @@ class Inbound(Feature):
         )
         self._router = Router(node, settings, claims, self._log, self._call_later, worker)
         self._clock = node.get_clock()
+        self._slices = Slices(self._call_later)
         self._arrivals = Arrivals(self._router, self._call_later, self._pass_on)
         self._watch = DeviceWatch(settings, self._router, self._log, self._call_later)
         self._output = RosOutput(
@@ -124,6 +127,7 @@ class Inbound(Feature):
         self._tree.release(peer)
         self._watch.watchdog.peer_lost(peer)
         self._bulk.forget(peer)
+        self._slices.forget(peer)
         self._log.repeat_errors()
 
     def receive(self, peer: Peer, message: codec.Message, receive_time_ns: int) -> bool:
@@ -190,7 +194,7 @@ class Inbound(Feature):
     def _pass_on(self, message: codec.Message, route: Route, source: Source, stamp: Stamp) -> None:
         """Publish a message, take it apart, or pass it to the worker."""
         if message.type_name in conversions.CONTAINERS:
-            self._take_apart(message, route, source, stamp)
+            self._slices.run(source.peer, self._take_apart(message, route, source, stamp))
         elif route.is_bulk or message.body_size > BULK_BYTES:
             self._bulk.put(message, route, source, stamp)
         else:
@@ -199,25 +203,29 @@ class Inbound(Feature):
 
     def _take_apart(
         self, message: codec.Message, route: Route, source: Source, stamp: Stamp
-    ) -> None:
-        """Pass on the messages in a message, all with one stamp."""
-        peer = source.peer
-        parts = conversions.CONTAINERS[message.type_name](message)
-        routes = [self._router.route(part, peer) for part in parts]
-        for part_route in routes:
-            stamp = in_order(part_route, source, stamp)
+    ) -> Iterator[None]:
+        """Pass on the messages in a message, one in each step, all with one stamp."""
+        peer, router = source.peer, self._router
+        for child in message.content.children:
+            known = router.fixed.get((child.type_name, child.device_name))
+            if known is not None:
+                stamp = in_order(known, source, stamp)
         route.rate.tick()
         self._tally.here.done += 1
         self._published(peer, message, '')
-        for part, part_route in zip(parts, routes, strict=True):
+        for part in conversions.CONTAINERS[message.type_name](message):
             self._tally.here.contained += 1
-            part.body_size = message.body_size // len(parts)
+            part_route = router.route(part, peer)
+            part_route.last_stamp_ns = max(part_route.last_stamp_ns, stamp.ns)
             part_source, reason = self._source(peer, part_route)
             if part_source is None:
                 self._tally.here.skipped[reason] += 1
                 self._published(peer, part, reason)
+            elif part.type_name in conversions.CONTAINERS:
+                yield from self._take_apart(part, part_route, part_source, stamp)
             else:
                 self._pass_on(part, part_route, part_source, stamp)
+            yield
 
     def _source(self, peer: Peer, route: Route) -> tuple[Source | None, str]:
         """Return the sender of the messages of a route, or None and why they are skipped."""

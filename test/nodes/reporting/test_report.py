@@ -31,6 +31,9 @@ def aged(age_s: float | None) -> Rate:
     return rate
 
 
+LOG = SimpleNamespace(throttle=SimpleNamespace(log=lambda *arguments, **options: None))
+
+
 def make_watch() -> DeviceWatch:
     """Return a watch whose topics are refused."""
     router = SimpleNamespace(sibling=lambda *arguments: None)
