@@ -26,6 +26,7 @@ from ros2_igtl.nodes.exchanges.queries_in import QueriesIn
 from ros2_igtl.nodes.exchanges.queries_out import QueriesOut
 from ros2_igtl.nodes.feature import Feature
 from ros2_igtl.nodes.peer import Peer, Peers
+from ros2_igtl.nodes.reporting.causes import Causes
 from ros2_igtl.nodes.reporting.report import Report
 from ros2_igtl.nodes.settings import Settings
 from ros2_igtl.nodes.to_igtl.frame_buffer import FrameBuffer
@@ -79,6 +80,8 @@ class BridgeConnection:
         self.settings = settings
         self.zero: dict[str, int] = {}
         """The counts at the last ~/reset_statistics, which diagnostics subtract."""
+        self.causes = Causes()
+        """The faults of its messages; where ROS runs."""
         self.state: ConnectionState = 'closed'
         self.detail = ''
         self.actual_port = settings.port

@@ -15,6 +15,7 @@ from ros2_igtl.convert import naming
 from ros2_igtl.convert.math.stamps import MAX_STAMP_NS, split_stamp
 from ros2_igtl.msg import BridgeStatus
 from ros2_igtl.nodes.peer import Peer, Peers
+from ros2_igtl.nodes.reporting.causes import Causes
 from ros2_igtl.nodes.reporting.counters import by_cause
 from ros2_igtl.nodes.reporting.report import Report
 from ros2_igtl.nodes.settings import Settings
@@ -31,6 +32,7 @@ class Reported(Protocol):
     detail: str
     actual_port: int
     peers: Peers
+    causes: Causes
 
     @property
     def transport(self) -> Endpoint:
@@ -93,8 +95,23 @@ def _connection_status(name: str, connection: Reported) -> DiagnosticStatus:
         **_counts_since_reset(connection),
     }
     message = f'{connection.state}: {connection.detail}'
-    return DiagnosticStatus(
-        level=_LEVELS[connection.state], name=name, message=message, values=_values(values)
+    level = _LEVELS[connection.state]
+    connection.causes.update(counts_of(connection))
+    lately = connection.causes.lately()
+    if lately:
+        message += f'; {lately}'
+        level = max(level, DiagnosticStatus.WARN)
+        if not _has_any_good(connection):
+            message += '; no good message yet'
+            level = DiagnosticStatus.ERROR
+    return DiagnosticStatus(level=level, name=name, message=message, values=_values(values))
+
+
+def _has_any_good(connection: Reported) -> bool:
+    """Return whether a message was published, taken or sent."""
+    counts = counts_of(connection)
+    return any(counts.get(name) for name in ('published', 'handled', 'sent')) or not (
+        counts['received'] or counts.get('outbound_received')
     )
 
 
@@ -187,6 +204,7 @@ def _counts_since_reset(connection: Reported) -> dict[str, int]:
 def reset_counts(connection: Reported) -> None:
     """Reset the reported counts by storing the current ones, which go on counting."""
     connection.zero = {**counts_of(connection), 'queue_high_water_bytes': 0}
+    connection.causes.reset(connection.zero)
 
 
 def time_references(connection: Reported, now_ns: int) -> list[TimeReference]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from diagnostic_msgs.msg import DiagnosticStatus
 
 from ros2_igtl.convert import naming
+from ros2_igtl.nodes.reporting.causes import Causes
 from ros2_igtl.nodes.reporting.counters import Rate
 
 
@@ -30,17 +31,28 @@ class Report:
 
 
 def device_report(
-    type_name: str, device_name: str, rate: Rate, values: Mapping[str, object]
+    type_name: str,
+    device_name: str,
+    rate: Rate,
+    causes: Causes,
+    values: Mapping[str, object],
 ) -> Report:
-    """Return the report of a device without faults."""
-    age_s = rate.age_s
+    """Return the report of a device: what came, and what has gone wrong lately."""
+    age_s, lately = rate.age_s, causes.lately()
+    level, message = DiagnosticStatus.OK, f'{rate.hz:.1f} Hz'
+    if not rate.count:
+        level = DiagnosticStatus.ERROR if lately else DiagnosticStatus.WARN
+        message = f'no good message yet: {lately}' if lately else 'no message yet'
+    elif lately:
+        level, message = DiagnosticStatus.WARN, f'{message}; {lately}'
     return Report(
         f'{type_name} {naming.escape(device_name)}',
-        f'{rate.hz:.1f} Hz',
+        message,
         {
             **values,
             'count': rate.count,
             'rate_hz': f'{rate.hz:.2f}',
             'age_s': '' if age_s is None else f'{age_s:.3f}',
         },
+        level,
     )

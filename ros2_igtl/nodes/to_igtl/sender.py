@@ -26,6 +26,7 @@ from ros2_igtl.convert import conversions, naming
 from ros2_igtl.convert.context import Outbound
 from ros2_igtl.convert.errors import ConvertError
 from ros2_igtl.convert.math.stamps import MAX_STAMP_NS, NANOSECONDS_PER_SECOND
+from ros2_igtl.nodes.reporting.causes import Causes
 from ros2_igtl.nodes.reporting.counters import Rate, Tally
 from ros2_igtl.nodes.reporting.report import Report, device_report
 from ros2_igtl.nodes.to_igtl.audience import Audience
@@ -88,6 +89,7 @@ class Sender(ABC):
         self._full_name: dict[str, str] = {}  # as metadata
         self._name = f"{self.source} -> {row.igtl_type_name} '{row.igtl_device_name}'"
         self._throttle = Throttle(wiring.endpoint.allowance)
+        self._causes = Causes()
         self._is_static = False  # the current message is sent once to each peer
         self._heard_s: float | None = None  # steady clock at the last new data from ROS
         if self.device_name != name:
@@ -121,7 +123,7 @@ class Sender(ABC):
         """
         values = {'direction': 'ROS_TO_IGTL', 'topics': self.source}
         device = self.row.igtl_device_name or ''
-        report = device_report(self.type_name, device, self.rate, values)
+        report = device_report(self.type_name, device, self.rate, self._causes, values)
         timeout_s = self.row.stale_timeout
         if timeout_s is None:
             is_pose = self.traffic == 'state' and self.type_name in conversions.TF_SOURCES
@@ -252,7 +254,8 @@ class Sender(ABC):
         return cause
 
     def _warn(self, cause: str, text: str) -> None:
-        """Log a line, unless one with this row and cause was logged a short time ago."""
+        """Note a fault and log a line, unless this row and cause were logged a short time ago."""
+        self._causes.note(cause)
         self._throttle.log(logging.WARNING, cause, f'{self._name}: {cause}: {text}')
 
     def _message(self, converted: Outbound) -> codec.Message:

@@ -89,7 +89,9 @@ class DeviceWatch:
     def report(self, route: Route) -> Report:
         """Report a device; a fault of one of its tools is an error of the device."""
         values = {'direction': 'IGTL_TO_ROS', 'topics': ' '.join(route.topics)}
-        report = device_report(route.type_name, route.device_name, route.rate, values)
+        report = device_report(
+            route.type_name, route.device_name, route.rate, route.causes, values
+        )
         watched = self.watchdog.of(route)
         faulty = [item for item in watched if item.fault]
         if faulty:

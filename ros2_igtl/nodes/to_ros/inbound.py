@@ -255,11 +255,13 @@ class Inbound(Feature):
             self._log.once(message, reason, str(error))
             if reason == 'second_connection':
                 self._router.refusals.note(source.peer, route, reason)
+            route.causes.note(reason)
             outcomes.rejected[reason] += 1
             return reason
         except RCLError as error:  # a fault of ROS and not of the peer
             route.is_failing = route.is_bulk = True  # publish() may block: not on the I/O thread
             self._log.once(message, 'publish_failed', f'ROS cannot publish: {error}')
+            route.causes.note('publish_failed')
             outcomes.publish_failed += 1
             return 'publish_failed'
         except Exception:

@@ -230,6 +230,7 @@ class RosOutput:
         """
         if cause not in LATE:
             self._tally.here.tf_withheld += route.is_on_tf
+        route.causes.note(cause)
         self._log.once(route, cause, f'{WITHHELD[cause]}; the pose is not sent to tf')
         return ()
 

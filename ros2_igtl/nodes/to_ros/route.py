@@ -17,6 +17,7 @@ from ros2_igtl.convert.conversion import Conversion
 from ros2_igtl.convert.streams.peer_clock import Stamp
 from ros2_igtl.convert.streams.timeliness import Timeliness
 from ros2_igtl.nodes.peer import Peer
+from ros2_igtl.nodes.reporting.causes import Causes
 from ros2_igtl.nodes.reporting.counters import Rate
 from ros2_igtl.nodes.to_ros.frame_tree import Source
 from ros2_igtl.nodes.to_ros.hold import Hold
@@ -68,6 +69,7 @@ class Route:
         rejected.
     :ivar timeliness: stamps the messages of the current sender; I/O thread.
     :ivar pending: a pose that may be late; I/O thread.
+    :ivar causes: of the messages that went wrong; the thread that publishes.
     :ivar last_stamp_ns: of the last message; I/O thread.
     :ivar last_tf_ns: of the last pose for tf; the thread that publishes.
     :ivar is_in_parts: messages may be parts of a volume.
@@ -102,6 +104,7 @@ class Route:
     hold: Hold | None = None
     timeliness: Timeliness | None = None
     pending: Pending | None = None
+    causes: Causes = field(default_factory=Causes)
     last_stamp_ns: int = -1
     last_tf_ns: int = -1
     is_in_parts: bool = False

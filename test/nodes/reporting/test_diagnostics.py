@@ -14,6 +14,7 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from helpers.peers import make_peer
 from ros2_igtl.convert.streams.peer_clock import PeerClock
 from ros2_igtl.msg import BridgeStatus
+from ros2_igtl.nodes.reporting.causes import Causes
 from ros2_igtl.nodes.reporting.diagnostics import bridge_status, reset_counts, statuses
 from ros2_igtl.nodes.reporting.report import Report
 from ros2_igtl.transport import Statistics
@@ -38,6 +39,7 @@ def make_connection(**fields: Any) -> Any:
         counts=lambda: dict(NOTHING),
         reports=lambda: [],
         peers=SimpleNamespace(all=()),
+        causes=Causes(),
         transport=SimpleNamespace(statistics=Statistics(), sessions=()),
     )
 
@@ -145,6 +147,25 @@ def test_a_clock_that_is_corrected_is_a_warning_with_its_offset(
     assert float(items['clock_offset_s']) == pytest.approx(-skew_s)
     assert items['clock_corrected'] == str(level == DiagnosticStatus.WARN)
     assert items['stamps_out_of_range'] == '1'
+
+
+def test_f50_what_goes_wrong_is_a_warning_and_an_error_where_nothing_was_good() -> None:
+    connection = make_connection()
+    counts = {**NOTHING, 'rejected non_rigid': 2}
+    connection.counts = lambda: counts
+    connection.transport.statistics = Statistics(received=3, rejected=Counter(crc=1))
+    status = told(connection)['node: plus']
+    assert status.level == DiagnosticStatus.ERROR
+    assert status.message.endswith('; rejected non_rigid 2, rejected crc 1; no good message yet')
+    counts['published'] = 1
+    status = told(connection)['node: plus']
+    assert status.level == DiagnosticStatus.WARN
+    assert status.message.endswith('; rejected non_rigid 2, rejected crc 1')
+    connection.state = 'closed'
+    assert told(connection)['node: plus'].level == DiagnosticStatus.ERROR
+    reset_counts(connection)
+    connection.state = 'listening'
+    assert told(connection)['node: plus'].level == DiagnosticStatus.OK
 
 
 def test_what_features_report_is_named_after_node_and_connection() -> None:

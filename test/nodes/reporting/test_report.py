@@ -12,6 +12,7 @@ import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
 
 from helpers.peers import make_peer
+from ros2_igtl.nodes.reporting.causes import Causes
 from ros2_igtl.nodes.reporting.counters import Rate
 from ros2_igtl.nodes.reporting.report import device_report
 from ros2_igtl.nodes.to_igtl.sender import Sender
@@ -70,11 +71,24 @@ def test_a_device_is_an_error_with_its_age_while_any_tool_of_it_has_a_fault() ->
 
 def test_a_device_that_never_came_is_not_stale() -> None:
     report = make_watch().report(Route('TRANSFORM', 'Probe', stale_timeout_s=0.5))
-    assert (report.level, report.values['age_s']) == (DiagnosticStatus.OK, '')
+    assert (report.level, report.message) == (DiagnosticStatus.WARN, 'no message yet')
+    assert report.values['age_s'] == ''
+
+
+def test_f50_a_device_without_a_good_message_is_an_error_and_one_with_faults_a_warning() -> None:
+    causes = Causes()
+    causes.note('non_rigid', 182)
+    report = device_report('TRANSFORM', 'Probe', Rate(), causes, {})
+    assert report.level == DiagnosticStatus.ERROR
+    assert report.message == 'no good message yet: non_rigid 182'
+    report = device_report('TRANSFORM', 'Probe', aged(1.0), causes, {})
+    assert (report.level, report.message) == (DiagnosticStatus.WARN, '0.0 Hz; non_rigid 182')
+    report = device_report('TRANSFORM', 'Probe', aged(1.0), Causes(), {})
+    assert (report.level, report.message) == (DiagnosticStatus.OK, '0.0 Hz')
 
 
 def test_names_are_escaped() -> None:
-    report = device_report('STRING', '\x1b[2J\udcff', Rate(), {})
+    report = device_report('STRING', '\x1b[2J\udcff', Rate(), Causes(), {})
     assert report.name == r'STRING \x1b[2J\xff'
 
 
@@ -87,7 +101,8 @@ def make_sender(type_name: str, silence_s: float, stale_timeout: float | None = 
         type_name=type_name,
         traffic='state',
         source='/text',
-        rate=aged(None),
+        rate=aged(1.0),
+        _causes=Causes(),
         silence_s=silence_s,
     )
 

@@ -1,0 +1,68 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""ros2_igtl.nodes.reporting.causes: what has gone wrong lately."""
+
+from __future__ import annotations
+
+import pytest
+
+from ros2_igtl.nodes.reporting import causes as causes_module
+from ros2_igtl.nodes.reporting.causes import Causes
+
+
+class Clock:
+    """A steady clock that stands until it is told."""
+
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(causes_module, 'time', clock)
+    return clock
+
+
+def test_f50_the_most_frequent_cause_comes_first(clock: Clock) -> None:
+    causes = Causes()
+    assert causes.lately() == ''
+    causes.note('crc')
+    causes.note('non_rigid', 3)
+    causes.note('late', 2)
+    assert causes.lately() == 'non_rigid 3, late 2, crc 1'
+
+
+def test_f50_after_an_hour_of_peace_all_is_well(clock: Clock) -> None:
+    causes = Causes()
+    causes.note('crc')
+    clock.now_s += 3000.0
+    causes.note('late')
+    clock.now_s += 601.0
+    assert causes.lately() == 'late 1'
+    clock.now_s += 3000.0
+    assert causes.lately() == ''
+    causes.note('crc')
+    assert causes.lately() == 'crc 2'
+
+
+def test_f50_of_totals_only_faults_that_grow_count(clock: Clock) -> None:
+    causes = Causes()
+    causes.update({'published': 5, 'rejected crc': 2, 'skipped no_mapping': 9, 'late': 0})
+    assert causes.lately() == 'rejected crc 2'
+    clock.now_s += 3600.0
+    causes.update({'published': 8, 'rejected crc': 2, 'skipped topic_taken': 1, 'late': 4})
+    assert causes.lately() == 'late 4, skipped topic_taken 1'
+
+
+def test_after_a_reset_earlier_totals_do_not_count(clock: Clock) -> None:
+    causes = Causes()
+    causes.update({'rejected crc': 2})
+    causes.reset({'rejected crc': 2})
+    causes.update({'rejected crc': 2})
+    assert causes.lately() == ''
+    causes.update({'rejected crc': 3})
+    assert causes.lately() == 'rejected crc 1'

@@ -1,0 +1,89 @@
+# Copyright ros2_igtl contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What does not work is not OK on /diagnostics, through a running node."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from diagnostic_msgs.msg import DiagnosticStatus
+
+from helpers.bridge_peer import dial, pack, pose, serve
+from helpers.ros_graph import Graph
+from helpers.waiting import wait_until
+from ros2_igtl import codec
+
+DIAGNOSTICS = 'diagnostic_msgs/msg/DiagnosticArray'
+SCALED = (2.0, 0.0, 0.0, 0.0, 2.0, 0.0, 0.0, 0.0, 2.0, 1.0, 2.0, 3.0)
+OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
+
+
+class Told:
+    """The newest diagnostics."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._arrays = graph.subscribe(DIAGNOSTICS, '/diagnostics')
+
+    def of(self, name: str) -> tuple[Any, str]:
+        """Return level and message of a status."""
+        statuses = self._arrays[-1].status if self._arrays else ()
+        return next(((s.level, s.message) for s in statuses if s.name == name), (None, ''))
+
+    def await_level(self, name: str, level: bytes, text: str = '') -> None:
+        wait_until(
+            lambda: self.of(name)[0] == level and text in self.of(name)[1],
+            10.0,
+            f'{name}: {level!r} {text}',
+        )
+
+
+def test_f50_a_device_whose_messages_are_all_rejected_is_an_error(graph: Graph) -> None:
+    """The matrices of a peer that sends its scale along."""
+    _, peer = serve(graph)
+    told = Told(graph)
+    for _ in range(5):
+        peer.send(pack(codec.Transform(*SCALED)))
+    told.await_level('bridge: bridge: TRANSFORM Probe', ERROR, 'non_rigid 5')
+    told.await_level('bridge: bridge', ERROR, 'rejected non_rigid 5; no good message yet')
+    peer.send(pose())
+    told.await_level('bridge: bridge', WARN, 'rejected non_rigid 5')
+
+
+def test_f50_a_connection_whose_messages_never_reach_a_device_is_an_error(graph: Graph) -> None:
+    _, peer = serve(graph)
+    told = Told(graph)
+    peer.send(pack(codec.Unknown('TRANSFORM', bytes(47))))  # one byte is missing
+    told.await_level('bridge: bridge', ERROR, 'rejected content_size 1; no good message yet')
+    peer.send(pose())
+    told.await_level('bridge: bridge: TRANSFORM Probe', ERROR)  # by now it is stale
+    told.await_level('bridge: bridge', WARN, 'rejected content_size 1')
+
+
+@pytest.mark.parametrize('is_good', [True, False])
+def test_f50_a_row_that_sends_nothing_good_is_not_ok(
+    graph: Graph, tmp_path: Path, is_good: bool
+) -> None:
+    path = tmp_path / 'mapping.yaml'
+    path.write_text(
+        'version: 1\nconnections:\n  - mappings:\n      - {igtl_device_name: Tip, '
+        'igtl_type_name: TRANSFORM, direction: ROS_TO_IGTL, ros_topic_name: tip, '
+        'ros_type_name: geometry_msgs/msg/TransformStamped, stale_timeout: 0}\n'
+    )
+    bridge = graph.add_bridge('server', {'port': 0, 'config_file': str(path)})
+    dial(graph, bridge)
+    told, name = Told(graph), 'bridge: bridge: TRANSFORM Tip'
+    told.await_level(name, WARN, 'no message yet')
+    from geometry_msgs.msg import TransformStamped
+
+    message = TransformStamped()
+    message.header.frame_id, message.child_frame_id = 'base' if is_good else '', 'tip'
+    publisher = graph.publisher('geometry_msgs/msg/TransformStamped', '/tip')
+
+    def is_told() -> bool:
+        publisher.publish(message)
+        return told.of(name)[0] == (OK if is_good else ERROR)
+
+    wait_until(is_told, 10.0, 'the level')
+    assert is_good or 'no good message yet: empty_frame' in told.of(name)[1]
