@@ -18,7 +18,13 @@ from tf2_ros import TransformBroadcaster, TransformListener
 
 from ros2_igtl.nodes.clock_watch import ClockWatch
 from ros2_igtl.nodes.connection import BridgeConnection, Shared
-from ros2_igtl.nodes.parameters import ACTUAL_PORT, declare_parameters, judge, parameter_values
+from ros2_igtl.nodes.parameters import (
+    ACTUAL_PORT,
+    PARAMETERS,
+    declare_parameters,
+    judge,
+    parameter_values,
+)
 from ros2_igtl.nodes.reporting import faults, log
 from ros2_igtl.nodes.reporting.reporter import Reporter
 from ros2_igtl.nodes.services.answers import answer_always
@@ -242,6 +248,9 @@ class BridgeNode(LifecycleNode):
                 stack.callback(connection.follow_publishers)
 
     def _on_set_parameters(self, parameters: list[Parameter]) -> Any:
+        # each new topic declares some for its quality of service, which rclpy checks
+        if not any(p.name in PARAMETERS or p.name == ACTUAL_PORT for p in parameters):
+            return SetParametersResult(successful=True)
         own = self._setting_port
         if not own and any(parameter.name == ACTUAL_PORT for parameter in parameters):
             return SetParametersResult(

@@ -27,6 +27,8 @@ from ros2_igtl.nodes.to_ros.hold import Batch, Retries
 from ros2_igtl.nodes.to_ros.route import Output, Route
 from ros2_igtl.nodes.to_ros.router import Router
 
+MOST_TRANSFORMS = 100  # in a message; no other thread runs while rclpy serialises one
+
 LATE = ('late', 'clock_unconfirmed')
 """The faults of stamps that count as ``late``."""
 
@@ -158,8 +160,8 @@ class RosOutput:
         transforms: Sequence[Any],
     ) -> None:
         """Publish the ROS messages, or hold them while their topic is new."""
-        if transforms:
-            self._broadcaster.sendTransform(transforms)
+        for start in range(0, len(transforms), MOST_TRANSFORMS):
+            self._broadcaster.sendTransform(transforms[start : start + MOST_TRANSFORMS])
         if message.metadata:
             batch += self._metadata(route, message, context)
         held = route.hold is not None and route.hold.put(
