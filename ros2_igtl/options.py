@@ -318,6 +318,12 @@ class ConnectionOptions(TransportOptions):
         'truncate',
         'reject',
     )
+    stop_preempts: bool = _truth(
+        False,
+        'Client: if a stop of ~/send_command waits for more than 20 ms behind a message that is '
+        'partly sent, close the connection and connect again to send the stop first.',
+        role='client',
+    )
     device_whitelist: tuple[str, ...] = _texts(
         'Regular expressions for device names. If given, all other devices are skipped.',
         DEVICE_REGEX,

@@ -46,6 +46,7 @@ class Settings:
     command_dialect: CommandDialect
     commands: tuple[CommandRow, ...]
     long_device_names: str  # truncate or reject
+    stop_preempts: bool
     device_whitelist: tuple[re.Pattern[str], ...]
     device_blacklist: tuple[re.Pattern[str], ...]
     auto_outbound: tuple[re.Pattern[str], ...]
@@ -147,6 +148,7 @@ def _settings_of(
         command_dialect=connection.command_dialect,
         commands=connection.commands,
         long_device_names=merged['long_device_names'],
+        stop_preempts=merged['stop_preempts'],
         device_whitelist=_patterns(where, 'device_whitelist', merged),
         device_blacklist=_patterns(where, 'device_blacklist', merged),
         auto_outbound=_patterns(where, 'auto_outbound', merged, compile_topic_regex),

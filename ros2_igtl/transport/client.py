@@ -14,6 +14,7 @@ import random
 import socket
 import threading
 
+from ros2_igtl.transport.session import Session
 from ros2_igtl.transport.tcp import wait_for
 from ros2_igtl.transport.tcp_endpoint import TcpEndpoint
 from ros2_igtl.transport.tcp_session import TcpSession
@@ -28,6 +29,7 @@ class Client(TcpEndpoint):
     """Keeps one connection to a server until it is stopped."""
 
     role = 'client'
+    _is_delayed = True  # the next connection, unless the last one was stable
 
     def start(self) -> None:
         """
@@ -39,6 +41,11 @@ class Client(TcpEndpoint):
         if self._task is None:
             self._load_tls()
             self._start_task()
+
+    def reconnect(self, session: Session, reason: str) -> None:
+        """Close the session, and connect again without delay; on the I/O thread."""
+        self._is_delayed = False
+        super().reconnect(session, reason)
 
     async def _run(self) -> None:
         """Connect, wait for the end of the session, wait for a delay, and connect again."""
@@ -55,11 +62,13 @@ class Client(TcpEndpoint):
                     self._count_tls_failure(error)
                 detail = self._describe(error)
             else:
+                self._is_delayed = True
                 self._set_state('connected', session.peer_name)
                 begin = asyncio.get_running_loop().time()
                 await asyncio.wait({session.closed})
                 detail = session.closed.result()
-                if asyncio.get_running_loop().time() - begin >= STABLE_S:
+                is_stable = asyncio.get_running_loop().time() - begin >= STABLE_S
+                if is_stable or not self._is_delayed:
                     delay = self._options.reconnect_initial_delay
                     self._set_state('waiting', f'{detail}; trying again')
                     continue

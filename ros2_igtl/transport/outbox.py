@@ -163,17 +163,20 @@ class Outbox:
         data = b''.join(buffer for waiting in taken for buffer in waiting.buffers)
         return Batch((data,), len(taken), size, has_event)
 
-    def withdraw(self, is_chosen: Callable[[Hashable], bool]) -> list[Hashable]:
+    def withdraw(
+        self, is_chosen: Callable[[Hashable], bool], traffic: Traffic = 'event'
+    ) -> list[Hashable]:
         """
-        Remove waiting events, and count them as rejected.
+        Remove waiting events or stops, and count them as rejected.
 
-        :param is_chosen: returns for the key of an event whether to remove it.
-        :returns: the keys of the removed events, which will never be sent.
+        :param is_chosen: returns for the key of a message whether to remove it.
+        :returns: the keys of the removed messages, which will never be sent.
         """
         with self._lock:
-            chosen = [waiting for waiting in self._events if is_chosen(waiting.key)]
+            queue = self._events if traffic == 'event' else self._stops
+            chosen = [waiting for waiting in queue if is_chosen(waiting.key)]
             for waiting in chosen:
-                self._events.remove(waiting)
+                queue.remove(waiting)
                 self._event_bytes -= waiting.size
                 if waiting.size > self._limit:
                     self._oversize_bytes = 0
@@ -195,9 +198,8 @@ class Outbox:
             discarded = len(self._stops) + len(self._events) + len(self._state)
             if discarded:
                 self._statistics.send_rejected['closed'] += discarded
-            self._stops.clear()
-            self._events.clear()
-            self._state.clear()
+            for queue in (self._stops, self._events, self._state):
+                queue.clear()
             self._state_by_key.clear()
             self._event_bytes = self._oversize_bytes = self._state_bytes = 0
 

@@ -71,6 +71,7 @@ OTHER: dict[str, tuple[str, Any, Callable[[Settings], Any]]] = {
     'header_version': ('2', 2, lambda s: s.options.header_version),
     'allowed_peers': ('[10.0.0.0/8]', ('10.0.0.0/8',), lambda s: s.options.allowed_peers),
     'long_device_names': ('reject', 'reject', lambda s: s.long_device_names),
+    'stop_preempts': ('true', True, lambda s: s.stop_preempts),
     'device_whitelist': ('[a]', ('a',), lambda s: tuple(p.pattern for p in s.device_whitelist)),
     'device_blacklist': ('[b]', ('b',), lambda s: tuple(p.pattern for p in s.device_blacklist)),
     'auto_outbound': ('[/a/.*]', ('/a/.*',), lambda s: tuple(p.pattern for p in s.auto_outbound)),

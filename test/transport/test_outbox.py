@@ -101,6 +101,17 @@ def test_a_stop_is_taken_though_events_are_at_their_limit() -> None:
     assert desk.take_all() == '!1234'
 
 
+def test_f44_stops_are_withdrawn_only_if_they_are_meant(desk: Desk) -> None:
+    desk.put('E', 'event')
+    desk.put('!', 'stop')
+    assert len(desk.outbox.withdraw(lambda _: True, 'stop')) == 1
+    assert desk.outbox.waiting_bytes == 1
+    assert desk.take_all() == 'E'
+    desk.put('!', 'stop')
+    assert desk.outbox.withdraw(lambda _: True) == []
+    assert desk.take_all() == '!'
+
+
 def test_what_is_withdrawn_is_counted_and_never_sent() -> None:
     desk = Desk(limit=4)
     for text, key in (('a', 'A'), ('larger than the limit', 'B'), ('b', 'B'), ('c', 'C')):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from copy import copy
@@ -24,7 +25,7 @@ from rclpy.qos import QoSProfile, qos_profile_services_default
 from ros2_igtl import codec
 from ros2_igtl.config import CommandRow
 from ros2_igtl.convert import naming
-from ros2_igtl.convert.command_text import COMMAND_NAME_SIZE, MAX_TEXT_SIZE
+from ros2_igtl.convert.command_text import COMMAND_NAME_SIZE, MAX_TEXT_SIZE, is_stop
 from ros2_igtl.nodes.exchanges.dialects import DIALECTS, Command, Dialect, takes_of
 from ros2_igtl.nodes.feature import Feature, Send
 from ros2_igtl.nodes.peer import RECENT_COMMANDS, Peer
@@ -34,7 +35,8 @@ from ros2_igtl.srv import Command as CommandService
 from ros2_igtl.transport import IoThread
 from ros2_igtl.transport.log import Allowance, Throttle
 
-MAX_RUNNING = RECENT_COMMANDS  # of one peer; more identifiers would not be remembered
+# Of one peer, and as many stops; more identifiers would not be remembered.
+MAX_RUNNING = RECENT_COMMANDS
 
 
 class _Received(NamedTuple):
@@ -52,6 +54,7 @@ class _Running:
 
     received: _Received
     client: Client
+    is_urgent: bool  # a stop
     response: Any  # rclpy's future
     timer: asyncio.TimerHandle = field(init=False)
 
@@ -93,7 +96,7 @@ class CommandsIn(Feature):
 
     def start(self) -> None:
         """Create clients for the services that run commands; where ROS runs."""
-        profile = _service_qos(MAX_RUNNING)
+        profile = _service_qos(2 * MAX_RUNNING)
         for row in self._rows:
             if row.ros_service_name not in self._clients:
                 self._clients[row.ros_service_name] = self._node.create_client(
@@ -136,13 +139,16 @@ class CommandsIn(Feature):
         Pass a command to its service, or reject it and return the cause.
 
         A command with the identifier of an earlier one gets no reply: PLUS ignores it too, and a
-        peer that repeats a command expects one reply.
+        peer that repeats a command expects one reply. A stop runs in any case, since it does no
+        harm twice, and beside any number of other commands.
         """
         peer, command = received.peer, received.command
-        if command.id in peer.recent_commands:
+        is_urgent = is_stop(command.name)
+        if command.id not in peer.recent_commands:
+            peer.recent_commands.append(command.id)
+        elif not is_urgent:
             self.outcomes['duplicate'] += 1
             return 'command_duplicate'
-        peer.recent_commands.append(command.id)
         row = _find_row(self._rows, command.name)
         client = None if row is None else self._clients.get(row.ros_service_name)
         if command.text_size > MAX_TEXT_SIZE:
@@ -152,11 +158,12 @@ class CommandsIn(Feature):
             return self._refuse(received, 'unknown', 'unknown command')
         if client is None or not client.service_is_ready():
             return self._refuse(received, 'no_service', 'the service of this command is missing')
-        if len(peer.running_commands) >= MAX_RUNNING:
+        alike = [each for each in peer.running_commands if each.is_urgent == is_urgent]
+        if len(alike) >= MAX_RUNNING:
             return self._refuse(
                 received, 'too_many', f'{MAX_RUNNING} commands are already running'
             )
-        self._run(received, client, row.timeout)
+        self._run(received, client, row.timeout, is_urgent)
         return ''
 
     def _refuse(self, received: _Received, cause: str, error: str) -> str:
@@ -171,7 +178,7 @@ class CommandsIn(Feature):
         self._reply(received, cause, error)
         return f'command_{cause}'
 
-    def _run(self, received: _Received, client: Client, timeout_s: float) -> None:
+    def _run(self, received: _Received, client: Client, timeout_s: float, is_urgent: bool) -> None:
         """Call the service of a command."""
         command = received.command
         response = client.call_async(
@@ -183,7 +190,7 @@ class CommandsIn(Feature):
                 timeout=timeout_s,
             )
         )
-        running = _Running(received, client, response)
+        running = _Running(received, client, is_urgent, response)
         running.timer = self._io_thread.loop.call_later(
             timeout_s, self._expire, running, timeout_s
         )
@@ -255,11 +262,13 @@ def _service_qos(depth: int) -> QoSProfile:
 
 
 def _find_row(rows: Sequence[CommandRow], name: str) -> CommandRow | None:
-    """Return the first row that matches a command."""
+    """Return the first row that matches a command; a stop in any case of its letters."""
     if len(name) > COMMAND_NAME_SIZE:  # matching expressions would be slow
         return None
+    flags = re.IGNORECASE if is_stop(name) else 0
     for row in rows:
         regex = row.igtl_command_regex
-        if row.igtl_command_name == name if regex is None else regex.fullmatch(name):
+        pattern = re.escape(row.igtl_command_name or '') if regex is None else regex.pattern
+        if re.fullmatch(pattern, name, flags):  # from the cache of re
             return row
     return None

@@ -8,6 +8,8 @@ Everything runs on the I/O thread without waiting, unless stated otherwise.
 
 from __future__ import annotations
 
+import logging
+import threading
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from concurrent.futures import Future
@@ -25,8 +27,15 @@ from ros2_igtl.nodes.settings import Settings
 from ros2_igtl.transport import IoThread, Traffic
 from ros2_igtl.transport.endpoint import Endpoint
 
+logger = logging.getLogger(__name__)
+
 DEFAULT_TIMEOUT_S = 5.0
 MAX_TIMEOUT_S = 86_400.0
+# A message that is partly sent has this time to end; to connect again takes about as long.
+PREEMPT_S = 0.02
+# A caller of a stop waits as long for the I/O thread to write it, since two threads that compute
+# delay each other.
+YIELD_S = 0.005
 
 
 class CommandsOut(Feature):
@@ -55,6 +64,9 @@ class CommandsOut(Feature):
         self._replies: PendingReplies[Command] = PendingReplies(
             lambda delay_s, function: io_thread.loop.call_later(delay_s, function)
         )
+        self._stop_preempts = settings.stop_preempts and settings.mode == 'client'
+        # the header version that a peer read, and the stops to send once it is connected again
+        self._preempting: tuple[int, list[Question[Command]]] = 0, []
         self.takes = takes_of(self._dialects)
 
     @property
@@ -65,6 +77,15 @@ class CommandsOut(Feature):
     def stop(self) -> None:
         """Answer all users who still wait; where ROS runs."""
         self._io_thread.call(self._replies.stop)
+
+    def peer_opened(self, peer: Peer) -> None:
+        """Send the stops for which this peer was connected again."""
+        (version, stops), self._preempting = self._preempting, (0, [])
+        if stops:  # the program that read this version before
+            peer.session.header_version = max(version, peer.session.header_version)
+        for question in stops:
+            if not question.answer.done():
+                self._replies.ask_again(question, peer, partial(self._put, question))
 
     def peer_closed(self, peer: Peer) -> None:
         """Expect no more replies from a disconnected peer."""
@@ -100,6 +121,10 @@ class CommandsOut(Feature):
         question = Question(Command(None, name, content, device_name))
         if not self._io_thread.call_soon(self._begin, question, timeout_s):
             self._replies.finish(question, Answer('refused', 'the node is not active'))
+        elif is_stop(name) and not self._io_thread.is_current:
+            written = threading.Event()
+            if self._io_thread.call_soon(written.set):
+                written.wait(YIELD_S)
         return question.answer
 
     def _begin(self, question: Question[Command], timeout_s: float) -> None:
@@ -151,20 +176,41 @@ class CommandsOut(Feature):
         """
         Queue a command for peers; return whether at least one was queued.
 
-        A stop is sent before all waiting messages. Commands that it overtakes are withdrawn, or
-        the robot would stop and then move.
+        A stop is written at once, before all waiting messages. Commands that it overtakes are
+        withdrawn, or the robot would stop and then move.
         """
-        message = self._dialect.command_message(question.about)
-        traffic: Traffic = 'event'
-        if is_stop(question.about.name):
-            traffic = 'stop'
+        is_urgent = is_stop(question.about.name)
+        if is_urgent:
             self._replies.withdraw(peers, 'a stop was sent instead')
+        is_asked = self._replies.ask(question, peers, partial(self._put, question), timeout_s)
+        if is_urgent and self._stop_preempts:
+            for peer in question.waiting:
+                self._io_thread.loop.call_later(PREEMPT_S, self._preempt, peer)
+        return is_asked
 
-        def put(peer: Peer) -> bool:
-            sent = self._endpoint.send(message, traffic=traffic, to=peer.session, key=question)
-            return bool(sent)
+    def _put(self, question: Question[Command], peer: Peer) -> bool:
+        """Queue a command for a peer; a stop is written at once."""
+        message = self._dialect.command_message(question.about)
+        is_urgent = is_stop(question.about.name)
+        traffic: Traffic = 'stop' if is_urgent else 'event'
+        sent = self._endpoint.send(message, traffic=traffic, to=peer.session, key=question)
+        if is_urgent:
+            peer.session.writer.flush()
+        return bool(sent)
 
-        return self._replies.ask(question, peers, put, timeout_s)
+    def _preempt(self, peer: Peer) -> None:
+        """Connect again to send the stops that wait behind a message that is partly sent."""
+        keys = peer.session.outbox.withdraw(lambda _: True, 'stop')
+        stops = [key for key in keys if isinstance(key, Question) and not key.answer.done()]
+        if not stops:
+            return
+        for question in stops:
+            self._replies.release(question, peer)
+            question.is_resent = True
+        self._preempting = peer.session.header_version, stops
+        reason = f'a stop waited for {PREEMPT_S:g} s behind a message that is partly sent'
+        logger.warning('%s: closed to connect again and send it: %s', peer.name, reason)
+        self._endpoint.reconnect(peer.session, reason)
 
     def _problem(self, command: Command, timeout_s: float) -> str:
         """Return why a command cannot be sent to any peer, or ''."""

@@ -22,11 +22,16 @@ _FAILURES = ('disconnected', 'withdrawn', 'failed')
 
 
 class Answer(NamedTuple):
-    """The outcome of a question; the error is empty on success."""
+    """
+    The outcome of a question; the error is empty on success.
+
+    :ivar is_resent: the connection was closed and opened again to send the question.
+    """
 
     outcome: str
     error: str = ''
     content: str = ''
+    is_resent: bool = False
 
 
 class Timer(Protocol):
@@ -49,6 +54,7 @@ class Question(Generic[T]):
     :ivar answer: set once.
     :ivar waiting: the peers that have neither replied nor disconnected.
     :ivar failure: the outcome if no other peer succeeds.
+    :ivar is_resent: as in :class:`Answer`.
     """
 
     about: T
@@ -56,6 +62,7 @@ class Question(Generic[T]):
     waiting: set[Peer] = field(default_factory=set)
     failure: Answer | None = None
     timer: Timer | None = None
+    is_resent: bool = False
 
 
 class PendingReplies(Generic[T]):
@@ -98,6 +105,15 @@ class PendingReplies(Generic[T]):
         question.timer = self._call_later(timeout_s, lambda: self.finish(question, timed_out))
         return True
 
+    def release(self, question: Question[T], peer: Peer) -> None:
+        """Expect no reply from a peer, without an answer yet: :meth:`ask_again` follows."""
+        question.waiting.discard(peer)
+
+    def ask_again(self, question: Question[T], peer: Peer, put: Callable[[Peer], bool]) -> None:
+        """Ask another peer a question that waits for an answer, until its time-out."""
+        if put(peer):
+            question.waiting.add(peer)
+
     def fault(self, question: Question[T], error: Exception) -> None:
         """Answer a question that an exception has interrupted, and log it."""
         logger.error('a question to peers failed', exc_info=error)
@@ -114,7 +130,7 @@ class PendingReplies(Generic[T]):
         if question.timer is not None:
             question.timer.cancel()
         self.outcomes[answer.outcome] += 1
-        question.answer.set_result(answer)
+        question.answer.set_result(answer._replace(is_resent=question.is_resent))
 
     def fail(self, question: Question[T], peer: Peer, failure: Answer) -> None:
         """Note the failure of a peer; answer the question if it was the last peer."""

@@ -53,4 +53,6 @@ def _response(answer: Answer) -> Any:
     if answer.outcome not in _OUTCOMES:
         error = f'{answer.outcome}: {error}'
     outcome = _OUTCOMES.get(answer.outcome, Command.Response.NOT_SENT)
-    return Command.Response(outcome=outcome, error=error, content=answer.content)
+    return Command.Response(
+        outcome=outcome, error=error, content=answer.content, reconnected=answer.is_resent
+    )

@@ -314,6 +314,54 @@ def test_a_peer_has_so_many_commands_running(graph: Graph, tmp_path: Path) -> No
     assert running(bridge) == MAX_RUNNING
 
 
+@pytest.mark.parametrize(
+    'row',
+    [
+        '{igtl_command_name: EmergencyStop, ros_service_name: /run}',
+        '{igtl_command_regex: "Emergency(Stop|Halt)", ros_service_name: /run}',
+    ],
+)
+@pytest.mark.parametrize('name', ['EmergencyStop', 'EMERGENCYSTOP', 'emergencystop'])
+def test_f44_a_stop_matches_in_any_case_of_the_letters(
+    graph: Graph, tmp_path: Path, row: str, name: str
+) -> None:
+    server = CommandServer(graph)
+    bridge = add_bridge(graph, tmp_path, row)
+    peer = dial(graph, bridge)
+    peer.send(command(1, name))
+    server.respond(0)
+    assert receive(peer).content == codec.CommandReply(1, '')
+    assert server.requests[0].name == name
+
+
+def test_f44_what_is_no_stop_matches_as_it_is_written(graph: Graph, tmp_path: Path) -> None:
+    CommandServer(graph)
+    bridge = add_bridge(graph, tmp_path, '{igtl_command_name: Move, ros_service_name: /run}')
+    peer = dial(graph, bridge)
+    peer.send(command(1, 'MOVE'))
+    assert receive(peer).content == codec.CommandReply(1, 'unknown command')
+
+
+def test_f44_a_stop_runs_beside_any_number_of_commands_and_with_a_number_that_was_there(
+    graph: Graph, tmp_path: Path
+) -> None:
+    CommandServer(graph)
+    server = CommandServer(graph, '/stop')
+    stop = '{igtl_command_name: Stop, ros_service_name: /stop}'
+    bridge = add_bridge(graph, tmp_path, f'{stop}, {ALL}')
+    peer = dial(graph, bridge)
+    for number in range(MAX_RUNNING):
+        peer.send(command(number))
+    wait_until(lambda: running(bridge) == MAX_RUNNING, 10.0, 'all to run')
+    peer.send(command(0, 'STOP'))
+    server.respond(0, content='stopped')
+    assert receive(peer).content == codec.CommandReply(0, '', 'stopped')
+    for number in range(MAX_RUNNING + 1):  # as many again, and no more
+        peer.send(command(number, 'STOP'))
+    assert receive(peer).content.command_id == MAX_RUNNING
+    assert commands_in(bridge).outcomes == {'succeeded': 1, 'too_many': 1}
+
+
 def test_the_result_for_a_peer_that_has_gone_is_for_nobody(graph: Graph, tmp_path: Path) -> None:
     server = CommandServer(graph)
     bridge = add_bridge(graph, tmp_path, ALL)
@@ -420,6 +468,59 @@ def test_a_stop_goes_before_all_that_waits_and_takes_the_place_of_commands_that_
     assert connection.transport.statistics.send_rejected == {'withdrawn': 3}
     for _ in range(200 - behind):
         assert receive(peer).device_name == 'Text'  # what is no command has waited
+
+
+@pytest.mark.parametrize('preempts', [False, True])
+def test_f44_a_stop_behind_a_message_partly_sent_closes_and_connects_again_if_it_may(
+    graph: Graph, preempts: bool
+) -> None:
+    with ScriptedServer(receive_buffer=4096) as server:
+        parameters = {'port': server.port, 'stop_preempts': preempts, 'send_timeout': 60.0}
+        bridge = graph.add_bridge('client', parameters)
+        connection = bridge.connections[0]
+        first = graph.stack.enter_context(server.accept())
+        wait_until(lambda: connection.peers.all, what='the session')
+        show_version_2(bridge, first)
+        image = codec.Message(codec.Image.from_pixels(np.zeros((9, 1000, 1000), np.uint8)), 'CT')
+        connection._send(image, 'event')
+        (session,) = connection.transport.sessions
+        wait_until(lambda: session.outbox.is_blocked, what='a full socket')
+        move = send_command(graph, name='Move')
+        wait_until(lambda: session.outbox.waiting_bytes, what='a command that waits')
+        stops = [send_command(graph, name=name) for name in ('Stop', 'Halt')]
+        assert 'withdrawn' in await_response(move).error
+        if preempts:
+            peer = graph.stack.enter_context(server.accept())
+        else:
+            peer = first
+            assert receive(peer).type_name == 'IMAGE'
+        for name in ('Stop', 'Halt'):
+            message = receive(peer)
+            assert message.content.name == name
+            peer.send(reply(message.content.command_id))
+        for stop in stops:
+            response = await_response(stop)
+            assert (response.outcome, response.error) == (Response.SUCCEEDED, '')
+            assert response.reconnected == preempts
+        assert commands_out(bridge).outcomes == {'withdrawn': 1, 'succeeded': 2}
+        rejected = connection.transport.statistics.send_rejected
+        assert rejected == {'withdrawn': 3 if preempts else 1}
+
+
+def test_f44_a_stop_that_is_not_answered_after_that_times_out(graph: Graph) -> None:
+    with ScriptedServer(receive_buffer=4096) as server:
+        parameters = {'port': server.port, 'stop_preempts': True, 'send_timeout': 60.0}
+        bridge = graph.add_bridge('client', parameters)
+        connection = bridge.connections[0]
+        first = graph.stack.enter_context(server.accept())
+        wait_until(lambda: connection.peers.all, what='the session')
+        show_version_2(bridge, first)
+        image = codec.Message(codec.Image.from_pixels(np.zeros((9, 1000, 1000), np.uint8)), 'CT')
+        connection._send(image, 'event')
+        (session,) = connection.transport.sessions
+        wait_until(lambda: session.outbox.is_blocked, what='a full socket')
+        response = await_response(send_command(graph, name='Stop', timeout=0.2))
+    assert (response.outcome, response.reconnected) == (Response.TIMED_OUT, True)
 
 
 def test_f34_a_command_that_is_never_answered_times_out_and_a_late_reply_is_counted(
