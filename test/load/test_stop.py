@@ -10,7 +10,7 @@ import sys
 import threading
 from array import array
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -117,7 +117,7 @@ COUNT = 100
 PACE_S = 1 / 43.0  # no divisor of the others, so that it meets them anywhere
 TRACKING_HZ, IMAGE_HZ, TOOLS_HZ = 250.0, 30.0, 5.0
 VOLUMES_HZ = NAMES_HZ = BINDS_HZ = 0.5
-TOOLS, CHILDREN = 900, 30_000
+TOOLS, CHILDREN = 900, 5_000
 BURST = 100  # new names
 IDLE_BOUND_S, BOUND_S = 0.002, 0.02
 TRIES = 5  # other programs of the machine make a STOP late too
@@ -167,10 +167,18 @@ class Meter:
 class Load:
     """What another peer and another program send meanwhile, each for as long as it is measured."""
 
-    def __init__(self, peer: BusyPeer, graph: Graph) -> None:
-        self._peer = peer
+    _peer: BusyPeer  # of the current test
+
+    def __init__(self, graph: Graph, port: int) -> None:
+        self._port = port
         self._camera = graph.publisher('sensor_msgs/msg/Image', '/camera', 5)
         self._number = 0
+
+    @contextmanager
+    def loading(self, name: str) -> Iterator[None]:
+        """Send one of the loads in a thread."""
+        with BusyPeer(self._port) as self._peer, in_background(partial(LOADS[name], self)):
+            yield
 
     def idle(self, ended: threading.Event) -> None:
         """Send nothing."""
@@ -232,7 +240,7 @@ LOADS: dict[str, Callable[[Load, threading.Event], None]] = {
 
 @pytest.fixture(scope='module')
 def meter_and_load(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Meter, Load]]:
-    """Run the node, the meter, a peer that sends and two that read."""
+    """Run the node, the meter, and a peer that reads."""
     folder = tmp_path_factory.mktemp('stop')
     path = folder / 'stop.yaml'
     path.write_text(CONFIG)
@@ -242,10 +250,10 @@ def meter_and_load(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[M
             BridgeProcess('igtl_bridge', {'config_file': path}, name='node')
         )
         room = process.port_of('room')
-        peer = stack.enter_context(BusyPeer(room))
+        load = Load(graph, room)
         stack.enter_context(ReadingPeers(room, 1))
         meter = stack.enter_context(Meter(process.port_of('robot'), folder))
-        yield meter, Load(peer, graph)
+        yield meter, load
 
 
 @pytest.mark.alone
@@ -259,13 +267,13 @@ def test_f44_a_stop_arrives_in_time(
     meter, load = meter_and_load
     for _ in range(TRIES):
         bare_s = meter.stops_s('bare') if name == 'idle' else []
-        with in_background(partial(LOADS[name], load)):
+        with load.loading(name):
             times_s = meter.stops_s(way)
         p50, p90, p99, most = np.percentile(times_s, (50.0, 90.0, 99.0, 100.0))
         is_in_time = p99 <= BOUND_S
         if bare_s:
             is_in_time = p50 - np.percentile(bare_s, 50.0) <= IDLE_BOUND_S
-        if is_in_time:
+        if is_in_time or name in ONLY_MEASURED:
             break
     with capsys.disabled():
         numbers = [f'{1e3 * value:.2f}' for value in (p50, p90, p99, most)]
