@@ -12,7 +12,6 @@ launch files, doc/options.md and config/mapping.schema.json are made from them.
 from __future__ import annotations
 
 import dataclasses
-import functools
 import ipaddress
 import math
 import re
@@ -191,7 +190,6 @@ def _is_required(declared: dataclasses.Field[Any]) -> bool:
     return declared.default is missing and declared.default_factory is missing
 
 
-@functools.cache
 def options_of(declared: type) -> dict[str, Option]:
     """Return the options that a class of this module declares, by name, in order."""
     return {

@@ -20,7 +20,6 @@ from ros2_igtl.nodes.clock_watch import ClockWatch
 from ros2_igtl.nodes.connection import BridgeConnection, Shared
 from ros2_igtl.nodes.parameters import (
     ACTUAL_PORT,
-    PARAMETERS,
     declare_parameters,
     judge,
     parameter_values,
@@ -32,6 +31,7 @@ from ros2_igtl.nodes.services.services import Services
 from ros2_igtl.nodes.settings import Settings, SettingsError, check_values, load_settings
 from ros2_igtl.nodes.to_igtl.frame_buffer import FrameBuffer
 from ros2_igtl.nodes.to_ros.registrations import Registrations
+from ros2_igtl.options import PARAMETERS
 from ros2_igtl.transport import IoThread
 from ros2_igtl.transport.tls import TlsFilesError
 

@@ -3,8 +3,6 @@
 """
 The messages waiting for one peer: the rules to replace or reject them, and their way to a sink.
 
-Nothing here has a socket or a loop.
-
 *Events* are never lost: they wait in a bounded queue, and the peer must be closed when the queue
 exceeds its limit. Of *state*, only the newest message of a device matters. While the socket
 accepts data, up to :data:`STATE_DEPTH` messages of each device wait, so that a late loop replaces

@@ -115,7 +115,12 @@ def test_f43_a_pose_of_another_peer_arrives_in_time(
         ScriptedPeer.dial(bridge.port) as victim,
         BusyPeer(bridge.port) as busy,
     ):
-        wait_until(lambda: victim.send(ages.make()) or ages.ages_s, 20.0, 'a pose')
+
+        def has_come() -> bool:
+            victim.send(ages.make())
+            return bool(ages.ages_s)
+
+        wait_until(has_come, 20.0, 'a pose')
         for _ in range(TRIES):
             with in_background(partial(LOADS[name], busy)):
                 times_s = ages.measure(victim, COUNT)

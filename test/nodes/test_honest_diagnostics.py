@@ -83,7 +83,7 @@ def test_f50_a_row_that_sends_nothing_good_is_not_ok(
 
     def is_told() -> bool:
         publisher.publish(message)
-        return told.of(name)[0] == (OK if is_good else ERROR)
+        return bool(told.of(name)[0] == (OK if is_good else ERROR))
 
     wait_until(is_told, 10.0, 'the level')
     assert is_good or 'no good message yet: empty_frame' in told.of(name)[1]

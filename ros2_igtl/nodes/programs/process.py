@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import logging
 import os
 import signal
@@ -109,6 +110,7 @@ def run(node_name: str, mode: str | None, args: list[str] | None = None) -> int:
     try:
         node.get_logger().info(f'Fast DDS profile: {profile or "none, large images suffer"}')
         node.autostart()
+        gc.freeze()  # a full collection of all modules would stop all threads for 60 ms
         while not ended.is_set():
             executor.spin_once()
     except ExternalShutdownException:
