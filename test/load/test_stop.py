@@ -121,9 +121,9 @@ TOOLS, CHILDREN = 900, 5_000
 BURST = 100  # new names
 IDLE_BOUND_S, BOUND_S = 0.002, 0.02
 TRIES = 5  # other programs of the machine make a STOP late too
-# The I/O thread itself takes long turns under these, so that they are only measured: to enable
-# the bound, take a load out of this set.
-ONLY_MEASURED = {'names', 'binds', 'tools', 'volumes'}
+# Only measured: rclpy lets no other thread run while it copies a volume of 64 MB, and for each new
+# topic the executor, which also calls ~/send_command, collects all that it waits for.
+ONLY_MEASURED = {('volumes', 'in'), ('volumes', 'out'), ('names', 'out')}
 
 
 class Meter:
@@ -273,10 +273,10 @@ def test_f44_a_stop_arrives_in_time(
         is_in_time = p99 <= BOUND_S
         if bare_s:
             is_in_time = p50 - np.percentile(bare_s, 50.0) <= IDLE_BOUND_S
-        if is_in_time or name in ONLY_MEASURED:
+        if is_in_time or (name, way) in ONLY_MEASURED:
             break
     with capsys.disabled():
         numbers = [f'{1e3 * value:.2f}' for value in (p50, p90, p99, most)]
         bare = f'; without the node p50 {1e3 * np.median(bare_s):.2f}' if bare_s else ''
         print(f'\nSTOP {way}, {name}: p50, p90, p99, most: {", ".join(numbers)} ms{bare}', end='')
-    assert is_in_time or name in ONLY_MEASURED
+    assert is_in_time or (name, way) in ONLY_MEASURED

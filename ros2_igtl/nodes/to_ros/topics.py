@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile
@@ -17,6 +18,10 @@ from ros2_igtl.nodes.qos import may_block, publisher_overriding, publisher_qos
 from ros2_igtl.nodes.reporting.log import DeviceLog
 from ros2_igtl.nodes.to_ros.route import Output, Route
 from ros2_igtl.nodes.to_ros.rows import Choice
+
+# rclpy warns of subscribers that do not fit. For this, each publisher is one more thing that the
+# executor waits for: with 500 of them, a call of a service took 60 ms.
+MOST_WATCHED = 50
 
 
 class Topics:
@@ -42,6 +47,7 @@ class Topics:
         self._connection = connection
         self._claims = claims
         self._log = log
+        self._count = 0  # of publishers made so far
         self._vacate = vacate
 
     def open(self, route: Route, choices: Sequence[Choice], topics: Sequence[str]) -> None:
@@ -126,12 +132,15 @@ class Topics:
 
     def _make_output(self, route: Route, choice: Choice, topic: str) -> Output:
         conversion, row = choice
+        is_watched = self._count < MOST_WATCHED
         publisher = self._node.create_publisher(
             conversions.ros_type(conversion.ros_type_name),
             topic,
             publisher_qos(conversion, row.qos if row else {}),
+            event_callbacks=PublisherEventCallbacks(use_default_callbacks=is_watched),
             qos_overriding_options=publisher_overriding(row.qos if row else {}),
         )
+        self._count += 1
         route.is_bulk |= may_block(publisher.qos_profile)
         self._log.info(
             f"{self._connection}: {route.type_name} '{naming.escape(route.device_name)}' "
