@@ -641,7 +641,8 @@ def test_f27_frames_of_tf_that_nobody_moves_any_more_are_a_warning(
         nonlocal number
         number += 1
         move(number)
-        return bool(level() == OK)
+        status = last_told(arrays, 'bridge: bridge: TRANSFORM Tip')
+        return not status.message.startswith('stale')
 
     wait_until(has_ended, 10.0, 'the end of it')
 

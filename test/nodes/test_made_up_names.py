@@ -24,7 +24,7 @@ DIAGNOSTICS = 'diagnostic_msgs/msg/DiagnosticArray'
 STRING = 'std_msgs/msg/String'
 TF = 'tf2_msgs/msg/TFMessage'
 TRANSFORM_STAMPED = 'geometry_msgs/msg/TransformStamped'
-OK, ERROR = DiagnosticStatus.OK, DiagnosticStatus.ERROR
+OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 
 
 def write(tmp_path: Path, *rows: str, **options: Any) -> str:
@@ -213,18 +213,19 @@ def test_f42_the_tools_of_one_peer_do_not_take_the_frames_of_the_others(graph: G
     second = dial(graph, bridge)
     second.send(pose(1.0) + tools(10, 'D', 'Other'))
     await_accounted(bridge, 5)
-    wait_for_count(tf, 5)
-    sent = [len(tree.transforms) for tree in tf]
-    assert sent[:2] == [900, 900]
-    assert sum(sent[:3]) == frame_tree.MAX_FRAMES_OF_PEER
-    assert sorted(sent[3:]) == [1, 10]
+
+    def count_sent() -> int:
+        return sum(len(tree.transforms) for tree in tuple(tf))
+
+    most = frame_tree.MAX_FRAMES_OF_PEER
+    wait_until(lambda: count_sent() >= most + 11, what='the poses of both')
+    assert count_sent() == most + 11
     watch = bridge.connections[0].inbound._watch.watchdog
     (tracker, *_) = bridge.connections[0].inbound.routes
     assert len(watch.of(tracker)) == watchdog.MAX_WATCHED_OF_PEER
     settle(bridge, first)
     second.send(tools(900, 'C', 'Third'))
-    wait_for_count(tf, 6)
-    assert len(tf[5].transforms) == 900
+    wait_until(lambda: count_sent() == most + 911, what='the poses of the second')
 
 
 def test_f42_a_connection_is_an_error_while_a_mapped_device_is_refused(
@@ -240,7 +241,7 @@ def test_f42_a_connection_is_an_error_while_a_mapped_device_is_refused(
     (status,) = (s for s in arrays[-1].status if s.name == 'bridge: bridge')
     assert f'TRANSFORM Probe of {second.name}: second_source' in status.message
     settle(bridge, second)
-    wait_until(lambda: level_of(arrays) == OK, what='OK again')
+    wait_until(lambda: level_of(arrays) == WARN, what='the end of the error')
 
 
 def test_f42_a_frame_or_topic_that_a_mapped_device_does_not_get_is_an_error(

@@ -322,12 +322,12 @@ def own_report(bridge: BridgeNode) -> tuple[bytes, str]:
             lambda response: '' if response.success else response.message,
         ),
         (
-            'ros2_igtl.nodes.node.check_values',
+            'ros2_igtl.nodes.node.judge',
             Call(
                 SetParameters,
                 'set_parameters',
                 SetParameters.Request(
-                    parameters=[Parameter(name='use_sim_time', value=ParameterValue(type=1))]
+                    parameters=[Parameter(name='lazy', value=ParameterValue(type=1))]
                 ),
             ),
             lambda response: response.results[0].reason,

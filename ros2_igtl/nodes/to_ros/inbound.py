@@ -213,8 +213,12 @@ class Inbound(Feature):
         route.rate.tick()
         self._tally.here.done += 1
         self._published(peer, message, '')
+        # all at once, so that those for later turns are missing in the sum of the outcomes
+        self._tally.here.contained += len(message.content.children)
         for part in conversions.CONTAINERS[message.type_name](message):
-            self._tally.here.contained += 1
+            if peer.is_gone:
+                self._tally.here.skipped['peer_gone'] += 1
+                continue
             part_route = router.route(part, peer)
             part_route.last_stamp_ns = max(part_route.last_stamp_ns, stamp.ns)
             part_source, reason = self._source(peer, part_route)

@@ -40,8 +40,10 @@ class Slices:
             self._call_soon(0.0, partial(self._go_on, peer))
 
     def forget(self, peer: Peer) -> None:
-        """Leave out the rest for a disconnected peer."""
-        self._waiting.pop(peer, None)
+        """Take the remaining steps at once, which are short since the peer has disconnected."""
+        for steps in self._waiting.pop(peer, ()):
+            for _ in steps:
+                pass
 
     def _go_on(self, peer: Peer) -> None:
         waiting = self._waiting.get(peer)

@@ -80,12 +80,13 @@ def test_long_work_is_done_in_turns_while_nothing_is_read(slices: Slices, turns:
     assert peer.session.calls == ['pause', 'resume']
 
 
-def test_of_a_peer_that_disconnects_the_rest_is_left_out(slices: Slices, turns: Turns) -> None:
+def test_of_a_peer_that_disconnects_the_rest_is_done_at_once(slices: Slices, turns: Turns) -> None:
     peer, done = make_peer(), list[int]()
     slices.run(peer, steps(done, 3, SLICE_S))
     slices.forget(peer)
+    assert done == [0, 1, 2]
     turns.pop()()
-    assert (done, turns, peer.session.calls) == ([0], [], ['pause'])
+    assert (done, turns, peer.session.calls) == ([0, 1, 2], [], ['pause'])
 
 
 def test_a_fault_closes_the_session(
