@@ -23,6 +23,8 @@ class Session(ABC):
         open session of the endpoint has this name. It is no key: sessions differ as objects.
     :ivar security: how the connection is secured, for the user; empty if it is not.
     :ivar header_version: the header version sent to this peer, 1 or 2.
+    :ivar data_age_s: how long the data that are delivered have waited in the socket, as far as
+        this is noticed; 0 unless this process stood still.
     :ivar statistics: of this session.
     :ivar outbox: the messages waiting to be sent; call the writer's flush() after a put().
     :ivar writer: writes them; on the I/O thread.
@@ -33,6 +35,7 @@ class Session(ABC):
         """Begin without a peer; on the I/O thread."""
         self.peer_name = ''
         self.security = ''
+        self.data_age_s = 0.0
         self.header_version = options.header_version or 1
         self.statistics = Statistics()
         self.outbox = Outbox(options.send_buffer_limit, self.statistics)

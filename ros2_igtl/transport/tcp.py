@@ -10,6 +10,7 @@ import errno
 import ipaddress
 import os
 import socket
+import struct
 from typing import Any
 
 from ros2_igtl.codec import escape
@@ -21,6 +22,8 @@ NOT_SENT_LOW_WATER = 16384  # data in the kernel cannot be replaced by newer mes
 TCP_NOTSENT_LOWAT = 25  # Linux; Python has this name from 3.12 on
 WAIT_STEPS = 10
 TCP_ESTABLISHED = 1  # Linux: the first byte of TCP_INFO
+LAST_DATA_RECEIVED = 52  # Linux: the offset in TCP_INFO of the milliseconds since then
+CLOCK_TICK_MS = 10  # Linux counts these milliseconds in steps of up to this
 
 
 def name_of(address: tuple[str, int] | tuple[str, int, int, int] | None) -> str:
@@ -42,6 +45,15 @@ def has_peer(sock: socket.socket) -> bool:
     with contextlib.suppress(OSError):  # already closed
         return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == TCP_ESTABLISHED
     return False
+
+
+def data_age_s(sock: socket.socket) -> float:
+    """Return how long the newest received data have been in a socket; 0 for a few milliseconds."""
+    with contextlib.suppress(OSError, struct.error):  # closed, or not Linux
+        info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, LAST_DATA_RECEIVED + 4)
+        (age_ms,) = struct.unpack_from('=I', info, LAST_DATA_RECEIVED)
+        return age_ms / 1000 if age_ms > CLOCK_TICK_MS else 0.0
+    return 0.0
 
 
 def tune(sock: socket.socket) -> None:

@@ -23,11 +23,20 @@ from ros2_igtl.transport.log import Throttle
 from ros2_igtl.transport.peer_log import PeerLog
 from ros2_igtl.transport.receiver import Receiver
 from ros2_igtl.transport.session import Session
-from ros2_igtl.transport.tcp import describe_loss, hang_up, has_peer, name_of, read_rest, tune
+from ros2_igtl.transport.tcp import (
+    data_age_s,
+    describe_loss,
+    hang_up,
+    has_peer,
+    name_of,
+    read_rest,
+    tune,
+)
 from ros2_igtl.transport.tls import TlsError
 
 Message: TypeAlias = codec.Message | Literal[NeedData.NEED_DATA]
 
+QUIET_NS = 50_000_000  # after this time, ask how long data have waited in the socket
 TURN_S = 0.002  # then it is the turn of the other peers
 
 
@@ -58,6 +67,7 @@ class TcpSession(Session, asyncio.BufferedProtocol):
         self._peer_version = 0  # the highest header version received
         self._is_paused = False  # by pause_reading()
         self._is_turn_over = False  # more messages have arrived than fit one turn
+        self._is_behind = False  # the next data have waited because of this peer's own messages
         self._is_flush_scheduled = False
         self._is_unpacking = False  # on a helper thread
         self._unpacked: Callable[[], Message] | None = None  # returns the message from there
@@ -151,7 +161,13 @@ class TcpSession(Session, asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """Handle received data."""
-        self._receive_time_ns = time.time_ns()
+        now_ns = time.time_ns()
+        self.data_age_s = 0.0
+        is_quiet = now_ns - self._receive_time_ns > QUIET_NS  # or this process stood still
+        if is_quiet and not self._is_behind:
+            self.data_age_s = data_age_s(self._transport.get_extra_info('socket'))
+            now_ns -= round(self.data_age_s * 1e9)
+        self._receive_time_ns, self._is_behind = now_ns, False
         self.statistics.received_bytes += nbytes
         self._stream.buffer_updated(nbytes)
         self._deliver()
@@ -223,7 +239,7 @@ class TcpSession(Session, asyncio.BufferedProtocol):
     def _await_data(self, has_completed: bool) -> None:
         """Continue reading, with a deadline if a message is incomplete."""
         if self._is_turn_over:
-            self._is_turn_over = False
+            self._is_turn_over, self._is_behind = False, True
             self._transport.resume_reading()
         if self._receiver.deadlines.is_running or not self._stream.idle:
             self._receiver.note_progress(has_completed, self._loop.time())

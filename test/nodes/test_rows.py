@@ -54,7 +54,7 @@ def test_every_row_is_published_as_it_is_converted(graph: Graph, tmp_path: Path)
     rows = [row for row in CONVERSIONS if row.to_ros is not None]
     frames = ', frame_id: tracker_ras, child_frame_id: stylus_tip, publish_tf: false'
     path = mapping_file(tmp_path, rows, 'IGTL_TO_ROS', frames)
-    bridge, peer = serve(graph, config_file=path, timestamp_mode='device')
+    bridge, peer = serve(graph, config_file=path, timestamp_mode='device', max_clock_skew=10.0)
     topics = [
         graph.subscribe(row.ros_type_name, f'/t{index}', latched=row.latched)
         for index, row in enumerate(rows)

@@ -185,6 +185,8 @@ class Inbound(Feature):
             receive_ns = self._clock.now().nanoseconds
         content = message.content if message.body_size <= BULK_BYTES else None
         stamp, hold_ns = timeliness.judge(message.timestamp, content, arrival_ns, receive_ns)
+        if source.peer.session.data_age_s * 1e9 > clock.limit_ns:  # this process stood still
+            stamp, hold_ns = Stamp(stamp.ns, stamp.fault or 'late'), 0
         if hold_ns > 0 or route.pending is not None or stamp.ns <= route.last_stamp_ns:
             self._arrivals.take(message, route, source, stamp, hold_ns, receive_ns)
         else:
