@@ -7,6 +7,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pytest
 
 from helpers.feeding import FEEDS, NEXT, by_get_buffer, by_receive_data, cuts, drain, say
@@ -395,3 +396,30 @@ def test_the_bytes_of_an_incomplete_header_can_be_seen() -> None:
     connection.receive_data(b'GET ')
     assert connection.next_message() is codec.NEED_DATA
     assert bytes(connection.unread) == b'GET '
+
+
+@pytest.mark.parametrize(
+    ('content', 'is_costly'),
+    [
+        (codec.Bind((codec.Message(codec.StopImage()),) * 5000), True),  # many parts
+        (codec.Image.from_pixels(np.zeros((1, 300, 300), np.uint8)), False),
+        (codec.Image.from_pixels(np.zeros((17, 1000, 1000), np.uint8)), True),  # very large
+        (codec.String('small'), False),
+    ],
+)
+def test_a_message_that_takes_long_to_unpack_is_announced(content: Any, is_costly: bool) -> None:
+    message = codec.Message(content)
+    rest = memoryview(codec.pack(message))
+    stream = codec.Stream()
+    while len(rest):
+        buffer = stream.get_buffer()
+        count = min(len(buffer), len(rest))
+        buffer[:count] = rest[:count]
+        stream.buffer_updated(count)
+        rest = rest[count:]
+        if len(rest):
+            assert not stream.is_costly
+            assert stream.next_message() is codec.NEED_DATA
+    assert stream.is_costly is is_costly
+    assert stream.next_message() == message
+    assert (stream.is_costly, stream.has_large) == (False, False)

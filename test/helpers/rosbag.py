@@ -61,9 +61,9 @@ class Recorder:
     def subscribe_to_all(self, node: Node) -> None:
         """Subscribe to all that a node publishes, reliable and latched where its publisher is."""
         node_name = node.get_name()
-        # not from the graph, which may still have an earlier node of that name
+        # not from the graph, which has a killed node of that name for another 20 s
         own = {publisher.topic_name for publisher in node.publishers}
-        wait_until(lambda: _published(self._node, node_name).keys() >= own, 10.0, 'all its topics')
+        wait_until(lambda: _published(self._node, node_name).keys() >= own, 30.0, 'all its topics')
         for name, (ros_type_name,) in _published(self._node, node_name).items():
             # of what ran under that name before, some may be there for a moment yet
             offer = next(

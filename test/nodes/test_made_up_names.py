@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -261,3 +262,28 @@ def test_f42_a_frame_or_topic_that_a_mapped_device_does_not_get_is_an_error(
     assert f'TRANSFORM Tip of {peer.name}: second_source' in message
     assert f'STRING T1 of {peer.name}: topic_taken' in message
     assert len(tf) == 1
+
+
+def test_f42_publishers_of_ended_routes_are_destroyed_where_ros_runs(
+    graph: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An executor fails if another thread destroys one while it collects what to wait for."""
+    threads: list[str] = []
+    bridge, first = serve(graph)
+    destroy = bridge.destroy_publisher
+
+    def note(publisher: Any) -> bool:
+        threads.append(threading.current_thread().name)
+        return bool(destroy(publisher))
+
+    monkeypatch.setattr(bridge, 'destroy_publisher', note)
+    first.send(pack(codec.String('first'), 'a b'))
+    await_accounted(bridge, 1)
+    (route,) = bridge.connections[0].inbound._router.all
+    wait_until(lambda: route.hold is None, what='the end of the hold')
+    settle(bridge, first)
+    second = dial(graph, bridge)
+    second.send(pack(codec.String('second'), 'a-b'))  # needs the same topic
+    wait_until(lambda: threads, what='the end of the first route')
+    spinning = graph.call(lambda: threading.current_thread().name)
+    assert set(threads) == {spinning}

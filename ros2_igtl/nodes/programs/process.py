@@ -16,7 +16,7 @@ import time
 
 import rclpy
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
-from rclpy.exceptions import ParameterException
+from rclpy.exceptions import InvalidHandle, ParameterException
 from rclpy.executors import (
     Executor,
     ExternalShutdownException,
@@ -57,6 +57,8 @@ class LivingExecutor(SingleThreadedExecutor):
         try:
             handler, _, _ = self.wait_for_ready_callbacks(timeout_sec)
         except (ShutdownException, TimeoutException):
+            return
+        except InvalidHandle:  # another thread has destroyed something meanwhile; collect again
             return
         handler()
         error = handler.exception()

@@ -240,7 +240,7 @@ class Router:
         def destroy() -> None:
             for route in routes:
                 self.ended(route)
-                self._topics.destroy(route)
+                self._topics.destroy_soon(route)
 
         self._worker.put(Task(destroy, lambda loss: destroy()))
 

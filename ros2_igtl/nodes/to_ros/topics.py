@@ -65,7 +65,7 @@ class Topics:
         except Exception as error:  # such as a long name, or a wrong qos_overrides parameter
             route.skip = 'topic_refused'
             self._log.once(route, route.skip, f'ROS rejects {", ".join(topics)}: {error}')
-            self.destroy(route)
+            self.destroy_soon(route)
 
     def sibling(self, route: Route, conversion: Conversion, qos: QoSProfile) -> Publisher | None:
         """Return the publisher of a sibling topic; None if the topic was rejected."""
@@ -91,8 +91,23 @@ class Topics:
         """Release all topics of the connection."""
         self._claims.release(self._connection)
 
+    def destroy_soon(self, route: Route) -> None:
+        """
+        Destroy the publishers of a route where ROS runs; on any thread.
+
+        Executors fail if another thread destroys a publisher while they collect what to wait for.
+        """
+        executor = self._node.executor
+        if executor is None:
+            self.destroy(route)
+            return
+        for publisher in route.publishers:
+            executor.create_task(self._node.destroy_publisher, publisher)
+        route.outputs = []
+        route.siblings = {}
+
     def destroy(self, route: Route) -> None:
-        """Destroy the publishers of a route."""
+        """Destroy the publishers of a route; where ROS runs."""
         for publisher in route.publishers:
             self._node.destroy_publisher(publisher)
         route.outputs = []
