@@ -67,7 +67,7 @@ class TcpSession(Session, asyncio.BufferedProtocol):
         self._peer_version = 0  # the highest header version received
         self._is_paused = False  # by pause_reading()
         self._is_turn_over = False  # more messages have arrived than fit one turn
-        self._is_behind = False  # the next data have waited because of this peer's own messages
+        self._ready_s = 0.0  # when the messages received before were done
         self._is_flush_scheduled = False
         self._is_unpacking = False  # on a helper thread
         self._unpacked: Callable[[], Message] | None = None  # returns the message from there
@@ -163,11 +163,11 @@ class TcpSession(Session, asyncio.BufferedProtocol):
         """Handle received data."""
         now_ns = time.time_ns()
         self.data_age_s = 0.0
-        is_quiet = now_ns - self._receive_time_ns > QUIET_NS  # or this process stood still
-        if is_quiet and not self._is_behind:
-            self.data_age_s = data_age_s(self._transport.get_extra_info('socket'))
+        if now_ns - self._receive_time_ns > QUIET_NS:  # or this process stood still
+            age_s = data_age_s(self._transport.get_extra_info('socket'))
+            self.data_age_s = min(age_s, time.monotonic() - self._ready_s)
             now_ns -= round(self.data_age_s * 1e9)
-        self._receive_time_ns, self._is_behind = now_ns, False
+        self._receive_time_ns = now_ns
         self.statistics.received_bytes += nbytes
         self._stream.buffer_updated(nbytes)
         self._deliver()
@@ -239,7 +239,7 @@ class TcpSession(Session, asyncio.BufferedProtocol):
     def _await_data(self, has_completed: bool) -> None:
         """Continue reading, with a deadline if a message is incomplete."""
         if self._is_turn_over:
-            self._is_turn_over, self._is_behind = False, True
+            self._is_turn_over, self._ready_s = False, time.monotonic()
             self._transport.resume_reading()
         if self._receiver.deadlines.is_running or not self._stream.idle:
             self._receiver.note_progress(has_completed, self._loop.time())

@@ -104,7 +104,10 @@ class Ages:
 
 @pytest.mark.alone
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize('name', LOADS)
+@pytest.mark.parametrize(
+    'name',
+    ['tools', 'columns', *(pytest.param(n, marks=pytest.mark.long) for n in ('names', 'binds'))],
+)
 def test_f43_a_pose_of_another_peer_arrives_in_time(
     graph: Graph, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -123,6 +123,7 @@ IDLE_BOUND_S, BOUND_S = 0.002, 0.02
 TRIES = 5  # other programs of the machine make a STOP late too
 # Only measured: rclpy lets no other thread run while it copies a volume of 64 MB, and for each new
 # topic the executor, which also calls ~/send_command, collects all that it waits for.
+LONG = {'volumes', 'binds', 'names'}  # in make test-long
 ONLY_MEASURED = {('volumes', 'in'), ('volumes', 'out'), ('names', 'out')}
 
 
@@ -259,7 +260,10 @@ def meter_and_load(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[M
 @pytest.mark.alone
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize('way', ['in', 'out'])
-@pytest.mark.parametrize('name', LOADS)
+@pytest.mark.parametrize(
+    'name',
+    [pytest.param(n, marks=[pytest.mark.long] if n in LONG else []) for n in LOADS],
+)
 def test_f44_a_stop_arrives_in_time(
     name: str, way: str, meter_and_load: tuple[Meter, Load], capsys: pytest.CaptureFixture[str]
 ) -> None:
