@@ -40,11 +40,6 @@ class Topic(NamedTuple):
     qos: dict[str, Any]
 
 
-def _published(observer: Node, node_name: str) -> dict[str, list[str]]:
-    """Return the topics of a node, by name, with their types, as another node knows them."""
-    return dict(observer.get_publisher_names_and_types_by_node(node_name, '/'))
-
-
 class Recorder:
     """
     Subscribes to topics as rosbag2 does, without understanding their messages.
@@ -60,17 +55,21 @@ class Recorder:
 
     def subscribe_to_all(self, node: Node) -> None:
         """Subscribe to all that a node publishes, reliable and latched where its publisher is."""
-        node_name = node.get_name()
-        # not from the graph, which has a killed node of that name for another 20 s
+        # by topic: of two nodes of one name, such as one that was killed, the graph lists one
         own = {publisher.topic_name for publisher in node.publishers}
-        wait_until(lambda: _published(self._node, node_name).keys() >= own, 30.0, 'all its topics')
-        for name, (ros_type_name,) in _published(self._node, node_name).items():
-            # of what ran under that name before, some may be there for a moment yet
-            offer = next(
-                info
+
+        def offers() -> dict[str, Any]:
+            """Return the offer of each topic, as far as the graph knows it."""
+            return {
+                name: info
+                for name in own
                 for info in self._node.get_publishers_info_by_topic(name)
-                if info.node_name == node_name
-            )
+                if info.node_name == node.get_name()
+            }
+
+        wait_until(lambda: offers().keys() == own, 30.0, 'all its topics')
+        for name, offer in offers().items():
+            ros_type_name = offer.topic_type
             type_hash = str(getattr(offer, 'topic_type_hash', ''))  # not in Humble
             self.topics[name] = Topic(
                 name, ros_type_name, type_hash, recorded_qos(offer.qos_profile)
