@@ -54,7 +54,8 @@ class ClockWatch:
         has_jumped = abs(step_s) > JUMP_S
         if has_jumped:
             self._node.get_logger().warning(
-                f'the time of this machine was set by {step_s:.3f} s; stamps and tf begin anew'
+                f'the clock of this machine was set by {step_s:.3f} s; earlier stamps and '
+                'transforms are discarded'
             )
         if has_jumped or self._has_jumped:
             self._jumped()

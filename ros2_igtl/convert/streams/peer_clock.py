@@ -107,7 +107,7 @@ class PeerClock:
         return self.grain_ns <= self.limit_ns and self.rate == 1.0
 
     def device_time_ns(self, timestamp: int) -> int | None:
-        """Return the time in a header, None if there is none that ROS can express."""
+        """Return the time in a header; None if it has none, or one outside the range of ROS."""
         if timestamp == 0:
             return None
         # as timestamp.to_nanoseconds() of the codec; without a call, since all messages pass here

@@ -470,6 +470,19 @@ def test_a_stop_goes_before_all_that_waits_and_takes_the_place_of_commands_that_
         assert receive(peer).device_name == 'Text'  # what is no command has waited
 
 
+def accept_and_fill(graph: Graph, server: ScriptedServer, bridge: BridgeNode) -> ScriptedPeer:
+    """Accept a bridge that connects, and return its peer with an image partly sent to it."""
+    connection = bridge.connections[0]
+    peer = graph.stack.enter_context(server.accept())
+    wait_until(lambda: connection.peers.all, what='the session')
+    show_version_2(bridge, peer)
+    image = codec.Message(codec.Image.from_pixels(np.zeros((9, 1000, 1000), np.uint8)), 'CT')
+    connection._send(image, 'event')
+    (session,) = connection.transport.sessions
+    wait_until(lambda: session.outbox.is_blocked, what='a full socket')
+    return peer
+
+
 @pytest.mark.parametrize('preempts', [False, True])
 def test_f44_a_stop_behind_a_message_partly_sent_closes_and_connects_again_if_it_may(
     graph: Graph, preempts: bool
@@ -477,14 +490,9 @@ def test_f44_a_stop_behind_a_message_partly_sent_closes_and_connects_again_if_it
     with ScriptedServer(receive_buffer=4096) as server:
         parameters = {'port': server.port, 'stop_preempts': preempts, 'send_timeout': 60.0}
         bridge = graph.add_bridge('client', parameters)
+        first = accept_and_fill(graph, server, bridge)
         connection = bridge.connections[0]
-        first = graph.stack.enter_context(server.accept())
-        wait_until(lambda: connection.peers.all, what='the session')
-        show_version_2(bridge, first)
-        image = codec.Message(codec.Image.from_pixels(np.zeros((9, 1000, 1000), np.uint8)), 'CT')
-        connection._send(image, 'event')
         (session,) = connection.transport.sessions
-        wait_until(lambda: session.outbox.is_blocked, what='a full socket')
         move = send_command(graph, name='Move')
         wait_until(lambda: session.outbox.waiting_bytes, what='a command that waits')
         stops = [send_command(graph, name=name) for name in ('Stop', 'Halt')]
@@ -511,14 +519,7 @@ def test_f44_a_stop_that_is_not_answered_after_that_times_out(graph: Graph) -> N
     with ScriptedServer(receive_buffer=4096) as server:
         parameters = {'port': server.port, 'stop_preempts': True, 'send_timeout': 60.0}
         bridge = graph.add_bridge('client', parameters)
-        connection = bridge.connections[0]
-        first = graph.stack.enter_context(server.accept())
-        wait_until(lambda: connection.peers.all, what='the session')
-        show_version_2(bridge, first)
-        image = codec.Message(codec.Image.from_pixels(np.zeros((9, 1000, 1000), np.uint8)), 'CT')
-        connection._send(image, 'event')
-        (session,) = connection.transport.sessions
-        wait_until(lambda: session.outbox.is_blocked, what='a full socket')
+        accept_and_fill(graph, server, bridge)
         response = await_response(send_command(graph, name='Stop', timeout=0.2))
     assert (response.outcome, response.reconnected) == (Response.TIMED_OUT, True)
 

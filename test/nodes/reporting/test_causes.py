@@ -6,28 +6,19 @@ from __future__ import annotations
 
 import pytest
 
+from helpers.steady_clock import SteadyClock
 from ros2_igtl.nodes.reporting import causes as causes_module
 from ros2_igtl.nodes.reporting.causes import Causes
 
 
-class Clock:
-    """A steady clock that stands until it is told."""
-
-    def __init__(self) -> None:
-        self.now_s = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now_s
-
-
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
+def clock(monkeypatch: pytest.MonkeyPatch) -> SteadyClock:
+    clock = SteadyClock()
     monkeypatch.setattr(causes_module, 'time', clock)
     return clock
 
 
-def test_f50_the_most_frequent_cause_comes_first(clock: Clock) -> None:
+def test_f50_the_most_frequent_cause_comes_first(clock: SteadyClock) -> None:
     causes = Causes()
     assert causes.lately() == ''
     causes.note('crc')
@@ -36,7 +27,7 @@ def test_f50_the_most_frequent_cause_comes_first(clock: Clock) -> None:
     assert causes.lately() == 'non_rigid 3, late 2, crc 1'
 
 
-def test_f50_after_an_hour_of_peace_all_is_well(clock: Clock) -> None:
+def test_f50_after_an_hour_of_peace_all_is_well(clock: SteadyClock) -> None:
     causes = Causes()
     causes.note('crc')
     clock.now_s += 3000.0
@@ -49,7 +40,7 @@ def test_f50_after_an_hour_of_peace_all_is_well(clock: Clock) -> None:
     assert causes.lately() == 'crc 2'
 
 
-def test_f50_of_totals_only_faults_that_grow_count(clock: Clock) -> None:
+def test_f50_of_totals_only_faults_that_grow_count(clock: SteadyClock) -> None:
     causes = Causes()
     causes.update({'published': 5, 'rejected crc': 2, 'skipped no_mapping': 9, 'late': 0})
     assert causes.lately() == 'rejected crc 2'
@@ -58,7 +49,7 @@ def test_f50_of_totals_only_faults_that_grow_count(clock: Clock) -> None:
     assert causes.lately() == 'late 4, skipped topic_taken 1'
 
 
-def test_after_a_reset_earlier_totals_do_not_count(clock: Clock) -> None:
+def test_after_a_reset_earlier_totals_do_not_count(clock: SteadyClock) -> None:
     causes = Causes()
     causes.update({'rejected crc': 2})
     causes.reset({'rejected crc': 2})

@@ -8,28 +8,19 @@ from collections import Counter
 
 import pytest
 
+from helpers.steady_clock import SteadyClock
 from ros2_igtl.nodes.reporting import counters
 from ros2_igtl.nodes.reporting.counters import Outcomes, Rate, Tally
 
 
-class Clock:
-    """A steady clock that stands until it is told."""
-
-    def __init__(self) -> None:
-        self.now_s = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now_s
-
-
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
+def clock(monkeypatch: pytest.MonkeyPatch) -> SteadyClock:
+    clock = SteadyClock()
     monkeypatch.setattr(counters, 'time', clock)
     return clock
 
 
-def tick(rate: Rate, clock: Clock, count: int, period_s: float) -> None:
+def tick(rate: Rate, clock: SteadyClock, count: int, period_s: float) -> None:
     for _ in range(count):
         clock.now_s += period_s
         rate.tick()
@@ -42,12 +33,12 @@ def test_two_directions_do_not_share_their_counters() -> None:
     assert (second.rejected, second.skipped) == ({}, {})
 
 
-def test_before_the_first_event_there_is_neither_age_nor_rate(clock: Clock) -> None:
+def test_before_the_first_event_there_is_neither_age_nor_rate(clock: SteadyClock) -> None:
     rate = Rate()
     assert (rate.count, rate.age_s, rate.hz) == (0, None, 0.0)
 
 
-def test_one_event_has_an_age_and_no_rate(clock: Clock) -> None:
+def test_one_event_has_an_age_and_no_rate(clock: SteadyClock) -> None:
     rate = Rate()
     rate.tick()
     clock.now_s += 2.0
@@ -55,7 +46,7 @@ def test_one_event_has_an_age_and_no_rate(clock: Clock) -> None:
 
 
 @pytest.mark.parametrize('hz', [0.5, 10.0, 1000.0])
-def test_the_rate_is_that_of_the_last_seconds(clock: Clock, hz: float) -> None:
+def test_the_rate_is_that_of_the_last_seconds(clock: SteadyClock, hz: float) -> None:
     rate = Rate()
     tick(rate, clock, 20, 3.0)  # long ago, at another rate
     tick(rate, clock, round(hz * 20), 1.0 / hz)
@@ -63,7 +54,7 @@ def test_the_rate_is_that_of_the_last_seconds(clock: Clock, hz: float) -> None:
     assert rate.count == 20 + round(hz * 20)
 
 
-def test_the_rate_is_zero_when_nothing_comes_any_more(clock: Clock) -> None:
+def test_the_rate_is_zero_when_nothing_comes_any_more(clock: SteadyClock) -> None:
     rate = Rate()
     tick(rate, clock, 50, 0.1)
     clock.now_s += Rate.WINDOW_S
@@ -72,14 +63,14 @@ def test_the_rate_is_zero_when_nothing_comes_any_more(clock: Clock) -> None:
     assert rate.hz == 0.0
 
 
-def test_events_of_one_instant_have_no_rate(clock: Clock) -> None:
+def test_events_of_one_instant_have_no_rate(clock: SteadyClock) -> None:
     rate = Rate()
     for _ in range(5):
         rate.tick()
     assert rate.hz == 0.0
 
 
-def test_memory_is_bounded_at_any_rate(clock: Clock) -> None:
+def test_memory_is_bounded_at_any_rate(clock: SteadyClock) -> None:
     rate = Rate()
     tick(rate, clock, 100_000, 0.0001)
     assert len(rate._marks) <= 10 * Rate.WINDOW_S + 2
