@@ -15,7 +15,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ros2_igtl.codec import timestamp
-from ros2_igtl.convert.streams.peer_clock import PeerClock, Stamp, TimestampMode
+from ros2_igtl.convert.streams.peer_clock import (
+    DRIFT_SHIFT,
+    DeviceClock,
+    PeerClock,
+    Stamp,
+    TimestampMode,
+)
 from ros2_igtl.convert.streams.timeliness import Timeliness
 
 S, MS = 1_000_000_000, 1_000_000
@@ -45,7 +51,7 @@ class OnTf:
 class Result:
     """The outcome of a scenario."""
 
-    clock: PeerClock
+    clock: DeviceClock
     delays_ns: dict[int, int] = field(default_factory=dict)  # by the time of sending
     on_tf: list[OnTf] = field(default_factory=list)
 
@@ -55,14 +61,16 @@ class Result:
         timely = {sent_ns for sent_ns, delay_ns in self.delays_ns.items() if delay_ns <= SKEW_NS}
         return len(timely & {pose.sent_ns for pose in self.on_tf}) / len(timely)
 
-    def late_on_tf(self, grain_s: float) -> list[OnTf]:
+    def late_on_tf(self, grain_s: float, delayed_s: float = 0.0) -> list[OnTf]:
         """
         Return the poses on tf that were late.
 
         :param grain_s: the steps of the clock; small ones hide as much of a delay.
+        :param delayed_s: for how long all messages were late; in this time clocks drift apart.
         """
         grain_ns = round(grain_s * S)
         limit_ns = SKEW_NS + UNKNOWN_NS + (grain_ns if grain_ns < SKEW_NS else 0)
+        limit_ns += round(delayed_s * S) >> DRIFT_SHIFT
         return [pose for pose in self.on_tf if self.delays_ns[pose.sent_ns] > limit_ns]
 
     @property
@@ -90,8 +98,9 @@ def play(
     :param jitter_s: mean of the network's usual delays, which are distributed exponentially.
     """
     random_ = random.Random(18944)
-    result = Result(PeerClock(mode, 0, SKEW_NS))
-    desk = _Desk(Timeliness(result.clock), result)
+    timeliness = Timeliness(PeerClock(mode, 0, SKEW_NS))
+    result = Result(timeliness.clock)
+    desk = _Desk(timeliness, result)
     arrived_ns = 0
     for number in range(round(rate_hz * duration_s)):
         sent_s = number / rate_hz
@@ -186,3 +195,22 @@ def draining(begin_s: float, length_s: float, speed: float) -> Release:
 def detour(begin_s: float, delay_s: float) -> Release:
     """Return a network that delays everything from some time on."""
     return lambda sent_s: sent_s + delay_s if sent_s >= begin_s else 0.0
+
+
+def saturated(begin_s: float, until_s: float, share: float, speed: float) -> Release:
+    """
+    Return a network that carries less than what is sent for a time, so that a queue grows.
+
+    :param share: of the messages that it carries then.
+    :param speed: at which the queue drains afterwards, in seconds of messages a second.
+    """
+    last_s = begin_s + (until_s - begin_s) * share  # sent when the first one left that drained
+
+    def release(sent_s: float) -> float:
+        if sent_s < begin_s:
+            return 0.0
+        return min(
+            begin_s + (sent_s - begin_s) / share, max(until_s, until_s + (sent_s - last_s) / speed)
+        )
+
+    return release

@@ -47,7 +47,7 @@ def test_each_peer_has_a_clock_of_its_own(graph: Graph) -> None:
     end = time.time()
     for poses in came:
         assert all(begin - 0.05 <= seconds(message) <= end for message in poses)
-    offsets = sorted(p.clock.offset_ns / 1e9 for p in bridge.connections[0].peers.all)
+    offsets = sorted(p.clock.main.offset_ns / 1e9 for p in bridge.connections[0].peers.all)
     assert offsets == pytest.approx([-3.0, 3.0], abs=0.5)
 
 

@@ -1,7 +1,7 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-The clock of a peer: stamps for its messages, and which of them are late; reads no clock itself.
+The clocks of a peer and its devices, and the stamps that follow; reads no clock itself.
 
 A ``timestamp`` is the raw 32.32 word of OpenIGTLink, a ``stamp`` is ROS time. ``arrival_ns`` is
 the steady clock of this machine, ``receive_ns`` the ROS time of the same moment.
@@ -39,7 +39,7 @@ class Stamp(NamedTuple):
 
 class PeerClock:
     """
-    The facts about the clock of one peer that its devices share.
+    What the devices of one peer share: how their stamps are made, and one clock to compare with.
 
     :param mode: ``device``: as sent plus ``time_offset_ns``. ``receive``: arrival of the last
         byte. ``auto``: as sent while the two clocks agree, otherwise corrected by the offset, so
@@ -49,10 +49,6 @@ class PeerClock:
         corrected. They are then corrected until the clocks agree to half of this, so that a stream
         at the limit does not jump back and forth. In all modes, the delay above which a message
         is late.
-
-    A message without timestamp, or with one beyond ROS time, gets its receive time. So does each
-    message of a clock that does not tell the time: one in steps of more than the skew, one that
-    stands still, or one that runs at another rate.
     """
 
     def __init__(
@@ -64,9 +60,36 @@ class PeerClock:
         if mode not in ('device', 'receive', 'auto'):
             raise ValueError(f'mode {mode!r}: device, receive and auto are allowed')
         self.mode = mode
+        self.time_offset_ns = time_offset_ns
         self.skew_ns = max_clock_skew_ns
         self.limit_ns = max(max_clock_skew_ns, MIN_SKEW_NS)
         """The longest delay of a message that is not late."""
+        self.main: DeviceClock = DeviceClock(self)
+        """The clock of the device that has sent most messages with a timestamp."""
+        self.out_of_range = 0
+        """How many messages got their receive time because theirs is beyond ROS time."""
+
+
+class DeviceClock:
+    """
+    The facts about the clock of one device.
+
+    Each device has its own, since a peer may pass on messages of several machines, and one wrong
+    timestamp of a device must not change the stamps of another.
+
+    A message without timestamp, or with one beyond ROS time, gets its receive time. So does each
+    message of a clock that does not tell the time: one in steps of more than the skew, one that
+    stands still, or one that runs at another rate.
+
+    :param peer: of the device.
+    """
+
+    def __init__(self, peer: PeerClock) -> None:
+        self.peer = peer
+        self.mode = peer.mode
+        self.limit_ns = peer.limit_ns
+        self.count = 0
+        """The messages of the device so far, or nearly as many."""
         self.is_known = False
         """Whether the offset is confirmed."""
         self.has_observed = False
@@ -83,12 +106,10 @@ class PeerClock:
         """How often the clock was set."""
         self.last_step_ns = 0
         """By how much it was set the last time; negative: back."""
-        self.out_of_range = 0
-        """How many messages got their receive time because theirs is beyond ROS time."""
-        self._time_offset_ns = time_offset_ns
         self.lag_ns = 0
         """The steady clock minus the device's, for a message without delay."""
-        self._offset_at_ns = 0
+        self._lag_at_ns = 0
+        self._jitter_at_ns = 0
         self.ros_ns = 0
         """ROS time minus the steady clock, at the last message."""
 
@@ -102,6 +123,13 @@ class PeerClock:
         return self.lag_ns + self.ros_ns if self.has_observed else 0
 
     @property
+    def differs(self) -> bool:
+        """Whether the device has another clock than the main one of its peer."""
+        main = self.peer.main
+        limit_ns = self.limit_ns + self.grain_ns + main.grain_ns
+        return self.is_known and main.is_known and abs(self.lag_ns - main.lag_ns) > limit_ns
+
+    @property
     def is_trusted(self) -> bool:
         """Whether the clock tells the time of a message to within the allowed skew."""
         return self.grain_ns <= self.limit_ns and self.rate == 1.0
@@ -113,50 +141,58 @@ class PeerClock:
         # as timestamp.to_nanoseconds() of the codec; without a call, since all messages pass here
         device_ns = timestamp * NANOSECONDS_PER_SECOND >> 32
         if device_ns > MAX_STAMP_NS:
-            self.out_of_range += 1
+            self.peer.out_of_range += 1
             return None
         return device_ns
 
-    def excess_ns(self, lag_ns: int, ros_ns: int) -> int:
+    def begin(self, lag_ns: int, arrival_ns: int, ros_ns: int) -> None:
         """
-        Return how much longer than usual a message took, as far as this is known.
+        Take the first message; it is timely if its clock agrees with what is known.
+
+        That is what it showed before, or the main clock of the peer, or else ROS time. A clock
+        like the main one has its faults too, which a device that rarely sends would show too late.
 
         :param lag_ns: its arrival minus its time on the peer's clock.
         :param ros_ns: ROS time minus steady clock.
         """
-        if self.is_known:
-            return lag_ns - self.lag_ns
-        return abs(lag_ns + ros_ns)
-
-    def observe(self, lag_ns: int, arrival_ns: int, is_confirmed: bool) -> None:
-        """
-        Note the lag of a message that is not late.
-
-        :param is_confirmed: whether it is known not to be late; otherwise the offset is a guess.
-        """
-        if not self.has_observed or (is_confirmed and not self.is_known):
-            self.has_observed, self.is_known = True, is_confirmed
-            self.lag_ns, self._offset_at_ns = lag_ns, arrival_ns
-            return
-        elapsed_ns = arrival_ns - self._offset_at_ns
-        offset_ns = self.lag_ns + (elapsed_ns >> DRIFT_SHIFT)
-        self._offset_at_ns = arrival_ns
-        if lag_ns <= offset_ns:
-            self.lag_ns, delay_ns = lag_ns, 0
+        known = self if self.is_known else self.peer.main
+        if known.is_known:
+            agrees = abs(lag_ns - known.lag_ns) <= self.limit_ns + known.grain_ns
+            if agrees:
+                self.grain_ns = known.grain_ns
+            if agrees or known.rate != 1.0:  # the lag of such a clock is never the same
+                self.rate = known.rate
         else:
-            self.lag_ns, delay_ns = offset_ns, lag_ns - offset_ns
+            agrees = abs(lag_ns + ros_ns) <= self.limit_ns
+        self.is_known = agrees or self.mode == 'device'
+        self.has_observed = True
+        self.lag_ns, self._lag_at_ns = lag_ns, arrival_ns
+
+    def become_main(self) -> None:
+        """Become the main clock of the peer if this device has sent most messages by far."""
+        if self.count > 2 * self.peer.main.count:
+            self.peer.main = self
+
+    def observe(self, lag_ns: int, arrival_ns: int) -> int:
+        """Note the lag of a message, and return its delay; negative if the lag is the smallest."""
+        least_ns = self.lag_ns + (arrival_ns - self._lag_at_ns >> DRIFT_SHIFT)
+        self.lag_ns, self._lag_at_ns = min(least_ns, lag_ns), arrival_ns
+        return lag_ns - least_ns
+
+    def note_jitter(self, delay_ns: int, arrival_ns: int) -> None:
+        """Note the delay of a message that is not late."""
+        elapsed_ns, self._jitter_at_ns = arrival_ns - self._jitter_at_ns, arrival_ns
         if delay_ns > self.jitter_ns:
             self.jitter_ns = delay_ns
         elif elapsed_ns > 0:  # forget it within ten seconds
             part = min(1.0, elapsed_ns / (10 * NANOSECONDS_PER_SECOND))
-            self.jitter_ns -= int((self.jitter_ns - delay_ns) * part)
+            self.jitter_ns -= int((self.jitter_ns - max(0, delay_ns)) * part)
 
-    def set_by(self, step_ns: int, lag_ns: int, arrival_ns: int) -> None:
-        """Note that the clock was set; another device of the peer may have shown it before."""
-        if abs(lag_ns - self.lag_ns) > self.limit_ns:
-            self.steps += 1
-            self.last_step_ns = step_ns
-            self.lag_ns, self._offset_at_ns = lag_ns, arrival_ns
+    def set_by(self, step_ns: int, lag_ns: int) -> None:
+        """Note that the clock was set."""
+        self.steps += 1
+        self.last_step_ns = step_ns
+        self.lag_ns = lag_ns
 
     def stamp_ns(self, device_ns: int, arrival_ns: int, receive_ns: int) -> int:
         """Return the stamp of a message that has a timestamp."""
@@ -164,15 +200,15 @@ class PeerClock:
         if self.mode == 'receive':
             return receive_ns
         if self.mode == 'device':
-            stamp_ns = device_ns + self._time_offset_ns
+            stamp_ns = device_ns + self.peer.time_offset_ns
         else:
-            limit_ns = self.skew_ns
+            limit_ns = self.peer.skew_ns
             offset_ns = self.lag_ns + self.ros_ns
             self.correcting = abs(offset_ns) >= (limit_ns / 2 if self.correcting else limit_ns)
             if not self.is_trusted:
                 return receive_ns
             stamp_ns = device_ns + (offset_ns if self.correcting else 0)
         if not 0 <= stamp_ns <= MAX_STAMP_NS:
-            self.out_of_range += 1
+            self.peer.out_of_range += 1
             return receive_ns
         return stamp_ns

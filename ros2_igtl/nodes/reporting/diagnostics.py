@@ -215,8 +215,9 @@ def time_references(connection: Reported, now_ns: int) -> list[TimeReference]:
     """
     references = []
     for peer in connection.peers.all:
-        theirs_ns = now_ns - peer.clock.offset_ns
-        if peer.clock.has_observed and 0 <= theirs_ns <= MAX_STAMP_NS:
+        clock = peer.clock.main
+        theirs_ns = now_ns - clock.offset_ns
+        if clock.has_observed and 0 <= theirs_ns <= MAX_STAMP_NS:
             reference = TimeReference(source=f'{connection.settings.name}: {peer.name}')
             reference.header.stamp.sec, reference.header.stamp.nanosec = split_stamp(now_ns)
             reference.time_ref.sec, reference.time_ref.nanosec = split_stamp(theirs_ns)
@@ -225,7 +226,7 @@ def time_references(connection: Reported, now_ns: int) -> list[TimeReference]:
 
 
 def _clock_report(peer: Peer, is_auto: bool) -> Report:
-    clock = peer.clock
+    clock = peer.clock.main
     is_corrected = is_auto and clock.correcting
     offset_s = clock.offset_ns / 1e9
     notes = ['corrected'] if is_corrected else []
@@ -249,7 +250,7 @@ def _clock_report(peer: Peer, is_auto: bool) -> Report:
             'clock_grain_s': clock.grain_ns / 1e9,
             'clock_rate': clock.rate,
             'clock_steps': clock.steps,
-            'stamps_out_of_range': clock.out_of_range,
+            'stamps_out_of_range': peer.clock.out_of_range,
         },
         DiagnosticStatus.WARN if notes else DiagnosticStatus.OK,
     )

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from helpers.clock_scenarios import (
     EPOCH_NS,
     MS,
+    NETWORK_NS,
     SKEW_NS,
     STEADY_NS,
     Clock,
@@ -24,6 +25,7 @@ from helpers.clock_scenarios import (
     frozen,
     in_steps,
     play,
+    saturated,
     set_at,
     stuttering,
 )
@@ -94,6 +96,31 @@ def test_f39_messages_that_waited_may_come_slowly(clock: str, speed: float) -> N
     assert result.share >= 0.95
 
 
+@pytest.mark.parametrize('speed', [1.2, 3.0, 100.0])
+@pytest.mark.parametrize('offset_s', [0.0, 3.0])
+@pytest.mark.parametrize('share', [0.5, 0.9, 0.97])
+def test_f39_a_link_that_carries_too_little_is_no_slow_clock(
+    share: float, offset_s: float, speed: float
+) -> None:
+    release = saturated(5.0, 25.0, share, speed)
+    result = play(at_rate(1.0), release, duration_s=90.0, offset_s=offset_s)
+    assert result.late_on_tf(0.0, 80.0) == []
+    assert result.share >= 0.95
+    assert result.error_s <= SKEW_NS / S
+    assert result.clock.rate == 1.0
+
+
+@pytest.mark.parametrize('rate_hz', [10.0, 100.0])
+@pytest.mark.parametrize('share', [0.1, 0.5, 0.9])
+def test_f39_nor_is_one_that_carries_too_little_from_the_beginning(
+    share: float, rate_hz: float
+) -> None:
+    release = saturated(0.0, 20.0, share, 3.0)
+    result = play(at_rate(1.0), release, duration_s=60.0, rate_hz=rate_hz)
+    assert result.late_on_tf(0.0, 30.0) == []
+    assert result.share >= 0.95
+
+
 @pytest.mark.parametrize('offset_s', [0.0, 3.0])
 def test_f39_a_delay_that_stays_is_never_taken_for_the_clock(offset_s: float) -> None:
     result = play(at_rate(1.0), detour(10.0, 5.0), duration_s=60.0, offset_s=offset_s)
@@ -159,12 +186,41 @@ def test_a_clock_that_was_coarse_for_a_time_is_trusted_again() -> None:
     assert result.clock.is_trusted
 
 
+@pytest.mark.parametrize('ahead_s', [3600.0, 5.0, -3.0, -1000.0])
+def test_f39_each_device_has_its_own_clock(ahead_s: float) -> None:
+    """One timestamp that is an hour ahead must not take the poses of other devices off tf."""
+    peer_clock = PeerClock()
+    tracker, other = Timeliness(peer_clock), Timeliness(peer_clock)
+
+    def judge(device: Timeliness, sent_ns: int, ahead_s: float) -> tuple[float, str]:
+        shown_ns = EPOCH_NS + sent_ns + round(ahead_s * S)
+        arrival_ns = sent_ns + NETWORK_NS
+        stamp, _ = device.judge(
+            timestamp.from_nanoseconds(shown_ns),
+            sent_ns,
+            STEADY_NS + arrival_ns,
+            EPOCH_NS + arrival_ns,
+        )
+        return round((stamp.ns - EPOCH_NS - sent_ns) / S, 3), stamp.fault
+
+    judge(other, 0, ahead_s)
+    for sent_ns in range(10 * MS, 3 * S, 10 * MS):
+        assert judge(tracker, sent_ns, 0.0) == (0.0, '')
+        if sent_ns % (100 * MS) == 0:
+            error_s, fault = judge(other, sent_ns, ahead_s)
+            assert fault or error_s == 0.0
+    assert judge(other, 3 * S, ahead_s) == (0.0, '')
+    assert other.clock.differs
+    assert not tracker.clock.differs
+    assert peer_clock.main is tracker.clock
+
+
 class Desk:
     """A device whose messages are judged one by one; times in milliseconds."""
 
     def __init__(self, **options: Any) -> None:
-        self.clock = PeerClock(**options)
-        self.timeliness = Timeliness(self.clock)
+        self.timeliness = Timeliness(PeerClock(**options))
+        self.clock = self.timeliness.clock
 
     def judge(self, sent_ms: float | None, arrival_ms: float, content: Any = None) -> Any:
         """Return the stamp in milliseconds, the fault, and how long to wait."""
@@ -261,13 +317,12 @@ def test_b32_a_timestamp_that_ros_cannot_express_counts_as_none() -> None:
     arrival_ns = STEADY_NS + S
     stamp, hold_ns = desk.timeliness.judge(2**64 - 1, None, arrival_ns, EPOCH_NS + S)
     assert (stamp.ns, stamp.fault, hold_ns) == (EPOCH_NS + S, '', 0)
-    assert desk.clock.out_of_range == 1
+    assert desk.timeliness.peer_clock.out_of_range == 1
     assert not desk.clock.has_observed
 
 
 def test_our_own_clock_may_jump_and_nothing_is_late() -> None:
-    clock = PeerClock()
-    timeliness = Timeliness(clock)
+    timeliness = Timeliness(PeerClock())
     for number, jump_s in enumerate((0, 0, 3600, 3600, -3600, -3600)):
         sent_ns = number * 20 * MS
         stamp, hold_ns = timeliness.judge(
@@ -277,7 +332,7 @@ def test_our_own_clock_may_jump_and_nothing_is_late() -> None:
             EPOCH_NS + sent_ns + MS + jump_s * S,
         )
         assert (stamp.fault, hold_ns) == ('', 0)
-    assert clock.offset_ns == pytest.approx(-3600 * S, abs=2 * MS)
+    assert timeliness.clock.offset_ns == pytest.approx(-3600 * S, abs=2 * MS)
 
 
 @given(

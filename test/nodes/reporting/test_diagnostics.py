@@ -133,10 +133,12 @@ def test_a_clock_that_is_corrected_is_a_warning_with_its_offset(
     mode: Any, skew_s: float, level: bytes, text: str
 ) -> None:
     peer = make_peer('10.0.0.1:5')
-    peer.clock = clock = PeerClock(mode)
+    peer.clock = PeerClock(mode)
+    clock = peer.clock.main
     peer.session = make_session()
     device_ns = NOW_NS + round(skew_s * 1e9)
-    clock.observe(-device_ns, 0, True)
+    clock.begin(-device_ns, 0, NOW_NS)
+    clock.is_known = True
     clock.stamp_ns(device_ns, 0, NOW_NS)
     clock.device_time_ns(0xFFFF_FFFF << 32)
     connection = make_connection(timestamp_mode=mode)
