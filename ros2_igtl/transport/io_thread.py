@@ -8,6 +8,7 @@ import asyncio
 import concurrent.futures
 import functools
 import threading
+import time
 from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
@@ -17,6 +18,7 @@ from ros2_igtl.transport.budget import Budget
 P = ParamSpec('P')
 T = TypeVar('T')
 
+ALIVE_S = 0.01
 CALL_TIMEOUT_S = 5.0  # a loop that does not respond within this time is blocked
 
 
@@ -32,6 +34,8 @@ class IoThread:
         self._name = name
         self.budget = Budget()
         """The memory limit for the peers of all clients and servers."""
+        self.alive_s = self._alive_s = 0.0
+        """Data that arrived before were noticed at once; steady clock, about ALIVE_S ago."""
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -75,10 +79,20 @@ class IoThread:
         if self._thread is not None:
             return
         self._loop = asyncio.new_event_loop()
+        self._note_alive(self._loop)
         self._thread = threading.Thread(
             target=_run, args=(self._loop,), name=self._name, daemon=True
         )
         self._thread.start()
+
+    def _note_alive(self, loop: asyncio.AbstractEventLoop) -> None:
+        """
+        Note that the loop runs, again and again: a stopped process does not.
+
+        The loop has looked at all sockets since the time before, but maybe not just now.
+        """
+        self.alive_s, self._alive_s = self._alive_s, time.monotonic()
+        loop.call_later(ALIVE_S, self._note_alive, loop)
 
     def stop(self, timeout_s: float = 2.0) -> None:
         """

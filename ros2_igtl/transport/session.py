@@ -23,8 +23,8 @@ class Session(ABC):
         open session of the endpoint has this name. It is no key: sessions differ as objects.
     :ivar security: how the connection is secured, for the user; empty if it is not.
     :ivar header_version: the header version sent to this peer, 1 or 2.
-    :ivar data_age_s: how long the data that are delivered have waited in the socket, as far as
-        this is noticed; 0 unless this process stood still.
+    :ivar data_age_s: how long the data that are delivered may have waited in the socket; 0 if this
+        process keeps up with its peer.
     :ivar statistics: of this session.
     :ivar outbox: the messages waiting to be sent; call the writer's flush() after a put().
     :ivar writer: writes them; on the I/O thread.
@@ -62,6 +62,11 @@ class Session(ABC):
     @abstractmethod
     def is_ending(self) -> bool:
         """Whether the peer has disconnected, or is being closed; on the I/O thread."""
+
+    @property
+    @abstractmethod
+    def is_behind(self) -> bool:
+        """Whether data that have arrived are still to be delivered; on the I/O thread."""
 
     def withdraw(self, is_chosen: Callable[[Hashable], bool]) -> list[Hashable]:
         """Remove waiting events by their keys, as :meth:`Outbox.withdraw` does."""

@@ -1,16 +1,20 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Functions for TCP: names of peers, socket options, the end of a connection."""
+"""TCP: names of peers, socket options, data that wait in a socket, the end of a connection."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import errno
+import fcntl
 import ipaddress
 import os
 import socket
-import struct
+import sys
+import termios
+import time
+from collections import deque
 from typing import Any
 
 from ros2_igtl.codec import escape
@@ -22,8 +26,7 @@ NOT_SENT_LOW_WATER = 16384  # data in the kernel cannot be replaced by newer mes
 TCP_NOTSENT_LOWAT = 25  # Linux; Python has this name from 3.12 on
 WAIT_STEPS = 10
 TCP_ESTABLISHED = 1  # Linux: the first byte of TCP_INFO
-LAST_DATA_RECEIVED = 52  # Linux: the offset in TCP_INFO of the milliseconds since then
-CLOCK_TICK_MS = 10  # Linux counts these milliseconds in steps of up to this
+QUIET_S = 0.05  # data that have waited for less are as good as new
 
 
 def name_of(address: tuple[str, int] | tuple[str, int, int, int] | None) -> str:
@@ -47,13 +50,52 @@ def has_peer(sock: socket.socket) -> bool:
     return False
 
 
-def data_age_s(sock: socket.socket) -> float:
-    """Return how long the newest received data have been in a socket; 0 for a few milliseconds."""
-    with contextlib.suppress(OSError, struct.error):  # closed, or not Linux
-        info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, LAST_DATA_RECEIVED + 4)
-        (age_ms,) = struct.unpack_from('=I', info, LAST_DATA_RECEIVED)
-        return age_ms / 1000 if age_ms > CLOCK_TICK_MS else 0.0
-    return 0.0
+def unread_size(sock: socket.socket) -> int:
+    """Return how many bytes wait in a socket."""
+    with contextlib.suppress(OSError, ValueError):  # closed
+        size = fcntl.ioctl(sock.fileno(), termios.FIONREAD, bytes(4))
+        return int.from_bytes(size, sys.byteorder)
+    return 0
+
+
+class Backlog:
+    """
+    How long data have waited in a socket, from which more arrive than are read.
+
+    The kernel says how many bytes wait. So each reading shows how many had arrived until then, and
+    data that were not among them have not waited longer.
+    """
+
+    def __init__(self) -> None:
+        self.has_unread = False
+        """Whether data were left in the socket by the last reading."""
+        self._read = 0  # bytes since then
+        self._arrived: deque[tuple[int, float]] = deque()  # bytes since then, and until when
+
+    def age_s(self, sock: socket.socket, count: int, most_s: float) -> float:
+        """
+        Return how long data that were just read may have waited; 0 for up to QUIET_S.
+
+        :param count: their size in bytes.
+        :param most_s: how long they may have waited if the socket was empty before.
+        """
+        now_s, arrived = time.monotonic(), self._arrived
+        if not arrived:
+            age_s = most_s
+            self._read = 0
+            arrived.append((0, now_s - most_s))
+        else:
+            while len(arrived) > 1 and arrived[1][0] <= self._read:
+                arrived.popleft()
+            age_s = now_s - arrived[0][1]
+            self._read += count
+        unread = unread_size(sock)
+        self.has_unread = unread > 0
+        if unread:
+            arrived.append((self._read + unread, now_s))
+        else:
+            arrived.clear()
+        return age_s if age_s > QUIET_S else 0.0
 
 
 def tune(sock: socket.socket) -> None:

@@ -24,19 +24,20 @@ from ros2_igtl.transport.peer_log import PeerLog
 from ros2_igtl.transport.receiver import Receiver
 from ros2_igtl.transport.session import Session
 from ros2_igtl.transport.tcp import (
-    data_age_s,
+    QUIET_S,
+    Backlog,
     describe_loss,
     hang_up,
     has_peer,
     name_of,
     read_rest,
     tune,
+    unread_size,
 )
 from ros2_igtl.transport.tls import TlsError
 
 Message: TypeAlias = codec.Message | Literal[NeedData.NEED_DATA]
 
-QUIET_NS = 50_000_000  # after this time, ask how long data have waited in the socket
 TURN_S = 0.002  # then it is the turn of the other peers
 
 
@@ -64,10 +65,13 @@ class TcpSession(Session, asyncio.BufferedProtocol):
         self._transport: asyncio.Transport  # from connection_made() on, before the session is used
         self._timer: asyncio.TimerHandle
         self._receive_time_ns = 0
+        self._read_s = time.monotonic()
+        self._has_paused = False  # reading, since then
+        self._room = 0  # in the buffer
         self._peer_version = 0  # the highest header version received
         self._is_paused = False  # by pause_reading()
         self._is_turn_over = False  # more messages have arrived than fit one turn
-        self._ready_s = 0.0  # when the messages received before were done
+        self._backlog = Backlog()
         self._is_flush_scheduled = False
         self._is_unpacking = False  # on a helper thread
         self._unpacked: Callable[[], Message] | None = None  # returns the message from there
@@ -82,6 +86,12 @@ class TcpSession(Session, asyncio.BufferedProtocol):
         sock = self._transport.get_extra_info('socket')
         return bool(self._close_reason) or not has_peer(sock)
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether data that have arrived are still to be delivered."""
+        sock = self._transport.get_extra_info('socket')
+        return self._is_turn_over or self._is_unpacking or unread_size(sock) > 0
+
     def account(self) -> None:
         """Report the memory that the transport holds for this peer."""
         self.hold('transport', self._stream.held_bytes + self.outbox.waiting_bytes)
@@ -95,7 +105,7 @@ class TcpSession(Session, asyncio.BufferedProtocol):
     def pause_reading(self) -> None:
         """Stop reading until resume_reading(); may be called twice."""
         if not (self._is_paused or self._is_lost or self._close_reason):
-            self._is_paused = True
+            self._is_paused = self._has_paused = True
             self._receiver.deadlines.pause()
             self._transport.pause_reading()
 
@@ -157,17 +167,22 @@ class TcpSession(Session, asyncio.BufferedProtocol):
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Return the buffer of the codec to receive into."""
-        return self._stream.get_buffer()
+        buffer = self._stream.get_buffer()
+        self._room = len(buffer)
+        return buffer
 
     def buffer_updated(self, nbytes: int) -> None:
         """Handle received data."""
-        now_ns = time.time_ns()
-        self.data_age_s = 0.0
-        if now_ns - self._receive_time_ns > QUIET_NS:  # or this process stood still
-            age_s = data_age_s(self._transport.get_extra_info('socket'))
-            self.data_age_s = min(age_s, time.monotonic() - self._ready_s)
-            now_ns -= round(self.data_age_s * 1e9)
-        self._receive_time_ns = now_ns
+        now_s, self._receive_time_ns = time.monotonic(), time.time_ns()
+        gap_s, self._read_s = now_s - self._read_s, now_s
+        backlog, self.data_age_s = self._backlog, 0.0
+        is_full = nbytes == self._room or self.security  # the data of TLS come in pieces
+        if is_full or backlog.has_unread or gap_s > QUIET_S:
+            if not self._has_paused:  # and would have read them at once
+                gap_s = min(gap_s, now_s - self._io_thread.alive_s)
+            sock = self._transport.get_extra_info('socket')
+            self.data_age_s = backlog.age_s(sock, nbytes, gap_s)
+        self._has_paused = False
         self.statistics.received_bytes += nbytes
         self._stream.buffer_updated(nbytes)
         self._deliver()
@@ -239,7 +254,7 @@ class TcpSession(Session, asyncio.BufferedProtocol):
     def _await_data(self, has_completed: bool) -> None:
         """Continue reading, with a deadline if a message is incomplete."""
         if self._is_turn_over:
-            self._is_turn_over, self._ready_s = False, time.monotonic()
+            self._is_turn_over = False
             self._transport.resume_reading()
         if self._receiver.deadlines.is_running or not self._stream.idle:
             self._receiver.note_progress(has_completed, self._loop.time())
@@ -247,7 +262,7 @@ class TcpSession(Session, asyncio.BufferedProtocol):
 
     def _end_turn(self) -> None:
         """Leave the turn to the other peers; the next messages have already arrived."""
-        self._is_turn_over = True
+        self._is_turn_over = self._has_paused = True
         self._receiver.deadlines.clear()
         self._transport.pause_reading()
 

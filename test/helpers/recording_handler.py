@@ -22,6 +22,7 @@ class RecordingHandler:
         self.messages: list[codec.Message] = []
         self.senders: list[Session] = []
         self.receive_times_ns: list[int] = []
+        self.ages_s: list[float] = []
         self.rejected: list[codec.DecodeError] = []
         self.states: list[tuple[str, str]] = []
         self.state_times: list[float] = []
@@ -48,6 +49,7 @@ class RecordingHandler:
         """Remember."""
         self.senders.append(session)
         self.receive_times_ns.append(receive_time_ns)
+        self.ages_s.append(session.data_age_s)
         self.messages.append(message)
 
     def message_rejected(self, session: Session, error: codec.DecodeError) -> None:

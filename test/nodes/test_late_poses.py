@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from helpers.bridge_peer import await_accounted, dial, pose, serve
+from helpers.bridge_peer import await_accounted, dial, pack, pose, serve
 from helpers.bridge_process import BridgeProcess
 from helpers.load import paced
 from helpers.ros_graph import Graph
@@ -169,7 +169,7 @@ def test_f39_a_clock_that_is_set_back_is_followed_within_a_second(graph: Graph) 
     wait_until(lambda: len(sight.ages_s) >= count - 20, 5.0, 'the poses')
     assert max(sight.errors_s) < 0.05 + ON_THE_WAY_S
     (known,) = bridge.connections[0].peers.all
-    assert known.clock.steps == 1
+    assert known.clock.main.steps == 1
 
 
 def test_a_single_pose_of_a_peer_whose_clock_differs_is_on_tf(graph: Graph) -> None:
@@ -218,3 +218,72 @@ def test_f39_a_single_pose_that_arrived_while_the_node_was_stopped_is_not_on_tf(
             'the next poses',
         )
     assert max(sight.ages_s) < LIMIT_S + ON_THE_WAY_S
+
+
+@pytest.mark.alone
+def test_f51_a_device_with_another_clock_takes_no_pose_of_others(graph: Graph) -> None:
+    bridge, peer = serve(graph)
+    sight = Sight(graph)
+    diagnostics = graph.subscribe('diagnostic_msgs/msg/DiagnosticArray', '/diagnostics')
+
+    def make() -> bytes:
+        return pose(sight.sent_now(), 'ProbeToTracker', timestamp=exact(0.0)())
+
+    def make_both() -> bytes:
+        return make() + pose(sight.sent_now(), 'NeedleToTracker', timestamp=exact(-3.0)())
+
+    count = send_for(peer, 1.0, make)
+    peer.send(pack(codec.Status(), 'Console', timestamp=exact(3600.0)()))
+    count += send_for(peer, 1.0, make)
+    count += 2 * send_for(peer, 1.5, make_both)
+    await_accounted(bridge, count + 1)
+    wait_until(lambda: len(sight.ages_s) >= count - 20, 5.0, 'the poses')
+    assert max(sight.errors_s) < 0.05 + ON_THE_WAY_S
+
+    def said() -> str:
+        statuses = diagnostics[-1].status if diagnostics else ()
+        return next((s.message for s in statuses if s.name.endswith('NeedleToTracker')), '')
+
+    wait_until(lambda: 'its clock is 3.0' in said(), 5.0, 'the report of its clock')
+
+
+@pytest.mark.alone
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize('clock', ['exact', 'none'])
+def test_f52_a_node_that_gets_too_little_time_publishes_no_old_poses(
+    graph: Graph, clock: str
+) -> None:
+    """Data wait in its socket all the time, which is never empty."""
+    sight = Sight(graph)
+    is_over = threading.Event()
+
+    def make() -> bytes:
+        return b''.join(
+            pose(sight.sent_now(), f'Tool{tool}ToTracker', timestamp=CLOCKS[clock]())
+            for tool in range(10)
+        )
+
+    def starve(bridge: BridgeProcess) -> None:
+        for _ in paced(20.0, is_over):
+            bridge.freeze()
+            is_over.wait(0.045)
+            bridge.send_signal(signal.SIGCONT)
+
+    with (
+        BridgeProcess('igtl_server', {'port': 0}) as bridge,
+        ScriptedPeer.dial(bridge.port) as peer,
+    ):
+        wait_until(lambda: send_for(peer, 0.1, make) and sight.ages_s, 20.0, 'a pose')
+        send_for(peer, 1.0, make)
+        starving = threading.Thread(target=starve, args=(bridge,))
+        starving.start()
+        try:
+            send_for(peer, 3.0, make)
+        finally:
+            is_over.set()
+            starving.join()
+        count = len(sight.ages_s)
+        wait_until(
+            lambda: send_for(peer, 0.1, make) and len(sight.ages_s) > count + 50, 20.0, 'poses'
+        )
+    assert max(sight.errors_s) < LIMIT_S + ON_THE_WAY_S

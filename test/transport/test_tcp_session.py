@@ -460,6 +460,48 @@ def test_f47_what_has_come_while_we_stood_still_is_read_before_a_peer_is_judged(
         assert not conversation.handler.closed
 
 
+def test_f52_data_that_came_while_the_thread_stood_still_have_an_age(
+    talk: Talk, io_thread: IoThread
+) -> None:
+    with talk() as conversation:
+        conversation.assert_alive()
+        blocked = threading.Event()
+
+        def stand_still() -> None:
+            blocked.set()
+            time.sleep(0.5)
+
+        io_thread.call_soon(stand_still)
+        assert blocked.wait(5.0)
+        conversation.assert_alive()
+        silent_s = time.monotonic()
+        wait_until(lambda: time.monotonic() - silent_s > 0.3, 5.0, 'a silence')
+        conversation.assert_alive()
+        first, second, third = conversation.handler.ages_s
+    assert first == third == 0.0
+    assert 0.4 < second < 1.0
+
+
+def test_f52_of_data_that_wait_the_age_is_known_by_when_how_many_were_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Ten bytes arrive each second; at the third second none were read before, then five."""
+    backlog: Any = tcp.Backlog()
+
+    def read(now_s: float, count: int, unread: int, most_s: float = 3.0) -> float:
+        monkeypatch.setattr(time, 'monotonic', lambda: now_s)
+        monkeypatch.setattr(tcp, 'unread_size', lambda sock: unread)
+        age_s: float = backlog.age_s(None, count, most_s)
+        assert backlog.has_unread == bool(unread)
+        return age_s
+
+    readings = ((103.0, 5, 25), (104.0, 5, 30), (105.0, 20, 20), (106.0, 30, 0))
+    ages_s = [read(*reading) for reading in readings]
+    # the 25 bytes had arrived by 103.0, 35 by 104.0, 45 by 105.0, all counted from the sixth on
+    assert ages_s == [3.0, 4.0, 5.0, 3.0]
+    assert read(107.0, 5, 0, 0.01) == 0.0
+
+
 def test_f47_events_that_we_could_not_send_while_we_stood_still_close_nobody(
     talk: Talk, io_thread: IoThread
 ) -> None:

@@ -66,7 +66,11 @@ class Arrivals:
         route.pending = pending
 
         def release() -> None:
-            if route.pending is pending and route.timeliness is not None:
+            if route.pending is not pending or route.timeliness is None:
+                return
+            if pending.source.peer.session.is_behind:  # another message may be there
+                self._call_soon(hold_ns / 1e9, release)
+            else:
                 self._settle(route, route.timeliness.settle())
 
         self._call_soon(hold_ns / 1e9, release)

@@ -88,16 +88,10 @@ class Inbound(Feature):
         self._clock = node.get_clock()
         self._slices = Slices(self._call_later)
         self._arrivals = Arrivals(self._router, self._call_later, self._pass_on)
-        self._watch = DeviceWatch(settings, self._router, self._log, self._call_later)
+        self._watch = DeviceWatch(node, settings, self._router, self._log, self._call_later)
+        watch, prefix = self._watch, settings.frame_prefix
         self._output = RosOutput(
-            node,
-            broadcaster,
-            tree,
-            self._router,
-            self._watch,
-            self._tally,
-            self._log,
-            settings.frame_prefix,
+            node, broadcaster, tree, self._router, watch, self._tally, self._log, prefix
         )
 
     @property
@@ -177,7 +171,7 @@ class Inbound(Feature):
     ) -> None:
         """Give a message its stamp, and pass it on unless it may be late."""
         timeliness, clock = route.timeliness, source.peer.clock
-        if timeliness is None or timeliness.clock is not clock:
+        if timeliness is None or timeliness.peer_clock is not clock:
             timeliness = route.timeliness = Timeliness(clock)
         receive_ns = receive_time_ns
         arrival_ns = receive_ns + time.monotonic_ns() - time.time_ns()
@@ -185,8 +179,11 @@ class Inbound(Feature):
             receive_ns = self._clock.now().nanoseconds
         content = message.content if message.body_size <= BULK_BYTES else None
         stamp, hold_ns = timeliness.judge(message.timestamp, content, arrival_ns, receive_ns)
-        if source.peer.session.data_age_s * 1e9 > clock.limit_ns:  # this process stood still
-            stamp, hold_ns = Stamp(stamp.ns, stamp.fault or 'late'), 0
+        age_ns = round(source.peer.session.data_age_s * 1e9)
+        if stamp.ns == receive_ns:
+            stamp = stamp._replace(ns=receive_ns - age_ns)
+        if age_ns > clock.limit_ns:  # this process stood still, or does not keep up
+            stamp, hold_ns = stamp._replace(fault=stamp.fault or 'late'), 0
         if hold_ns > 0 or route.pending is not None or stamp.ns <= route.last_stamp_ns:
             self._arrivals.take(message, route, source, stamp, hold_ns, receive_ns)
         else:
