@@ -11,6 +11,8 @@ from functools import partial
 from typing import Any
 
 from rcl_interfaces.msg import SetParametersResult
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
@@ -38,6 +40,7 @@ from ros2_igtl.transport.tls import TlsFilesError
 logger = logging.getLogger(__name__)
 
 PERIOD_S = 1.0  # of diagnostics, and of checks of the graph
+STEADY = Clock(clock_type=ClockType.STEADY_TIME)  # goes on while simulated time is paused
 # As many callers at once get an answer; of more than rclpy's 10, the first would get none.
 SERVICES = QoSProfile(depth=100)
 # The user can fix these without a traceback.
@@ -61,6 +64,8 @@ class BridgeNode(LifecycleNode):
 
     def __init__(self, node_name: str, mode: str | None, **options: Any) -> None:
         super().__init__(node_name, **options)
+        self.urgent = MutuallyExclusiveCallbackGroup()
+        """Of callbacks that must not wait for others; an executor may run it on another thread."""
         self._mode = mode
         self._settings: tuple[Settings, ...] = ()
         self._connections: list[BridgeConnection] = []
@@ -127,7 +132,7 @@ class BridgeNode(LifecycleNode):
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Close and forget; the node reports the error until it is configured again."""
         result = self._transition('error', self._forget)
-        self._timer = self.create_timer(PERIOD_S, self._on_timer)
+        self._timer = self.create_timer(PERIOD_S, self._on_timer, clock=STEADY)
         return result
 
     def destroy_node(self) -> None:
@@ -194,7 +199,7 @@ class BridgeNode(LifecycleNode):
         self._offered = Services(self, self._connections)
         self._clock_watch = ClockWatch(self, partial(self._begin_anew, buffer))
         self._reporter.start()
-        self._timer = self.create_timer(PERIOD_S, self._on_timer)
+        self._timer = self.create_timer(PERIOD_S, self._on_timer, clock=STEADY)
 
     def _begin_anew(self, buffer: FrameBuffer) -> None:
         """Forget the stamps from before our own clock was set, in both directions."""

@@ -1,12 +1,12 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Runs a node as a process: settings of the middleware and of malloc, signals, the executor."""
+"""Runs a node as a process: settings of the middleware and of malloc, signals, its log."""
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
-import logging
 import os
 import signal
 import socket
@@ -16,20 +16,13 @@ import time
 
 import rclpy
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
-from rclpy.exceptions import InvalidHandle, ParameterException
-from rclpy.executors import (
-    Executor,
-    ExternalShutdownException,
-    ShutdownException,
-    SingleThreadedExecutor,
-    TimeoutException,
-)
+from rclpy.exceptions import ParameterException
+from rclpy.executors import Executor, ExternalShutdownException
 from rclpy.signals import SignalHandlerOptions
 
 from ros2_igtl import environment
 from ros2_igtl.nodes.node import BridgeNode
-
-logger = logging.getLogger(__name__)
+from ros2_igtl.nodes.programs.executors import NodeExecutor
 
 # The numbers of mallopt(3) for the settings that glibc reads from the environment at the start.
 MALLOPT = {
@@ -43,27 +36,6 @@ END_SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM})
 SWITCH_INTERVAL_S = 0.0005
 # Under ros2 launch, Ctrl-C arrives twice: from the terminal and from launch.
 SAME_SIGNAL_S = 1.0
-
-
-class LivingExecutor(SingleThreadedExecutor):
-    """
-    Runs callbacks, and logs their exceptions, which end the process in rclpy's executors.
-
-    An exception while it waits still ends the process: nothing would work after it.
-    """
-
-    def spin_once(self, timeout_sec: float | None = None) -> None:
-        """Wait for one callback and run it."""
-        try:
-            handler, _, _ = self.wait_for_ready_callbacks(timeout_sec)
-        except (ShutdownException, TimeoutException):
-            return
-        except InvalidHandle:  # another thread has destroyed something meanwhile; collect again
-            return
-        handler()
-        error = handler.exception()
-        if error is not None:
-            logger.error('a callback failed', exc_info=error)
 
 
 def use_large_message_profile() -> str | None:
@@ -89,6 +61,19 @@ def use_large_message_profile() -> str | None:
     return os.environ[environment.profile_variable(folder, os.environ)]
 
 
+def never_wait_for_readers() -> None:
+    """
+    Lose lines of the log that nobody reads, instead of waiting for a terminal that was stopped.
+
+    Each stream is opened again, since other programs may share the old one.
+    """
+    for stream in (1, 2):
+        with contextlib.suppress(OSError):  # a socket, or closed
+            opened = os.open(f'/proc/self/fd/{stream}', os.O_WRONLY | os.O_NONBLOCK | os.O_APPEND)
+            os.dup2(opened, stream)
+            os.close(opened)
+
+
 def run(node_name: str, mode: str | None, args: list[str] | None = None) -> int:
     """
     Run a node until SIGINT or SIGTERM, and return the exit code.
@@ -97,6 +82,7 @@ def run(node_name: str, mode: str | None, args: list[str] | None = None) -> int:
     sockets first. A second signal ends the process at once, unless it repeats the first one. A
     rejected parameter gives exit code 1.
     """
+    never_wait_for_readers()
     profile = use_large_message_profile()
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
@@ -106,9 +92,8 @@ def run(node_name: str, mode: str | None, args: list[str] | None = None) -> int:
         rclpy.logging.get_logger(node_name).fatal(str(error))
         rclpy.try_shutdown()
         return 1
-    executor = LivingExecutor()
+    executor = NodeExecutor(node)
     ended = _watch_signals(executor)
-    executor.add_node(node)
     try:
         node.get_logger().info(f'Fast DDS profile: {profile or "none, large images suffer"}')
         node.autostart()

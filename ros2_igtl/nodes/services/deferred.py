@@ -9,6 +9,8 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
+from rclpy.callback_groups import CallbackGroup
+from rclpy.exceptions import InvalidHandle
 from rclpy.node import Node
 
 from ros2_igtl.nodes.services.answers import refusal
@@ -25,6 +27,7 @@ class DeferredService:
     wakes the executor.
 
     :param callback: receives the request.
+    :param group: runs the callback.
     """
 
     def __init__(
@@ -33,10 +36,14 @@ class DeferredService:
         service_type: Any,
         name: str,
         callback: Callable[[Any], Future[Any]],
+        group: CallbackGroup | None = None,
     ) -> None:
         self._node = node
         self._service = node.create_service(
-            service_type, name, lambda request, response: callback(request)
+            service_type,
+            name,
+            lambda request, response: callback(request),
+            callback_group=group,
         )
         self._send_response = self._service.send_response
         # the executor calls this with the result of the callback
@@ -56,6 +63,8 @@ class DeferredService:
         """Send a response; on the thread that has it."""
         try:
             self._send_response(done.result(), header)
+        except InvalidHandle:
+            pass  # the service has ended, and nobody waits any more
         except Exception as error:
             logger.exception('the service %s failed', self._service.srv_name)
             reason = f'internal error: {type(error).__name__}'

@@ -32,7 +32,7 @@ class SendCommandService(DeferredService):
     """
 
     def __init__(self, node: Node, connections: Sequence[BridgeConnection]) -> None:
-        super().__init__(node, Command, '~/send_command', self._called)
+        super().__init__(node, Command, '~/send_command', self._called, node.urgent)
         self._connections = connections
 
     def _called(self, request: Any) -> Future[Any]:

@@ -141,6 +141,30 @@ def test_a_parameter_that_is_refused_ends_the_program_with_a_line() -> None:
         assert 'Traceback' not in process.stderr
 
 
+def test_f53_a_log_that_nobody_reads_stops_nothing() -> None:
+    """As in a terminal after Ctrl-S, or under a launch that stands still."""
+    port = unused_port()
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writing, bytes(4096))
+    command = [installed_program('igtl_server'), '--ros-args', '-p', f'port:={port}']
+    process = subprocess.Popen(command, stdout=writing, stderr=writing)
+    try:
+        for _ in range(5):  # sessions, each of which is logged
+            with dial_when_ready(port) as peer:
+                peer.send(codec.pack(codec.Message(codec.GetStatus(), '')))
+                assert codec.unpack(peer.receive_message()).type_name == 'STATUS'
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10.0) == 0
+    finally:
+        process.kill()
+        process.wait()
+        os.close(reading)
+        os.close(writing)
+
+
 @pytest.fixture
 def no_profile(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give the test an environment that names no profile, and the old one back."""
