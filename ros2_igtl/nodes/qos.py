@@ -8,12 +8,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from rclpy.node import Node
+from rclpy.publisher import Publisher
 from rclpy.qos import (
     DurabilityPolicy,
     HistoryPolicy,
+    QoSCompatibility,
     QoSPolicyKind,
     QoSProfile,
     ReliabilityPolicy,
+    qos_check_compatible,
 )
 from rclpy.qos_overriding_options import QoSOverridingOptions
 
@@ -94,6 +97,27 @@ def publisher_qos(row: Row, overrides: Mapping[str, Any]) -> QoSProfile:
     if row.latched:
         profile.durability = DurabilityPolicy.TRANSIENT_LOCAL
     return _apply(profile, overrides)
+
+
+def unfit_subscriber(node: Node, publisher: Publisher, ros_type_name: str) -> str:
+    """
+    Return which subscriber of a topic gets nothing from its publisher, and why; '' if none.
+
+    :param ros_type_name: of the topic.
+    """
+    topic = publisher.topic_name
+    if publisher.get_subscription_count() >= node.count_subscribers(topic):
+        return ''
+    for info in node.get_subscriptions_info_by_topic(topic):
+        fit, reason = qos_check_compatible(publisher.qos_profile, info.qos_profile)
+        if fit != QoSCompatibility.ERROR:
+            reason = ''
+        if info.topic_type != ros_type_name:
+            reason = f'it expects {info.topic_type}'
+        if reason:
+            name = f'{info.node_namespace.rstrip("/")}/{info.node_name}'
+            return f'{name} gets nothing of {topic}: {reason}'
+    return ''  # they have only just found each other
 
 
 def may_block(profile: QoSProfile) -> bool:

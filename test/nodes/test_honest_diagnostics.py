@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
+from rclpy.qos import DurabilityPolicy, QoSProfile
 
 from helpers.bridge_peer import dial, pack, pose, serve
 from helpers.ros_graph import Graph
 from helpers.waiting import wait_until
 from ros2_igtl import codec
+from ros2_igtl.convert.interfaces import ros_type
 
 DIAGNOSTICS = 'diagnostic_msgs/msg/DiagnosticArray'
 SCALED = (2.0, 0.0, 0.0, 0.0, 2.0, 0.0, 0.0, 0.0, 2.0, 1.0, 2.0, 3.0)
@@ -87,3 +89,28 @@ def test_f50_a_row_that_sends_nothing_good_is_not_ok(
 
     wait_until(is_told, 10.0, 'the level')
     assert is_good or 'no good message yet: empty_frame' in told.of(name)[1]
+
+
+def test_f50_a_subscriber_that_gets_nothing_is_a_warning_with_the_reason(graph: Graph) -> None:
+    _, peer = serve(graph)
+    told = Told(graph)
+    peer.send(pack(codec.Status(), 'Console'))
+    name = 'bridge: bridge: STATUS Console'
+    told.await_level(name, OK)
+    topic = '/bridge/status/Console'
+    (offered,) = graph.user.get_publishers_info_by_topic(topic)
+    assert offered.qos_profile.durability == DurabilityPolicy.VOLATILE
+    wanted = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    status_type = ros_type(offered.topic_type)
+    subscription = graph.user.create_subscription(status_type, topic, lambda _: None, wanted)
+    told.await_level(name, WARN, f'/user gets nothing of {topic}: ')
+    graph.user.destroy_subscription(subscription)
+    told.await_level(name, OK)
+
+
+def test_f54_diagnostics_go_on_while_simulated_time_stands_still(graph: Graph) -> None:
+    """A bag that is paused, and peers that are not."""
+    _, peer = serve(graph, use_sim_time=True)
+    told = Told(graph)
+    peer.send(pose())
+    told.await_level('bridge: bridge: TRANSFORM Probe', ERROR, 'stale')

@@ -122,3 +122,33 @@ def test_parameters_may_override_what_the_mapping_file_does_not_say() -> None:
     assert set(subscription.policy_kinds) == {QoSPolicyKind.HISTORY, QoSPolicyKind.DEPTH}
     assert qos.publisher_overriding({'depth': 1}) is None
     assert qos.subscription_overriding({'depth': 1}) is None
+
+
+def unfit(*offers: QoSProfile, matched: int, ros_type_name: str = 'std_msgs/msg/String') -> str:
+    infos = [
+        SimpleNamespace(
+            qos_profile=offer,
+            node_name='display',
+            node_namespace='/or',
+            topic_type='std_msgs/msg/String',
+        )
+        for offer in offers
+    ]
+    node = SimpleNamespace(
+        count_subscribers=lambda topic: len(infos),
+        get_subscriptions_info_by_topic={'/x': infos}.__getitem__,
+    )
+    publisher = SimpleNamespace(
+        topic_name='/x', qos_profile=RELIABLE, get_subscription_count=lambda: matched
+    )
+    return qos.unfit_subscriber(node, publisher, ros_type_name)
+
+
+def test_a_subscriber_that_does_not_fit_is_named_with_the_reason() -> None:
+    assert unfit(RELIABLE, BEST_EFFORT, matched=2) == ''
+    assert unfit(RELIABLE, matched=0) == ''  # they have only just found each other
+    text = unfit(RELIABLE, LATCHED, matched=1)
+    assert text.startswith('/or/display gets nothing of /x: ')
+    assert 'Volatile publisher and transient local subscription' in text
+    text = unfit(RELIABLE, matched=0, ros_type_name='std_msgs/msg/Empty')
+    assert text == '/or/display gets nothing of /x: it expects std_msgs/msg/String'

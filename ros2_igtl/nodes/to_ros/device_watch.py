@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticStatus
+from rclpy.node import Node
 
 from ros2_igtl import codec
 from ros2_igtl.convert import conversions, naming
@@ -16,7 +17,7 @@ from ros2_igtl.convert.errors import ConvertError
 from ros2_igtl.convert.pairs.metadata import faults_of
 from ros2_igtl.convert.pairs.status import device_status
 from ros2_igtl.nodes.peer import Peer
-from ros2_igtl.nodes.qos import DEVICE_STATUS_QOS
+from ros2_igtl.nodes.qos import DEVICE_STATUS_QOS, unfit_subscriber
 from ros2_igtl.nodes.reporting.log import DeviceLog
 from ros2_igtl.nodes.reporting.report import Report, device_report
 from ros2_igtl.nodes.settings import Settings
@@ -31,6 +32,7 @@ class DeviceWatch:
     """
     Watches the devices of one connection; every method may be called on any thread.
 
+    :param node: publishes the devices.
     :param settings: the connection's.
     :param router: makes the topics ``<topic>/status``.
     :param log: of the connection's devices.
@@ -38,8 +40,14 @@ class DeviceWatch:
     """
 
     def __init__(
-        self, settings: Settings, router: Router, log: DeviceLog, call_soon: CallSoon
+        self,
+        node: Node,
+        settings: Settings,
+        router: Router,
+        log: DeviceLog,
+        call_soon: CallSoon,
     ) -> None:
+        self._node = node
         self.watchdog = Watchdog(call_soon, self._publish_status)
         self._settings = settings
         self._router = router
@@ -87,11 +95,23 @@ class DeviceWatch:
                 watchdog.mark_faulty(route, tool, peer, f'the peer reports {naming.escape(fault)}')
 
     def report(self, route: Route) -> Report:
-        """Report a device; a fault of one of its tools is an error of the device."""
+        """Report a device, with the worst of its tools; where ROS runs."""
         values = {'direction': 'IGTL_TO_ROS', 'topics': ' '.join(route.topics)}
         report = device_report(
             route.type_name, route.device_name, route.rate, route.causes, values
         )
+        if route.timeliness is not None and route.timeliness.clock.differs:
+            offset_s = report.values['clock_offset_s'] = route.timeliness.clock.offset_ns / 1e9
+            report.level = max(report.level, DiagnosticStatus.WARN)
+            report.message += (
+                f'; its clock is {offset_s:.3f} s behind ours, unlike that of its peer'
+            )
+        for conversion, publisher in tuple(route.outputs):
+            text = unfit_subscriber(self._node, publisher, conversion.ros_type_name)
+            if text:
+                report.level = max(report.level, DiagnosticStatus.WARN)
+                report.message += f'; {text}'
+                self._log.once(route, 'unfit_subscriber', text)
         watched = self.watchdog.of(route)
         faulty = [item for item in watched if item.fault]
         if faulty:

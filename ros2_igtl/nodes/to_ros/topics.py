@@ -19,9 +19,9 @@ from ros2_igtl.nodes.reporting.log import DeviceLog
 from ros2_igtl.nodes.to_ros.route import Output, Route
 from ros2_igtl.nodes.to_ros.rows import Choice
 
-# rclpy warns of subscribers that do not fit. For this, each publisher is one more thing that the
-# executor waits for: with 500 of them, a call of a service took 60 ms.
-MOST_WATCHED = 50
+# rclpy's warnings of subscribers that do not fit cost the executor two things to wait for with
+# each publisher: 50 publishers took a fifth of a core. The report of a device says the same.
+NOT_WATCHED = PublisherEventCallbacks(use_default_callbacks=False)
 
 
 class Topics:
@@ -47,7 +47,6 @@ class Topics:
         self._connection = connection
         self._claims = claims
         self._log = log
-        self._count = 0  # of publishers made so far
         self._vacate = vacate
 
     def open(self, route: Route, choices: Sequence[Choice], topics: Sequence[str]) -> None:
@@ -76,7 +75,10 @@ class Topics:
             try:
                 if not self._claim(route, [conversion], [topic]):
                     publisher = self._node.create_publisher(
-                        conversions.ros_type(conversion.ros_type_name), topic, qos
+                        conversions.ros_type(conversion.ros_type_name),
+                        topic,
+                        qos,
+                        event_callbacks=NOT_WATCHED,
                     )
                     route.siblings[name] = publisher
             except Exception as error:  # such as a name that is too long
@@ -147,15 +149,13 @@ class Topics:
 
     def _make_output(self, route: Route, choice: Choice, topic: str) -> Output:
         conversion, row = choice
-        is_watched = self._count < MOST_WATCHED
         publisher = self._node.create_publisher(
             conversions.ros_type(conversion.ros_type_name),
             topic,
             publisher_qos(conversion, row.qos if row else {}),
-            event_callbacks=PublisherEventCallbacks(use_default_callbacks=is_watched),
+            event_callbacks=NOT_WATCHED,
             qos_overriding_options=publisher_overriding(row.qos if row else {}),
         )
-        self._count += 1
         route.is_bulk |= may_block(publisher.qos_profile)
         self._log.info(
             f"{self._connection}: {route.type_name} '{naming.escape(route.device_name)}' "

@@ -41,7 +41,11 @@ def make_watch() -> DeviceWatch:
     settings = SimpleNamespace(name='plus')
     log = SimpleNamespace(throttle=Throttle(Allowance('plus')))
     return DeviceWatch(
-        cast(Any, settings), cast(Any, router), cast(Any, log), lambda delay_s, function: None
+        cast(Any, None),
+        cast(Any, settings),
+        cast(Any, router),
+        cast(Any, log),
+        lambda delay_s, function: None,
     )
 
 
