@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import logging
 import math
+import time
 from collections.abc import Callable
 
 from ros2_igtl import codec
@@ -42,6 +43,7 @@ class Bulk:
         self._publish = publish
         self._published = published
         self._throttle = throttle
+        self._is_behind = False  # the last message has waited too long
         self._paused: set[Peer] = set()  # reading is paused until the worker has room; I/O thread
 
     def put(self, message: codec.Message, route: Route, source: Source, stamp: Stamp) -> None:
@@ -49,15 +51,18 @@ class Bulk:
         Queue a message; on the I/O thread.
 
         While the worker is full, a newer image of a device replaces an older one, and reading from
-        the peer is paused.
+        the peer is paused. While poses wait too long, newer ones replace them.
         """
         peer = source.peer
         route.is_bulk = True  # for all later messages too, so that they stay in order
+        put_ns = time.monotonic_ns()
 
         def publish() -> None:
             _account(peer, -message.body_size)
+            self._is_behind = time.monotonic_ns() - put_ns > peer.clock.limit_ns
+            late = stamp._replace(fault=stamp.fault or 'late') if self._is_behind else stamp
             try:
-                reason = self._publish(message, route, source, stamp)
+                reason = self._publish(message, route, source, late)
             except Exception as error:  # close only this session, as the transport does
                 key = peer.session.host, 'fault', type(error)
                 text = f'{peer.name}: closed by a fault'
@@ -86,7 +91,8 @@ class Bulk:
         is_state = route.outputs[0].conversion.traffic == 'state' and not route.is_decoded
         is_single = not route.is_in_parts or message.content.is_whole
         slot = route if is_state and is_single else None
-        self._worker.put(Task(publish, lose, message.body_size, slot))
+        newest_only = self._is_behind and route.is_exclusive and not route.is_lazy
+        self._worker.put(Task(publish, lose, message.body_size, slot), newest_only=newest_only)
         if self._worker.is_full and peer not in self._paused:
             self._paused.add(peer)
             peer.session.pause_reading()
