@@ -138,27 +138,23 @@ class TcpSession(Session, asyncio.BufferedProtocol):
             return
         if isinstance(exc, TlsError):
             self.statistics.tls_failures[exc.cause] += 1
-        if exc is not None and not self._close_reason:
-            self._receive_rest()
-        if not self._close_reason:
-            self._close_reason = describe_loss(exc)
-            self._log.closed(self._close_reason)
+        self._attempt('reading the rest', self._receive_last, exc)
         self._timer.cancel()
-        if self._is_rest_counted:
-            try:
-                self._stream.close()
-            except codec.TruncatedError as error:
-                self._reject(error)
         self.writer.clear()
         self.outbox.close()
-        self._io_thread.budget.release(self)
         self.statistics.disconnects = 1
-        self._on_closed(self)
-        try:
-            self._handler.session_closed(self, self._close_reason)
-        except Exception as error:
-            self._log.fault('session_closed failed', error)
+        # what a faulty session leaves behind would keep its frames, and its place, for ever
+        self._attempt('release', self._io_thread.budget.release, self)
+        self._attempt('on_closed', self._on_closed, self)
+        self._attempt('session_closed', self._handler.session_closed, self, self._close_reason)
         self.closed.set_result(self._close_reason)
+
+    def _attempt(self, name: str, function: Callable[..., object], *arguments: object) -> None:
+        """Do a part of the end, and log its failure, so that the other parts are done too."""
+        try:
+            function(*arguments)
+        except Exception as error:
+            self._log.fault(f'{name} failed', error)
 
     def eof_received(self) -> bool:
         """Close, since a peer that ends its stream has disconnected."""
@@ -276,13 +272,30 @@ class TcpSession(Session, asyncio.BufferedProtocol):
         def unpacked(future: asyncio.Future[Message]) -> None:
             self._is_unpacking, self._unpacked = False, future.result
             future.exception()  # if the session was closed meanwhile, nobody else asks
-            self._deliver()
-            if self._end_later is not None:
-                self._end_later()
+            try:
+                self._deliver()
+            finally:
+                if self._end_later is not None:
+                    self._end_later()
 
         unpacking = self._loop.run_in_executor(None, self._stream.next_message)
         unpacking.add_done_callback(unpacked)
         return True
+
+    def _receive_last(self, error: Exception | None) -> None:
+        """Read what came before the end, and log the reason of the end unless that was ours."""
+        try:
+            if error is not None and not self._close_reason:
+                self._receive_rest()
+        finally:
+            if not self._close_reason:
+                self._close_reason = describe_loss(error)
+                self._log.closed(self._close_reason)
+        if self._is_rest_counted:
+            try:
+                self._stream.close()
+            except codec.TruncatedError as truncated:
+                self._reject(truncated)
 
     def _receive_rest(self) -> None:
         """Read the data sent before the disconnection; asyncio does not if a write failed."""

@@ -630,6 +630,27 @@ def test_a_fault_of_the_codec_closes_that_session_only(
     assert caplog.text.count('Traceback') == 1
 
 
+@pytest.mark.parametrize('place', ['get_buffer', 'close'])
+def test_f58_a_session_whose_end_fails_leaves_nothing_behind(
+    talk: Talk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, place: str
+) -> None:
+    """There is no memory for the next data, nor for the rest of them."""
+    with talk() as conversation:
+        conversation.assert_alive()
+
+        def fail(*arguments: object) -> None:
+            raise MemoryError('of the test')
+
+        monkeypatch.setattr(conversation.session._stream, place, fail)
+        conversation.peer.send(codec.pack(text('x')))
+        conversation.peer.shut_down_sending()
+        conversation.wait_for_close()
+        wait_until(lambda: conversation.server.sessions == (), 5.0, 'the end')
+        assert conversation.session.closed.done()
+        assert conversation.server.statistics.disconnects == 1
+    assert 'reading the rest failed' in caplog.text
+
+
 def test_an_exception_in_session_closed_is_logged_and_harms_nobody(
     talk: Talk, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
