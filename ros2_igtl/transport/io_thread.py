@@ -18,7 +18,7 @@ from ros2_igtl.transport.budget import Budget
 P = ParamSpec('P')
 T = TypeVar('T')
 
-ALIVE_S = 0.01
+ALIVE_S = 0.015
 CALL_TIMEOUT_S = 5.0  # a loop that does not respond within this time is blocked
 
 
