@@ -26,7 +26,7 @@ NOT_SENT_LOW_WATER = 16384  # data in the kernel cannot be replaced by newer mes
 TCP_NOTSENT_LOWAT = 25  # Linux; Python has this name from 3.12 on
 WAIT_STEPS = 10
 TCP_ESTABLISHED = 1  # Linux: the first byte of TCP_INFO
-QUIET_S = 0.05  # data that have waited for less are as good as new
+QUIET_S = 0.1  # data that have waited for less are as good as new
 
 
 def name_of(address: tuple[str, int] | tuple[str, int, int, int] | None) -> str:

@@ -76,6 +76,11 @@ class BridgeProcess:
         return self.port_of('.*')
 
     @property
+    def pid(self) -> int:
+        """The number of the process."""
+        return self._process.pid
+
+    @property
     def usage(self) -> Usage:
         """What it holds now."""
         return usage_of(self._process.pid)

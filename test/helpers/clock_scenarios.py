@@ -192,6 +192,31 @@ def draining(begin_s: float, length_s: float, speed: float) -> Release:
     return release
 
 
+def swelling(begin_s: float, length_s: float, delay_s: float) -> Release:
+    """Return a network whose delay grows evenly for a time, and is then gone."""
+
+    def release(sent_s: float) -> float:
+        part = (sent_s - begin_s) / length_s
+        return sent_s + part * delay_s if 0.0 <= part < 1.0 else 0.0
+
+    return release
+
+
+def in_gulps(begin_s: float, length_s: float, gulps: int, pause_s: float) -> Release:
+    """Return a network that holds everything for a time, and then lets it go bit by bit."""
+
+    def release(sent_s: float) -> float:
+        gulp = math.floor((sent_s - begin_s) / length_s * gulps)
+        return begin_s + length_s + gulp * pause_s if 0 <= gulp < gulps else 0.0
+
+    return release
+
+
+def one_after_another(*releases: Release) -> Release:
+    """Return a network that does several things."""
+    return lambda sent_s: max(release(sent_s) for release in releases)
+
+
 def detour(begin_s: float, delay_s: float) -> Release:
     """Return a network that delays everything from some time on."""
     return lambda sent_s: sent_s + delay_s if sent_s >= begin_s else 0.0

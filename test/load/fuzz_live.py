@@ -3,214 +3,217 @@
 """
 Send a running node messages with faults for some seconds: ``python test/load/fuzz_live.py 60``.
 
-Several sessions at a time, each in pieces that are cut anywhere. A codec of the fuzzer's own reads
-what it sends, and so knows how many messages the node has to account for, and which poses may be
-on tf. A second number is the seed: the same one sends the same messages.
+Mutated messages on one connection; on two others the shapes of ``live_shapes``, whose poses say
+who sent them; and beside them two trackers that behave well. Every pose on tf is judged by what
+its sender knows. A second number is the seed: the same one sends the same messages as far as
+timing allows. Names of shapes behind it select those to play.
 """
 
 from __future__ import annotations
 
-import errno
+import os
 import random
-import select
-import socket
 import sys
+import tempfile
+import threading
 import time
-from collections import Counter, deque
-from dataclasses import dataclass, field
-from itertools import pairwise
+from collections.abc import Collection
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 if __name__ == '__main__':
     # behind the installed package, which has the generated messages
-    sys.path += [str(ROOT / 'test'), str(ROOT)]
+    sys.path += [str(ROOT / 'test'), str(ROOT / 'demo'), str(ROOT)]
+
+from lifecycle_msgs.msg import State
+from lifecycle_msgs.srv import GetState
+from tf2_msgs.msg import TFMessage
 
 from helpers.accounts import Accounts
-from helpers.bridge_peer import pack, pose
+from helpers.bridge_peer import pack
 from helpers.bridge_process import BridgeProcess
-from helpers.feeding import Outcome, drain
-from helpers.load import BusyPeer
-from helpers.mutation import Mutator, seeds
-from helpers.pose_ledger import PoseLedger
+from helpers.live_commands import COMMAND_SHAPES, SERVICE, TIMEOUT_S, CommandBook
+from helpers.live_peer import Door, LivePeer
+from helpers.live_poses import S
+from helpers.live_report import STEADY, Report
+from helpers.live_shapes import SHAPES
+from helpers.live_stage import Stage
+from helpers.live_streams import STREAM_SHAPES
+from helpers.load import BusyPeer, in_background, paced
+from helpers.mutant_sessions import MAX_BODY, send_mutants
+from helpers.pose_judge import PoseJudge
 from helpers.ros_domain import own_ros_domain
-from helpers.ros_graph import ros_graph
+from helpers.ros_graph import Graph, ros_graph
+from helpers.usage import sampled
+from helpers.waiting import wait_until
 from ros2_igtl import codec
+from ros2_igtl.msg import BridgeStatus
 
-SESSIONS = 4  # at a time
-MAX_MESSAGES = 200  # of a session
-MAX_BODY = 100_000  # so that a body which is announced and never comes eats few of those behind it
-MAX_CRC_FAILURES = 3  # in a row, and the node closes
-PARAMETERS = {
-    'port': 0,
-    'max_message_bytes': MAX_BODY,
-    'max_clients': 100,
-    'header_timeout': 60.0,  # a busy machine is no fault
-    'body_timeout': 60.0,
-    'max_rejected_rate': 0,  # most of what it gets is refused
-    'timestamp_mode': 'receive',  # or a pose that is sent again would not be newer
-}
-# Of which no vector is: a pose that its sender does not vouch for, a scan later than ROS knows.
-BESIDES = (
-    pose(device_name='Lost', header_version=2, metadata={'TransformStatus': 'MISSING'}),
-    pack(codec.ImageMeta.from_images([{'name': 'Scan', 'timestamp': 2**64 - 1}]), 'Scans'),
-)
-# 500 devices, each with its topics and what is kept there for late joiners
-MEMORY_BOUND = 100_000_000
-
-
-@dataclass
-class Report:
-    """
-    What was sent, and what became of it.
-
-    :ivar outcomes: of the messages, as the fuzzer's own codec reads them: 'message' or the cause.
-    :ivar type_names: of those that were read.
-    :ivar causes: for which the node has rejected messages.
-    :ivar poses: on tf.
-    :ivar strangers: poses on tf that no valid message had.
-    :ivar growth: of the node's memory, bytes.
-    :ivar balance: the law of conservation as a line.
-    """
-
-    outcomes: Counter[str] = field(default_factory=Counter)
-    type_names: set[str] = field(default_factory=set)
-    causes: set[str] = field(default_factory=set)
-    poses: int = 0
-    strangers: list[object] = field(default_factory=list)
-    growth: int = 0
-    balance: str = ''
-
-    def __str__(self) -> str:
-        """Return it in lines."""
-        return (
-            f'{self.outcomes.total()} messages of {len(self.type_names)} types: '
-            f'{dict(self.outcomes.most_common())}\n'
-            f'rejected by the node as {", ".join(sorted(self.causes))}\n'
-            f'{self.poses} poses on tf, {len(self.strangers)} of them from nowhere\n'
-            f'memory: {self.growth:+,} bytes\n{self.balance}'
-        )
+NODE = 'fuzzed'
+# how many are played at a time
+GROUPS = ((1, SHAPES), (1, COMMAND_SHAPES), (3, STREAM_SHAPES))
+CONFIG = f"""\
+version: 1
+connections:
+  - name: faulty
+    mode: server
+    port: 0
+    max_message_bytes: {MAX_BODY}
+    max_clients: 100
+    header_timeout: 60.0  # a busy machine is no fault
+    body_timeout: 60.0
+    max_rejected_rate: 0  # most of what it gets is refused
+    timestamp_mode: receive  # or a pose that is sent again would not be newer
+  - name: open
+    mode: server
+    port: 0
+    address: 0.0.0.0  # so that a peer can dial two addresses
+    allowed_peers: [127.0.0.0/8]
+    max_clients: 100
+    send_timeout: 60.0
+    device_blacklist: ['Filtered.*']
+    commands: [{{igtl_command_regex: 'Run|Later|STOP|EStop|Halt', ros_service_name: {SERVICE},
+                timeout: {TIMEOUT_S}}}]
+    mappings:
+      - {{igtl_device_name: Steady, igtl_type_name: TRANSFORM, direction: IGTL_TO_ROS}}
+      - {{igtl_device_regex: 'Row.*', igtl_type_name: TRANSFORM, direction: IGTL_TO_ROS}}
+      - {{igtl_device_regex: 'RowTools.*', igtl_type_name: TDATA, direction: IGTL_TO_ROS}}
+  - name: strict
+    mode: server
+    port: 0
+    max_clients: 100
+    send_timeout: 60.0
+    auto_inbound: false
+    mappings:
+      - {{igtl_device_name: Calm, igtl_type_name: TRANSFORM, direction: IGTL_TO_ROS}}
+      - {{igtl_device_regex: 'Row.*', igtl_type_name: TRANSFORM, direction: IGTL_TO_ROS}}
+      - {{igtl_device_regex: 'RowTools.*', igtl_type_name: TDATA, direction: IGTL_TO_ROS}}
+"""
 
 
-class Session:
-    """One session, sent piece by piece, and what a codec of our own reads of it."""
+class Watch:
+    """Looks at every pose on tf, and at the states of the node."""
 
-    def __init__(self, port: int, messages: list[bytes], rng: random.Random) -> None:
-        self._socket = socket.create_connection(('127.0.0.1', port), 30.0)
-        self._pieces: deque[bytes] = deque()
-        for data in messages:
-            cuts = sorted(rng.randrange(len(data) + 1) for _ in range(rng.choice((0, 0, 1, 4))))
-            bounds = (0, *cuts, len(data))
-            self._pieces += (data[a:b] for a, b in pairwise(bounds) if a < b)
-        self._connection = codec.Connection(codec.Limits(max_body_size=MAX_BODY))
-        self._crc_failures = 0
+    def __init__(self, graph: Graph, judge: PoseJudge) -> None:
+        self.missed = 0
+        self.silence_ns = 0
+        self._judge = judge
+        self._last = 0  # number of a message on tf
+        self._state_ns = 0
+        graph.user.create_subscription(TFMessage, '/tf', self._take, 5000)
+        graph.user.create_subscription(BridgeStatus, f'/{NODE}/status', self._take_state, 100)
+        wait_until(lambda: self._state_ns, 20.0, 'a state of the node')
 
-    def send_piece(self) -> tuple[list[Outcome], bool]:
-        """Send the next piece; return what it completes, and whether the session is over."""
-        self._receive()
-        piece = self._pieces.popleft()
-        self._connection.receive_data(piece)
-        outcomes, is_lost = self._until_lost(drain(self._connection))
-        self._socket.sendall(piece)
-        if is_lost:
-            self._end()
-        elif not self._pieces:
-            self._end()
-            try:
-                self._connection.close()
-            except codec.TruncatedError as error:
-                outcomes.append(error)
-            is_lost = True
-        return outcomes, is_lost
+    def end(self) -> None:
+        """Look at how long there was no state until now."""
+        self.silence_ns = max(self.silence_ns, time.time_ns() - self._state_ns)
 
-    def _receive(self) -> None:
-        """Take the node's answers, which nobody reads."""
-        while select.select((self._socket,), (), (), 0.0)[0] and self._socket.recv(1 << 16):
-            pass
+    def _take(self, message: Any, info: Any) -> None:
+        number = info['publication_sequence_number']
+        self.missed += max(0, number - self._last - 1) if self._last else 0
+        self._last = number
+        for transform in message.transforms:
+            self._judge.look(transform, info['source_timestamp'])
 
-    def _until_lost(self, outcomes: list[Outcome]) -> tuple[list[Outcome], bool]:
-        """Return the outcomes up to the one at which the node closes, and whether there is one."""
-        for index, outcome in enumerate(outcomes):
-            if isinstance(outcome, codec.Message):
-                self._crc_failures = 0
-            elif isinstance(outcome, codec.CrcError):
-                self._crc_failures += 1
-            is_lost = self._crc_failures == MAX_CRC_FAILURES
-            if is_lost or isinstance(outcome, codec.FramingError):
-                return outcomes[: index + 1], True
-        return outcomes, False
-
-    def _end(self) -> None:
-        """Say that nothing more comes, and wait for the node to close."""
-        with self._socket:
-            try:
-                self._socket.shutdown(socket.SHUT_WR)
-                while self._socket.recv(1 << 16):
-                    pass
-            except OSError as error:
-                if error.errno not in (errno.ECONNRESET, errno.EPIPE, errno.ENOTCONN):
-                    raise  # these three: it closed before it had read all
+    def _take_state(self, _: Any, info: Any) -> None:
+        now_ns = info['source_timestamp']
+        self.silence_ns = max(self.silence_ns, now_ns - (self._state_ns or now_ns))
+        self._state_ns = now_ns
 
 
-def _messages(rng: random.Random, mutator: Mutator, known: list[bytes]) -> list[bytes]:
-    """Return the messages of a session, most of them with faults."""
-    return [
-        mutator.message() if rng.random() < 0.8 else rng.choice(known)
-        for _ in range(rng.randrange(1, MAX_MESSAGES))
-    ]
+def track(judge: PoseJudge, name: str, door: Door, rate_hz: float, ended: threading.Event) -> None:
+    """Send poses of a tracker that behaves well."""
+    peer = LivePeer(judge, door, name)
+    line = peer.track(name, is_measured=True)
+    for _ in paced(rate_hz, ended):
+        sent = judge.make(line)
+        peer.send(peer.pack(sent, name), 1, [sent])
+        peer.receive()
+    for wait_s in peer.finish():
+        time.sleep(wait_s)
 
 
-def send_all(port: int, seconds: float, seed: int, ledger: PoseLedger) -> Report:
-    """Send every message there is to begin with, then those with faults until the time is over."""
-    report = Report()
-    rng = random.Random(seed)
-    mutator = Mutator(rng)
-    known = [*seeds(), *BESIDES]
-    # twice each, in sessions of their own: what ends one must not hide the next
-    waiting = deque([data, data] for data in known)
-    sessions: list[Session] = []
-    end_s = time.monotonic() + seconds
-    while sessions or waiting or time.monotonic() < end_s:
-        while len(sessions) < SESSIONS and (waiting or time.monotonic() < end_s):
-            messages = waiting.popleft() if waiting else _messages(rng, mutator, known)
-            sessions.append(Session(port, messages, rng))
-        session = rng.choice(sessions)
-        outcomes, is_over = session.send_piece()
-        if is_over:
-            sessions.remove(session)
-        for outcome in outcomes:
-            if isinstance(outcome, codec.Message):
-                report.outcomes['message'] += 1
-                report.type_names.add(outcome.type_name)
-                ledger.note(outcome)
-            else:
-                report.outcomes[outcome.cause] += 1
-    return report
+def is_active(graph: Graph) -> bool:
+    """Ask the node for its state by the service of its life cycle."""
+    client = graph.user.create_client(GetState, f'/{NODE}/get_state')
+    wait_until(client.service_is_ready, 20.0, 'get_state')
+    future = client.call_async(GetState.Request())
+    wait_until(future.done, 20.0, 'a response of get_state')
+    return bool(future.result().current_state.id == State.PRIMARY_STATE_ACTIVE)
 
 
-def fuzz(seconds: float, seed: int) -> Report:
+def waited_s(pid: int) -> float:
+    """Return how long the threads of a process have waited for a processor, in seconds."""
+    tasks = Path('/proc', str(pid), 'task').glob('*/schedstat')
+    return sum(int(task.read_text().split()[1]) for task in tasks) / S
+
+
+def fuzz(seconds: float, seed: int, selected: Collection[str] = ()) -> Report:
     """
     Send a node messages with faults, and ask it whether it is fine.
 
+    :param selected: the shapes to play; all by default.
     :raises AssertionError: it is not: it has logged a traceback, or gives no answer, or has lost a
         message.
     """
-    ledger = PoseLedger()
-    with ros_graph() as graph, BridgeProcess('igtl_server', PARAMETERS, name='fuzzed') as process:
-        accounts = Accounts(graph, 'fuzzed')
-        found = graph.subscribe('tf2_msgs/msg/TFMessage', '/tf', depth=1000)
-        memory = process.usage.memory
-        report = send_all(process.port, seconds, seed, ledger)
-        with BusyPeer(process.port) as peer:
-            assert peer.ask(pack(codec.GetStatus(), '')).type_name == 'STATUS'
-        received = report.outcomes.total() + peer.sent
-        report.balance = accounts.await_conserved('fuzzed', received)
-        report.growth = process.usage.memory - memory
-        counts = accounts.counts('fuzzed')
-        report.causes = {name[9:] for name in counts if name.startswith('rejected ')}
-    transforms = [transform for message in found for transform in message.transforms]
-    report.poses = len(transforms)
-    report.strangers = [each for each in transforms if not ledger.has(each.transform)]
+    report, judge = Report(), PoseJudge()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        ros_graph() as graph,
+    ):
+        config = Path(folder) / 'mapping.yaml'
+        config.write_text(CONFIG)
+        book = CommandBook(graph, NODE)
+        with BridgeProcess('igtl_bridge', {'config_file': config}, name=NODE) as process:
+            watch = Watch(graph, judge)
+            book.wait()
+            doors = {
+                name: Door(name, process.port_of(name)) for name in ('faulty', 'open', 'strict')
+            }
+            stage = Stage(judge, doors, {'book': book}, time.monotonic() + seconds)
+            mutants = partial(
+                send_mutants, doors['faulty'].port, seed, judge.others, report.mutants
+            )
+            trackers = [
+                partial(track, judge, name, doors[door], rate_hz)
+                for name, (door, rate_hz) in STEADY.items()
+            ]
+            groups = [
+                (at_a_time, {name: shapes[name] for name in shapes if name in selected})
+                if selected
+                else (at_a_time, shapes)
+                for at_a_time, shapes in GROUPS
+            ]
+            memory = process.usage.memory
+            with sampled(lambda: process.usage) as samples:
+                with in_background(mutants, *trackers):
+                    stage.play(groups, seed)
+                with BusyPeer(doors['faulty'].port) as peer:
+                    assert peer.ask(pack(codec.GetStatus(), '')).type_name == 'STATUS'
+                doors['faulty'].account.least = report.mutants.outcomes.total() + peer.sent
+                doors['faulty'].account.most = doors['faulty'].account.least
+                accounts = Accounts(graph, NODE)
+                for name, door in doors.items():
+                    account = door.account
+                    report.balances[name] = accounts.await_conserved(
+                        name, account.least, most=account.most
+                    )
+            assert is_active(graph)
+            watch.end()
+            peak = max(usage.memory for _, usage in samples)
+            report.growth = peak - memory, process.usage.memory - memory
+            counts = accounts.counts('faulty')
+            report.causes = {name[9:] for name in counts if name.startswith('rejected ')}
+            report.machine = (
+                f'load {os.getloadavg()[0]:.1f}, the node waited {waited_s(process.pid):.1f} s '
+                f'for a processor, we {stage.longest_stall_s:.3f} s at once'
+            )
+    judge.settle(is_end=True)
+    report.played, report.shares = stage.played, judge.shares
+    report.poses, report.faults, report.examples = judge.seen, judge.faults, judge.examples
+    report.missed, report.silence_s = watch.missed, watch.silence_ns / S
     return report
 
 
@@ -220,11 +223,11 @@ def main() -> int:
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else random.randrange(2**32)
     print(f'seed {seed}', flush=True)
     with own_ros_domain():
-        report = fuzz(seconds, seed)
+        report = fuzz(seconds, seed, sys.argv[3:])
     print(report)
-    for stranger in report.strangers[:10]:
-        print(f'from nowhere: {stranger}', file=sys.stderr)
-    return bool(report.strangers or report.growth > MEMORY_BOUND)
+    for line in [*report.examples, *report.breaches]:
+        print(line, file=sys.stderr)
+    return bool(report.breaches)
 
 
 if __name__ == '__main__':

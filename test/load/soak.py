@@ -21,7 +21,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 if __name__ == '__main__':
     # behind the installed package, which has the generated messages
-    sys.path += [str(ROOT / 'test'), str(ROOT)]
+    sys.path += [str(ROOT / 'test'), str(ROOT / 'demo'), str(ROOT)]
 
 from geometry_msgs.msg import TransformStamped
 from std_msgs.msg import String

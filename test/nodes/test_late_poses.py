@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
 from helpers.bridge_peer import await_accounted, dial, pack, pose, serve
@@ -17,13 +18,25 @@ from helpers.bridge_process import BridgeProcess
 from helpers.load import paced
 from helpers.ros_graph import Graph
 from helpers.scripted_peer import ScriptedPeer
-from helpers.waiting import wait_until
+from helpers.waiting import wait_until, watch_for
 from ros2_igtl import codec
+from ros2_igtl.nodes.worker import Task
 
 TF = 'tf2_msgs/msg/TFMessage'
 RATE_HZ = 50
 LIMIT_S = 0.05 + 0.1  # max_clock_skew, and the longest hold of a pose that may be late
 ON_THE_WAY_S = 0.05  # from the node to a subscriber on a busy machine
+
+
+TOOLS = 150  # in more than 8 KB, so that the worker converts them
+
+
+def tools(x: float) -> bytes:
+    """Return tracking data of many tools at one place; millimetres."""
+    matrix = np.eye(4)
+    matrix[0, 3] = x
+    listed = [(f'Tool{number}', codec.ToolType.INSTRUMENT_6D, matrix) for number in range(TOOLS)]
+    return pack(codec.TrackingData.from_tools(listed), 'Tracker')
 
 
 class Sight:
@@ -170,6 +183,32 @@ def test_f39_a_clock_that_is_set_back_is_followed_within_a_second(graph: Graph) 
     assert max(sight.errors_s) < 0.05 + ON_THE_WAY_S
     (known,) = bridge.connections[0].peers.all
     assert known.clock.main.steps == 1
+
+
+def test_f39_a_pose_that_waits_in_the_bridge_itself_is_not_on_tf(graph: Graph) -> None:
+    """The worker takes its time for something else."""
+    bridge, peer = serve(graph)
+    connection, sight, is_free = bridge.connections[0], Sight(graph), threading.Event()
+
+    def make() -> bytes:
+        return tools(sight.sent_now())
+
+    peer.send(make())
+    wait_until(lambda: len(sight.ages_s) == TOOLS, 5.0, 'the first poses')
+
+    def work() -> None:
+        is_free.wait()
+
+    connection._worker.put(Task(work, lambda loss: None))
+    peer.send(make())
+    wait_until(lambda: connection._worker.waiting, 5.0, 'the task of the second ones')
+    watch_for(lambda: len(sight.ages_s) > TOOLS, 0.2, 'poses from a worker that is not free')
+    is_free.set()
+    await_accounted(bridge, 2)
+    assert connection.counts()['late'] == 1
+    peer.send(make())
+    wait_until(lambda: len(sight.ages_s) > TOOLS, 5.0, 'the next poses')
+    assert max(sight.ages_s) < LIMIT_S + ON_THE_WAY_S
 
 
 def test_a_single_pose_of_a_peer_whose_clock_differs_is_on_tf(graph: Graph) -> None:

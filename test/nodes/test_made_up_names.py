@@ -209,11 +209,12 @@ def test_f42_the_topic_of_a_gone_peer_goes_to_another_device_that_needs_it(graph
 def test_f42_the_tools_of_one_peer_do_not_take_the_frames_of_the_others(graph: Graph) -> None:
     bridge, first = serve(graph)
     tf = graph.subscribe(TF, '/tf')
-    first.send(tools(900, 'A') + tools(900, 'B') + tools(900, 'C'))
-    await_accounted(bridge, 3)
+    for count, prefix in enumerate('ABCDEFG', 1):  # one by one, so that none is late
+        first.send(tools(300, prefix))
+        await_accounted(bridge, count)
     second = dial(graph, bridge)
-    second.send(pose(1.0) + tools(10, 'D', 'Other'))
-    await_accounted(bridge, 5)
+    second.send(pose(1.0) + tools(10, 'H', 'Other'))
+    await_accounted(bridge, 9)
 
     def count_sent() -> int:
         return sum(len(tree.transforms) for tree in tuple(tf))
@@ -225,8 +226,8 @@ def test_f42_the_tools_of_one_peer_do_not_take_the_frames_of_the_others(graph: G
     (tracker, *_) = bridge.connections[0].inbound.routes
     assert len(watch.of(tracker)) == watchdog.MAX_WATCHED_OF_PEER
     settle(bridge, first)
-    second.send(tools(900, 'C', 'Third'))
-    wait_until(lambda: count_sent() == most + 911, what='the poses of the second')
+    second.send(tools(300, 'G', 'Third'))
+    wait_until(lambda: count_sent() == most + 311, what='the poses of the second')
 
 
 def test_f42_a_connection_is_an_error_while_a_mapped_device_is_refused(

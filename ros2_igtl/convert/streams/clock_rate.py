@@ -51,10 +51,6 @@ class ClockRate:
         self._usual_ns = inf  # between two messages while none is delayed
         self._learned_ns = 0
 
-    def clear(self) -> None:
-        """Forget the messages so far, but not how often they came."""
-        self._samples.clear()
-
     def learn(self, sample: Sample, clock: DeviceClock) -> float:
         """
         Return the rate, which is 1.0 while the lags do not show another one.

@@ -31,10 +31,12 @@ class Stamp(NamedTuple):
     :ivar ns: since the epoch.
     :ivar fault: why its poses must not be sent to tf: ``late``, ``clock_unconfirmed`` or
         ``repeated``; empty if they may.
+    :ivar arrival_ns: the time of its arrival, on our steady clock.
     """
 
     ns: int
     fault: str = ''
+    arrival_ns: int = 0
 
 
 class PeerClock:
@@ -149,13 +151,13 @@ class DeviceClock:
         """
         Take the first message; it is timely if its clock agrees with what is known.
 
-        That is what it showed before, or the main clock of the peer, or else ROS time. A clock
-        like the main one has its faults too, which a device that rarely sends would show too late.
+        That is the main clock of the peer, or else ROS time. A clock like the main one has its
+        faults too, which a device that rarely sends would show too late.
 
         :param lag_ns: its arrival minus its time on the peer's clock.
         :param ros_ns: ROS time minus steady clock.
         """
-        known = self if self.is_known else self.peer.main
+        known = self.peer.main
         if known.is_known:
             agrees = abs(lag_ns - known.lag_ns) <= self.limit_ns + known.grain_ns
             if agrees:

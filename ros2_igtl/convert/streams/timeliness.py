@@ -37,6 +37,7 @@ MAX_DRIFT_NS = 1_000_000  # of our own two clocks in this time
 
 USUAL_COUNT = 5  # distances between messages, from which the usual one is known
 CALM_COUNT = 3  # messages at the usual distance, after which none wait any more
+AT_ONCE_NS = 100_000  # messages at a smaller distance were read from the socket at once
 MIN_HOLD_NS, MAX_HOLD_NS = 5_000_000, 100_000_000
 
 
@@ -50,6 +51,8 @@ class Cadence:
         """How many distances this was taken from."""
         self.behind_ns = 0.0
         """How long the next message may have waited."""
+        self.is_irregular = False
+        """Whether the distances differ so much that only messages that arrive at once show it."""
         self._jitter_ns = 0.0
         self._has_burst = False
         self._calm = 0
@@ -64,24 +67,39 @@ class Cadence:
         usual_ns = self.usual_ns
         if not self.behind_ns:
             excess_ns = gap_ns - usual_ns
-            if self.count >= USUAL_COUNT and excess_ns > max(limit_ns, 4 * self._jitter_ns):
+            if self.count >= USUAL_COUNT and excess_ns > limit_ns:
                 self.behind_ns, self._has_burst, self._calm = excess_ns, False, 0
+                self.is_irregular = excess_ns <= 4 * self._jitter_ns
+                if self.is_irregular:
+                    self._learn(gap_ns)
                 return True
             self._learn(gap_ns)
             return False
+        if self.is_irregular:
+            self._learn(gap_ns)
         self.behind_ns = max(1.0, self.behind_ns + gap_ns - usual_ns)
-        if gap_ns < 0.8 * usual_ns:
+        if gap_ns < (AT_ONCE_NS if self.is_irregular else 0.8 * usual_ns):
             self._has_burst, self._calm = True, 0
             return True
+        return not self._is_calm(limit_ns)
+
+    def settle(self, limit_ns: int) -> bool:
+        """
+        Note that no other message came; return whether the last one has waited all the same.
+
+        Messages that waited may also arrive with pauses.
+
+        :param limit_ns: the longest delay of a message that is not late.
+        """
+        return not self._is_calm(limit_ns)
+
+    def _is_calm(self, limit_ns: int) -> bool:
+        """Return whether nothing waits any more, after a message at the usual distance or none."""
         self._calm += 1
         if self._has_burst and self.behind_ns > limit_ns and self._calm < CALM_COUNT:
-            return True
-        self.settle()
-        return False
-
-    def settle(self) -> None:
-        """Note that nothing waits any more."""
+            return False
         self.behind_ns = 0.0
+        return True
 
     def _learn(self, gap_ns: int) -> None:
         self.count += 1
@@ -191,7 +209,8 @@ class Timeliness:
         self.clock = DeviceClock(peer_clock)
         self._arrival_ns = 0  # of the last message
         self._device_ns = 0  # its time on the device's clock
-        self._has_time = False  # it had one
+        self._has_time = False  # the last one had one
+        self._has_begun = False  # one of them had one
         self._content: Any = None
         self._is_usual = False  # nothing is unusual about this device and its clock
         self._forward = 0  # steps in a row
@@ -227,10 +246,10 @@ class Timeliness:
                 self._device_ns, self._content, clock.count = device_ns, content, clock.count + 1
                 self._arrival_ns = self._ticks.changed_ns = arrival_ns
                 if clock.mode == 'receive':
-                    return Stamp(receive_ns), 0
+                    return Stamp(receive_ns, '', arrival_ns), 0
                 if clock.correcting:
-                    return Stamp(device_ns + clock.lag_ns + ros_ns), 0
-                return Stamp(device_ns), 0
+                    return Stamp(device_ns + clock.lag_ns + ros_ns, '', arrival_ns), 0
+                return Stamp(device_ns, '', arrival_ns), 0
         return self._judge(timestamp, content, arrival_ns, receive_ns)
 
     def settle(self) -> str:
@@ -240,12 +259,11 @@ class Timeliness:
         :returns: the fault of the last message, or ''.
         """
         clock = self.clock
-        self._cadence.settle()
+        is_late = self._cadence.settle(clock.limit_ns)
         if self._has_time and not clock.is_known:
             clock.is_known = True
-            if self._arrival_ns - self._device_ns - clock.lag_ns > clock.limit_ns:
-                return 'late'
-        return ''
+            is_late = self._arrival_ns - self._device_ns - clock.lag_ns > clock.limit_ns
+        return 'late' if is_late else ''
 
     def _judge(
         self, timestamp: int, content: Any, arrival_ns: int, receive_ns: int
@@ -257,8 +275,9 @@ class Timeliness:
         self._arrival_ns = arrival_ns
         has_waited = self._cadence.judge(gap_ns, clock.limit_ns) if clock.count > 1 else False
         device_ns = clock.device_time_ns(timestamp)
+        self._has_time = device_ns is not None
         if device_ns is None:
-            self._has_time = self._is_usual = False
+            self._is_usual = False
             return self._judge_by_cadence(has_waited, receive_ns)
         fault = self._judge_by_time(device_ns, content, receive_ns - arrival_ns)
         stamp_ns = clock.stamp_ns(device_ns, arrival_ns, receive_ns)
@@ -270,29 +289,33 @@ class Timeliness:
             and clock.mode != 'device'
         )
         if fault == 'clock_unconfirmed':
-            return Stamp(stamp_ns, fault), self._confirmation.fell_ns + CONFIRM_NS - arrival_ns
+            return Stamp(
+                stamp_ns, fault, arrival_ns
+            ), self._confirmation.fell_ns + CONFIRM_NS - arrival_ns
         if fault or clock.is_trusted:
-            return Stamp(stamp_ns, fault), 0
+            return Stamp(stamp_ns, fault, arrival_ns), 0
         stamp, hold_ns = self._judge_by_cadence(has_waited, receive_ns)
-        return (stamp if clock.mode != 'device' else Stamp(stamp_ns, stamp.fault)), hold_ns
+        return (stamp if clock.mode != 'device' else stamp._replace(ns=stamp_ns)), hold_ns
 
     def _judge_by_cadence(self, has_waited: bool, receive_ns: int) -> tuple[Stamp, int]:
+        cadence, arrival_ns = self._cadence, self._arrival_ns
         if not has_waited:
-            return Stamp(receive_ns), 0
-        hold_ns = min(MAX_HOLD_NS, max(MIN_HOLD_NS, int(self._cadence.usual_ns)))
-        return Stamp(receive_ns - int(self._cadence.behind_ns), 'late'), hold_ns
+            return Stamp(receive_ns, '', arrival_ns), 0
+        hold_ns = min(MAX_HOLD_NS, max(MIN_HOLD_NS, int(cadence.usual_ns)))
+        if cadence.is_irregular:
+            hold_ns = MIN_HOLD_NS
+        return Stamp(receive_ns - int(cadence.behind_ns), 'late', arrival_ns), hold_ns
 
     def _judge_by_time(self, device_ns: int, content: Any, ros_ns: int) -> str:
         """Return the fault of a message that has a timestamp, or ''."""
         clock, arrival_ns = self.clock, self._arrival_ns
         lag_ns, step_ns = arrival_ns - device_ns, device_ns - self._device_ns
         last_content, self._device_ns, self._content = self._content, device_ns, content
-        if not self._has_time:
-            self._has_time, step_ns = True, 1
+        if not self._has_begun:
+            self._has_begun, step_ns = True, 1
             self._ticks.changed_ns = arrival_ns
             clock.begin(lag_ns, arrival_ns, ros_ns)
             self._confirmation.begin(lag_ns, arrival_ns)
-            self._rate.clear()
         gap_ns = arrival_ns - self._ticks.changed_ns
         if step_ns == 0:
             if self._ticks.stands_still(

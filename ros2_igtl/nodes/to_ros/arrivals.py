@@ -86,7 +86,7 @@ class Arrivals:
         message, source, stamp, receive_ns = pending
         # without a clock of the peer to go by, the stamp was the earliest time possible
         ns = receive_ns if stamp.fault == 'late' and not fault else stamp.ns
-        stamp = in_order(route, source, Stamp(ns, fault))
+        stamp = in_order(route, source, stamp._replace(ns=ns, fault=fault))
         self._pass_on(message, route, source, stamp)
 
 

@@ -60,9 +60,8 @@ class Bulk:
         def publish() -> None:
             _account(peer, -message.body_size)
             self._is_behind = time.monotonic_ns() - put_ns > peer.clock.limit_ns
-            late = stamp._replace(fault=stamp.fault or 'late') if self._is_behind else stamp
             try:
-                reason = self._publish(message, route, source, late)
+                reason = self._publish(message, route, source, stamp)
             except Exception as error:  # close only this session, as the transport does
                 key = peer.session.host, 'fault', type(error)
                 text = f'{peer.name}: closed by a fault'

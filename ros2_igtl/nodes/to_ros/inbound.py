@@ -33,7 +33,7 @@ from ros2_igtl.nodes.to_ros.arrivals import Arrivals, in_order
 from ros2_igtl.nodes.to_ros.bulk import Bulk
 from ros2_igtl.nodes.to_ros.device_watch import DeviceWatch
 from ros2_igtl.nodes.to_ros.frame_tree import FrameTree, Source
-from ros2_igtl.nodes.to_ros.output import LATE, RosOutput
+from ros2_igtl.nodes.to_ros.output import RosOutput
 from ros2_igtl.nodes.to_ros.route import Route
 from ros2_igtl.nodes.to_ros.router import Router
 from ros2_igtl.nodes.to_ros.slices import Slices
@@ -180,10 +180,9 @@ class Inbound(Feature):
         content = message.content if message.body_size <= BULK_BYTES else None
         stamp, hold_ns = timeliness.judge(message.timestamp, content, arrival_ns, receive_ns)
         age_ns = round(source.peer.session.data_age_s * 1e9)
-        if stamp.ns == receive_ns:
-            stamp = stamp._replace(ns=receive_ns - age_ns)
-        if age_ns > clock.limit_ns:  # this process stood still, or does not keep up
-            stamp, hold_ns = stamp._replace(fault=stamp.fault or 'late'), 0
+        if age_ns:  # this process stood still, or does not keep up
+            ns = receive_ns - age_ns if stamp.ns == receive_ns else stamp.ns
+            stamp = Stamp(ns, stamp.fault, arrival_ns - age_ns)
         if hold_ns > 0 or route.pending is not None or stamp.ns <= route.last_stamp_ns:
             self._arrivals.take(message, route, source, stamp, hold_ns, receive_ns)
         else:
@@ -270,10 +269,11 @@ class Inbound(Feature):
         except Exception:
             outcomes.rejected['internal_error'] += 1
             raise  # the transport logs it, and closes only this session
+        if reason == 'late':
+            outcomes.late += 1
+            return ''
         if reason:
             outcomes.skipped[reason] += 1
-        elif stamp.fault in LATE and route.is_exclusive:
-            outcomes.late += 1
         else:
             outcomes.done += 1
         return reason

@@ -18,6 +18,7 @@ from ros2_igtl.convert.context import Context
 from ros2_igtl.convert.math.stamps import MAX_STAMP_NS, NANOSECONDS_PER_SECOND, split_stamp
 from ros2_igtl.convert.pairs.metadata import metadata_to_ros
 from ros2_igtl.convert.streams.peer_clock import Stamp
+from ros2_igtl.convert.streams.timeliness import MAX_HOLD_NS
 from ros2_igtl.nodes.qos import publisher_qos
 from ros2_igtl.nodes.reporting.counters import Tally
 from ros2_igtl.nodes.reporting.log import DeviceLog
@@ -34,7 +35,7 @@ LATE = ('late', 'clock_unconfirmed')
 
 WITHHELD = {
     'late': 'the message arrived later than max_clock_skew allows, or its clock was set back '
-    'during a silence',
+    'during a silence, or the bridge was too busy',
     'clock_unconfirmed': 'the message may have waited somewhere: the clock of its peer differs '
     'from ours, and it is not known yet by how much',
     'repeated': 'the message repeats the last one, with the same stamp',
@@ -84,7 +85,8 @@ class RosOutput:
 
         :param source: its sender.
         :param stamp: with a fault, its poses stay off tf.
-        :returns: the cause if it was skipped, or ''.
+        :returns: the cause if it was skipped; ``late`` if it was published, but its poses are too
+            old for tf; or ''.
         :raises ConvertError: the message is rejected.
         """
         content, picture, outputs = message.content, None, route.outputs
@@ -112,13 +114,24 @@ class RosOutput:
         is_due = not route.interval_s or route.is_due()
         # convert everything before publishing anything
         batch = _convert(route, outputs if is_due else (), content, picture, context, poses)
+        if poses and not stamp.fault and self._has_waited(route, source, stamp):
+            stamp = stamp._replace(fault='late')
         transforms = self._check_poses(route, source, poses, stamp)
         if not is_due:
             return 'rate_limit'
         if not outputs and not route.is_on_tf:
             return 'no_subscriber'
         self._deliver(message, route, source, context, batch, transforms)
-        return ''
+        return 'late' if stamp.fault in LATE and route.is_exclusive else ''
+
+    def _has_waited(self, route: Route, source: Source, stamp: Stamp) -> bool:
+        """
+        Return whether a pose has waited too long for other work of this node.
+
+        The first one of a device may wait until its publishers are made: it may be the only one.
+        """
+        stay_ns = time.monotonic_ns() - stamp.arrival_ns
+        return route.last_tf_ns >= 0 and stay_ns > source.peer.clock.limit_ns + MAX_HOLD_NS
 
     def _prepare(
         self, message: codec.Message, route: Route, source: Source

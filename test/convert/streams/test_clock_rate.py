@@ -99,10 +99,3 @@ def test_a_lag_that_does_not_change_for_long_shows_that_the_clock_is_right() -> 
 def test_a_fast_clock_stays_one() -> None:
     learner = Learner()
     assert learner.feed(ramp(-99.0, 200)) == pytest.approx(100.0, rel=0.01)
-
-
-def test_what_was_cleared_is_forgotten() -> None:
-    learner = Learner()
-    learner.feed(ramp(0.03, 20))
-    learner.rate.clear()
-    assert learner.feed([30.0]) == 1.0

@@ -23,15 +23,18 @@ from helpers.clock_scenarios import (
     detour,
     draining,
     frozen,
+    in_gulps,
     in_steps,
+    one_after_another,
     play,
     saturated,
     set_at,
     stuttering,
+    swelling,
 )
 from ros2_igtl.codec import timestamp
 from ros2_igtl.convert.streams.peer_clock import PeerClock
-from ros2_igtl.convert.streams.timeliness import Timeliness
+from ros2_igtl.convert.streams.timeliness import Cadence, Timeliness
 
 # each with the size of its steps
 CLOCKS: dict[str, tuple[Clock, float]] = {
@@ -134,6 +137,34 @@ def test_f39_a_peer_whose_first_messages_have_waited(offset_s: float) -> None:
     assert result.late_on_tf(0.0) == []
     assert result.share >= 0.95
     assert result.error_s <= SKEW_NS / S
+
+
+@pytest.mark.parametrize('clock', ['exact', 'steps of 1 s', 'stands still', 'none'])
+def test_f39_messages_that_waited_may_come_bit_by_bit(clock: str) -> None:
+    shows, grain_s = CLOCKS[clock]
+    result = play(shows, in_gulps(12.0, 5.0, 20, 0.1), duration_s=40.0)
+    assert result.late_on_tf(grain_s) == []
+    assert result.share >= 0.95
+
+
+@pytest.mark.parametrize(
+    'first',
+    [swelling(8.0, 3.0, 0.12), draining(0.0, 5.0, 2.0), draining(0.0, 3.0, 1.5)],
+    ids=['growing', 'draining', 'slow'],
+)
+@pytest.mark.parametrize('offset_s', [0.0, -3.0, 3600.0])
+def test_f39_delays_that_change_evenly_are_not_taken_for_a_wrong_rate_for_long(
+    first: Release, offset_s: float
+) -> None:
+    release = one_after_another(_until(first, 11.0), frozen(20.0, 2.0))
+    result = play(at_rate(1.0), release, duration_s=30.0, offset_s=offset_s)
+    assert result.clock.rate == 1.0
+    assert [pose for pose in result.late_on_tf(0.0) if pose.sent_ns > 18 * S] == []
+    assert result.share >= 0.8
+
+
+def _until(release: Release, end_s: float) -> Release:
+    return lambda sent_s: release(sent_s) if sent_s < end_s else 0.0
 
 
 @pytest.mark.parametrize('jitter_s', [0.001, 0.003, 0.01])
@@ -266,6 +297,38 @@ def test_after_a_silence_messages_that_come_faster_have_waited() -> None:
     assert desk.judge(None, 1021.0)[1] == 'late'  # more may wait
     assert desk.judge(None, 1041.0)[1] == 'late'
     assert desk.judge(None, 1061.0)[:2] == (1061.0, '')
+
+
+def test_a_device_with_timestamps_at_times_only_has_the_delays_of_its_peer() -> None:
+    desk = Desk()
+    for number in range(20):
+        desk.judge(20.0 * number, 20.0 * number)
+    assert desk.judge(None, 400.0)[1:] == ('', 0.0)
+    for number in range(21, 40):  # 0.1 s of delay, which stays
+        assert desk.judge(20.0 * number, 20.0 * number + 100.0)[1] == 'late'
+    assert desk.judge(800.0, 800.0) == (800.0, '', 0.0)
+
+
+def test_the_usual_distance_of_an_irregular_peer_is_its_mean() -> None:
+    cadence = Cadence()
+    for _ in range(100):
+        for gap_ms in (10, 70, 40, 120, 0, 0):
+            cadence.judge(gap_ms * MS, 50 * MS)
+    assert cadence.usual_ns == pytest.approx(40 * MS, rel=0.6)
+
+
+def test_messages_of_an_irregular_peer_have_waited_if_they_are_read_at_once() -> None:
+    desk, now_ms = Desk(), 0.0
+    for number in range(41):
+        desk.judge(None, now_ms)
+        now_ms += (10.0, 70.0)[number % 2]
+    now_ms += 100.0
+    assert desk.judge(None, now_ms)[1:] == ('late', 5.0)
+    assert desk.timeliness.settle() == ''  # nothing else came
+    assert desk.judge(None, now_ms + 120.0)[1:] == ('late', 5.0)
+    assert desk.judge(None, now_ms + 130.0)[1:] == ('', 0.0)
+    assert desk.judge(None, now_ms + 250.0)[1:] == ('late', 5.0)
+    assert desk.judge(None, now_ms + 250.01)[1:] == ('late', 5.0)
 
 
 def test_a_clock_that_differs_is_confirmed_when_nothing_else_has_come() -> None:

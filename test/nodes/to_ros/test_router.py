@@ -884,7 +884,7 @@ def test_what_a_new_topic_cannot_hold_is_replaced_by_what_came_later(
 
 
 def test_f26_a_blocked_executor_does_not_stop_what_comes_in(graph: Graph) -> None:
-    bridge, peer = serve(graph)
+    bridge, peer = serve(graph, max_clock_skew=10.0)  # a busy machine is no fault
     blocked, go_on = threading.Event(), threading.Event()
 
     def block() -> None:
