@@ -19,6 +19,13 @@ from ros2_igtl.codec import crc
 
 ROOT = Path(__file__).parents[1]
 PARTS = ['package.xml', 'CMakeLists.txt', 'setup.py', 'pyproject.toml', 'LICENSE']
+CPP_KEYWORDS = """
+    alignas and asm auto break case catch class concept const continue default delete do else enum
+    explicit export extern false final for friend goto if inline mutable namespace new noexcept not
+    operator or override private protected public register requires return signed sizeof static
+    struct switch template this throw true try typedef typename union unsigned using virtual void
+    volatile while xor
+"""
 FOLDERS = ['config', 'launch', 'msg', 'resource', 'ros2_igtl', 'src', 'srv']
 
 USE = """
@@ -101,6 +108,14 @@ def test_an_interface_says_what_it_is_and_what_each_of_its_fields_is(path: Path)
 
 
 @pytest.mark.parametrize('path', INTERFACES, ids=lambda path: path.stem)
+def test_a_field_has_a_name_that_cpp_does_not_reserve(path: Path) -> None:
+    """`make setup` generates no C++, as `test_colcon_builds_it` does."""
+    fields = re.findall(r'^[\w/<>=\[\]]+ +(\w+)', path.read_text(), re.M)
+    assert fields
+    assert not set(fields) & set(CPP_KEYWORDS.split())
+
+
+@pytest.mark.parametrize('path', INTERFACES, ids=lambda path: path.stem)
 def test_a_message_has_a_header_unless_it_is_a_part_of_another(path: Path) -> None:
     part = re.compile(rf'^ros2_igtl/{path.stem}(\[\])? ', re.M)
     is_part = any(part.search(other.read_text()) for other in INTERFACES)
@@ -112,10 +127,6 @@ def assert_installed(prefix: Path, package: Path) -> None:
     """Assert that colcon installed all parts of a package, beside its Python modules."""
     for program in ('igtl_bridge', 'igtl_client', 'igtl_server'):
         assert os.access(prefix / 'lib' / 'ros2_igtl' / program, os.X_OK)
-    for support in ('cpp', 'fastrtps_cpp', 'introspection_cpp'):  # for nodes in C++
-        assert (prefix / 'lib' / f'libros2_igtl__rosidl_typesupport_{support}.so').exists()
-    for header in ('msg/volume.hpp', 'srv/command.hpp'):
-        assert (prefix / 'include' / 'ros2_igtl' / 'ros2_igtl' / header).exists()
     for name in ('launch', 'config'):
         installed = {p.name for p in (prefix / 'share' / 'ros2_igtl' / name).iterdir()}
         assert installed >= {p.name for p in (package / name).iterdir() if p.is_file()}
@@ -157,6 +168,10 @@ def test_colcon_builds_it(tmp_path: Path, options: list[str]) -> None:
     assert where.is_symlink() is bool(options)
     assert 'usage' in run(*sourced, 'igtl', '--help', cwd=tmp_path, env=env).lower()
     assert_installed(prefix, package)
+    for support in ('cpp', 'fastrtps_cpp', 'introspection_cpp'):  # for nodes in C++
+        assert (prefix / 'lib' / f'libros2_igtl__rosidl_typesupport_{support}.so').exists()
+    for header in ('msg/volume.hpp', 'srv/command.hpp'):
+        assert (prefix / 'include' / 'ros2_igtl' / 'ros2_igtl' / header).exists()
 
 
 @pytest.mark.slow

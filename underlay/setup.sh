@@ -123,13 +123,15 @@ build_package() {
   if [ -n "$venv" ]; then
     packages+=(underlay/tf2_msgs underlay/tf2_ros_py)
     cmake_args+=("-DPython3_EXECUTABLE=$venv/bin/python3")
-    # two units for two processors
-    cmake_args+=(-DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=14)
+    # the wheels have no rclcpp; two units for two processors; -O3 makes no message faster
+    cmake_args+=(-DWITHOUT_CPP=ON -DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=14)
+    cmake_args+=("-DCMAKE_C_FLAGS_RELEASE=-O1 -DNDEBUG" "-DCMAKE_CXX_FLAGS_RELEASE=-O1 -DNDEBUG")
     export VIRTUAL_ENV=$venv _ROS_WHEELS_BOOTSTRAP_COMPLETE=1 PATH=$venv/bin:$PATH
     export AMENT_PREFIX_PATH=$venv CMAKE_PREFIX_PATH=$venv
     LD_LIBRARY_PATH=$venv/lib:$(echo "$venv"/lib/python3*/site-packages/ros_*.libs | tr ' ' :)
     export LD_LIBRARY_PATH
-    unset PYTHONPATH
+    export PYTHONPATH=$root/underlay/generators PARSED_INTERFACES=$build/parsed
+    mkdir -p "$PARSED_INTERFACES"
   fi
   command -v colcon >/dev/null ||
     fail 'colcon is missing; install with: sudo apt-get install python3-colcon-common-extensions'
