@@ -289,9 +289,8 @@ class Timeliness:
             and clock.mode != 'device'
         )
         if fault == 'clock_unconfirmed':
-            return Stamp(
-                stamp_ns, fault, arrival_ns
-            ), self._confirmation.fell_ns + CONFIRM_NS - arrival_ns
+            hold_ns = self._confirmation.fell_ns + CONFIRM_NS - arrival_ns
+            return Stamp(stamp_ns, fault, arrival_ns), hold_ns
         if fault or clock.is_trusted:
             return Stamp(stamp_ns, fault, arrival_ns), 0
         stamp, hold_ns = self._judge_by_cadence(has_waited, receive_ns)
