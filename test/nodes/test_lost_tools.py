@@ -157,6 +157,57 @@ def test_f03_a_device_that_is_flagged_from_the_first_is_told_too(graph: Graph) -
     wait_until(lambda: levels(statuses) == [ERROR, OK], 5.0, 'the end of it')
 
 
+@pytest.mark.parametrize('flag', ['ToolStatus', 'ToolTransformStatus', 'ToolToOtherStatus'])
+def test_f55_a_device_that_is_flagged_by_its_frame_is_not_on_tf(graph: Graph, flag: str) -> None:
+    bridge, peer = serve(graph, stale_timeout=60.0, max_clock_skew=5.0)
+    tf = graph.subscribe(TF, '/tf')
+    statuses = graph.subscribe(STATUS, '/bridge/transform/ToolToRef/status', latched=True)
+    peer.send(pose(device_name='ToolToRef'))
+    for _ in range(3):
+        peer.send(pose(device_name='ToolToRef', header_version=2, metadata={flag: 'OUT_OF_VIEW'}))
+    await_accounted(bridge, 4)
+    assert bridge.connections[0].counts()['rejected transform_status'] == 3
+    peer.send(pose(device_name='ToolToRef'))
+    wait_until(lambda: levels(statuses) == [OK, ERROR, OK], 5.0, 'the end of it')
+    wait_until(lambda: len(frames(tf)) == 2, 5.0, 'the good poses')
+
+
+@pytest.mark.parametrize(
+    ('name', 'flag'),
+    [
+        ('ToolToRef', 'ToolTransformStatus'),
+        ('Tool', 'ToolToRefTransformStatus'),
+        ('ToolToRef', 'ToolToRefStatus'),
+    ],
+)
+def test_f55_a_tool_that_is_flagged_by_any_of_its_names_is_not_on_tf(
+    graph: Graph, name: str, flag: str
+) -> None:
+    _, peer = serve(graph, stale_timeout=60.0, max_clock_skew=5.0)
+    tf = graph.subscribe(TF, '/tf')
+    statuses = graph.subscribe(STATUS, '/bridge/tdata/Tracker/status', latched=True)
+    peer.send(tracked(name, 'Needle'))
+    for _ in range(3):
+        peer.send(tracked(name, 'Needle', header_version=2, metadata={flag: 'MISSING'}))
+    peer.send(tracked(name, 'Needle'))
+    wait_until(lambda: levels(statuses, ': Tool') == [OK, ERROR, OK], 5.0, 'the statuses')
+    wait_until(lambda: frames(tf).count('Needle') == 5, 5.0, 'the other tool')
+    assert frames(tf).count('Tool') == 2
+    assert levels(statuses, ': Needle') == [OK]
+
+
+def test_f55_flags_of_other_frames_concern_neither_device_nor_image(graph: Graph) -> None:
+    """PLUS sends the statuses of all its transforms with each image."""
+    bridge, peer = serve(graph, stale_timeout=60.0, max_clock_skew=5.0)
+    flags = {'ProbeToTrackerTransformStatus': 'INVALID', 'RefToTrackerStatus': 'INVALID'}
+    image = codec.Image(np.zeros((1, 4, 4), np.uint8), (4, 4, 1))
+    peer.send(pack(image, 'Image_Ref', header_version=2, metadata=flags))
+    peer.send(tracked('NeedleToRef', header_version=2, metadata=flags))
+    peer.send(pose(device_name='StylusToTracker', header_version=2, metadata=flags))
+    await_accounted(bridge, 3)
+    assert bridge.connections[0].counts()['published'] == 3
+
+
 TRACKER = """
 import socket, sys, time
 peer = socket.create_connection(('127.0.0.1', int(sys.argv[1])), 10)

@@ -65,8 +65,8 @@ def faults_of(metadata: Mapping[str, str]) -> dict[str, str]:
     Return the devices and tools whose pose the sender marks as invalid, with their status.
 
     ``TransformStatus`` refers to the message's own device; ``ProbeStatus`` and
-    ``ProbeTransformStatus``, which PLUS sends, refer to the device or tool ``Probe``. Any status
-    other than ``OK`` is a fault.
+    ``ProbeTransformStatus``, which PLUS sends, refer to the device or tool ``Probe``, and to any
+    other with its child frame: :func:`faults_by_frame`. Any status other than ``OK`` is a fault.
 
     :returns: the status by name; the name of the message's own device is empty.
     """
@@ -75,6 +75,19 @@ def faults_of(metadata: Mapping[str, str]) -> dict[str, str]:
         for key, value in metadata.items()
         if key.endswith('Status') and key != 'Status' and value != 'OK'
     }
+
+
+def faults_by_frame(faults: Mapping[str, str], prefix: str = '') -> dict[str, str]:
+    """
+    Return the statuses of faulty devices and tools by the child frame that their name contains.
+
+    A pose is faulty if its frame is there, whether the peer flags it as ``Probe`` or as
+    ``ProbeToTracker``.
+
+    :param faults: as :func:`faults_of` returns them.
+    :param prefix: put before the frames.
+    """
+    return {naming.frames_of(name, '', prefix)[0]: fault for name, fault in faults.items() if name}
 
 
 def _entry(key: str, value: str) -> MetadataEntry:

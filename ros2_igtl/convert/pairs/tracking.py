@@ -30,7 +30,7 @@ from ros2_igtl.convert.math.geometry import (
 )
 from ros2_igtl.convert.math.stamps import join_stamp
 from ros2_igtl.convert.pairs import parts
-from ros2_igtl.convert.pairs.metadata import faults_of
+from ros2_igtl.convert.pairs.metadata import faults_by_frame, faults_of
 from ros2_igtl.msg import TrackedTool, TrackingData
 
 MAX_TOOLS = 1000
@@ -180,10 +180,11 @@ def tracking_data_to_transform_stamped(
     transforms = []
     children = set()
     faults = faults_of(context.metadata) if context.metadata else {}
+    lost = faults_by_frame(faults, context.frame_prefix)
     for tool in tools_of(content):
-        if tool.name in faults:
-            continue
         child, parent = naming.frames_of(tool.name, context.frame_id, context.frame_prefix)
+        if child in lost:
+            continue
         if child in children:
             raise ConvertError('duplicate_name', f"two tools have the frame '{child}'")
         children.add(child)

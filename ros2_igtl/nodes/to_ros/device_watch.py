@@ -14,7 +14,7 @@ from rclpy.node import Node
 from ros2_igtl import codec
 from ros2_igtl.convert import conversions, naming
 from ros2_igtl.convert.errors import ConvertError
-from ros2_igtl.convert.pairs.metadata import faults_of
+from ros2_igtl.convert.pairs.metadata import faults_by_frame, faults_of
 from ros2_igtl.convert.pairs.status import device_status
 from ros2_igtl.nodes.peer import Peer
 from ros2_igtl.nodes.qos import DEVICE_STATUS_QOS, unfit_subscriber
@@ -82,6 +82,10 @@ class DeviceWatch:
         watchdog = self.watchdog
         own = ('', message.device_name, *naming.header_names(message.device_name))
         fault = next((faults[name] for name in own if name in faults), None)
+        by_frame = faults_by_frame(faults)
+        if route.is_exclusive and route.type_name not in conversions.TF_TOOLS:
+            child, _ = naming.frames_of(message.device_name, '')
+            fault = by_frame.get(child) if fault is None else fault
         if fault is not None:
             fault = f'the peer reports {naming.escape(fault)}'
             tools = [watched.tool for watched in watchdog.of(route)]
@@ -89,8 +93,8 @@ class DeviceWatch:
                 watchdog.mark_faulty(route, tool, peer, fault, route.pool)
             raise ConvertError('transform_status', fault)
         known = {watched.tool for watched in watchdog.of(route)}
-        for name, fault in faults.items():
-            tool, _ = naming.frames_of(name, '', self._settings.frame_prefix)
+        for frame, fault in by_frame.items():
+            tool = self._settings.frame_prefix + frame
             if tool in known:
                 watchdog.mark_faulty(route, tool, peer, f'the peer reports {naming.escape(fault)}')
 

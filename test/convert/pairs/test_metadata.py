@@ -17,6 +17,8 @@ from ros2_igtl.convert.context import Context
 from ros2_igtl.convert.errors import ConvertError
 from ros2_igtl.convert.pairs.metadata import (
     entries_from_metadata,
+    faults_by_frame,
+    faults_of,
     metadata_from_entries,
     metadata_to_ros,
 )
@@ -104,3 +106,19 @@ def test_metadata_say_whose_they_are_and_come_with_the_stamp_of_the_message() ->
     assert (message.header_version, message.message_id) == (2, 7)
     entries = [(entry.key, entry.value, entry.encoding) for entry in message.entries]
     assert entries == [('age', '22', 3), ('who', 'é', 4)]
+
+
+def test_f55_a_fault_is_found_by_the_frame_in_the_name_of_a_tool() -> None:
+    faults = faults_of(
+        {
+            'TransformStatus': 'INVALID',
+            'ProbeToTrackerTransformStatus': 'MISSING',
+            'NeedleStatus': 'OUT_OF_VIEW',
+            'GoodStatus': 'OK',
+            'Status': 'x',
+            'Other': 'x',
+        }
+    )
+    assert faults == {'': 'INVALID', 'ProbeToTracker': 'MISSING', 'Needle': 'OUT_OF_VIEW'}
+    assert faults_by_frame(faults) == {'Probe': 'MISSING', 'Needle': 'OUT_OF_VIEW'}
+    assert set(faults_by_frame(faults, 'left/')) == {'left/Probe', 'left/Needle'}
