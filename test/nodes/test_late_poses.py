@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from diagnostic_msgs.msg import DiagnosticStatus
 
 from helpers.bridge_peer import await_accounted, dial, pack, pose, serve
 from helpers.bridge_process import BridgeProcess
@@ -326,3 +327,34 @@ def test_f52_a_node_that_gets_too_little_time_publishes_no_old_poses(
             lambda: send_for(peer, 0.1, make) and len(sight.ages_s) > count + 50, 20.0, 'poses'
         )
     assert max(sight.errors_s) < LIMIT_S + ON_THE_WAY_S
+
+
+@pytest.mark.parametrize('mode', ['device', 'auto'])
+def test_f56_one_stamp_in_the_future_is_not_on_tf_and_blocks_no_tool(
+    graph: Graph, mode: str
+) -> None:
+    bridge, peer = serve(graph, timestamp_mode=mode, max_clock_skew=1.0, stale_timeout=60.0)
+    tf = graph.subscribe(TF, '/tf')
+
+    def send(ahead_s: float) -> None:
+        now_ns = time.time_ns() + round(ahead_s * 1e9)
+        peer.send(pose(timestamp=codec.timestamp.from_nanoseconds(now_ns)))
+
+    def is_on_tf(more: int) -> bool:
+        """Return whether so many poses are there; a clock is believed again after three."""
+        send(0.0)
+        return len(tf) >= more
+
+    wait_until(lambda: is_on_tf(3), 5.0, 'poses')
+    send(1e8)
+    most = len(tf) + 20
+    wait_until(lambda: is_on_tf(most), 5.0, 'poses again')
+    stamps_s = [message.transforms[0].header.stamp.sec for message in tf]
+    assert max(stamps_s) <= time.time()
+    if mode == 'device':
+        assert bridge.connections[0].counts()['tf_withheld'] == 1
+        (report,) = graph.call(bridge.connections[0].inbound.reports)
+        assert (report.level, 'stamp_in_future 1' in report.message) == (
+            DiagnosticStatus.WARN,
+            True,
+        )

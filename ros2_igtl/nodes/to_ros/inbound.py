@@ -183,7 +183,10 @@ class Inbound(Feature):
         if age_ns:  # this process stood still, or does not keep up
             ns = receive_ns - age_ns if stamp.ns == receive_ns else stamp.ns
             stamp = Stamp(ns, stamp.fault, arrival_ns - age_ns)
-        if hold_ns > 0 or route.pending is not None or stamp.ns <= route.last_stamp_ns:
+        if stamp.ns > receive_ns + clock.limit_ns:  # it must not outdate the stamps after it
+            stamp = stamp._replace(fault=stamp.fault or 'stamp_in_future')
+            self._pass_on(message, route, source, stamp)
+        elif hold_ns > 0 or route.pending is not None or stamp.ns <= route.last_stamp_ns:
             self._arrivals.take(message, route, source, stamp, hold_ns, receive_ns)
         else:
             route.last_stamp_ns = stamp.ns

@@ -38,6 +38,8 @@ WITHHELD = {
     'during a silence, or the bridge was too busy',
     'clock_unconfirmed': 'the message may have waited somewhere: the clock of its peer differs '
     'from ours, and it is not known yet by how much',
+    'stamp_in_future': 'the stamp is later than now by more than max_clock_skew; set the clock of '
+    'its machine, or timestamp_mode to auto',
     'repeated': 'the message repeats the last one, with the same stamp',
     'stamp_not_newer': 'the stamp is not newer than the last one',
 }
