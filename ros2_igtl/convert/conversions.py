@@ -42,7 +42,7 @@ from ros2_igtl.convert.pairs import (
     volume,
 )
 from ros2_igtl.convert.pairs.bind import CONTAINERS
-from ros2_igtl.convert.pairs.image import TYPES_IN_PARTS
+from ros2_igtl.convert.pairs.image import TYPES_IN_PARTS, image_to_transform_stamped
 from ros2_igtl.convert.pairs.metadata import METADATA
 from ros2_igtl.convert.pairs.raw import RAW_TYPE
 from ros2_igtl.convert.pairs.status import DEVICE_STATUS
@@ -55,6 +55,7 @@ __all__ = [
     'JOINT_STATES',
     'METADATA',
     'RAW_TYPE',
+    'TF_PLANES',
     'TF_SOURCES',
     'TF_TOOLS',
     'TYPES_IN_PARTS',
@@ -105,6 +106,11 @@ TF_SOURCES: dict[str, ToRos] = {
     if conversion.type_name == kind.type_name and conversion.to_tf is not None
 }
 """By type name (aliases too): the function that returns the TransformStamped for tf."""
+
+TF_PLANES = frozenset(
+    type_name for type_name, to_tf in TF_SOURCES.items() if to_tf is image_to_transform_stamped
+)
+"""The types whose pose is the plane of an image, and not that of a tool."""
 
 TF_TOOLS: dict[str, FromTf] = {
     conversion.type_name: conversion.from_tf

@@ -7,6 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.qos import DurabilityPolicy, QoSProfile
@@ -106,6 +107,43 @@ def test_f50_a_subscriber_that_gets_nothing_is_a_warning_with_the_reason(graph: 
     told.await_level(name, WARN, f'/user gets nothing of {topic}: ')
     graph.user.destroy_subscription(subscription)
     told.await_level(name, OK)
+
+
+def test_f57_a_tool_that_is_refused_for_tf_is_not_ok(graph: Graph) -> None:
+    _, peer = serve(graph, stale_timeout=60.0, max_clock_skew=5.0)
+    told = Told(graph)
+    for device in ('ToolToA', 'ToolToB', 'XToY', 'YToX'):
+        peer.send(pose(device_name=device))
+    first = "TRANSFORM 'ToolToA' of bridge: "
+    told.await_level('bridge: bridge: TRANSFORM ToolToB', ERROR, f"parent 'A' on tf, from {first}")
+    told.await_level('bridge: bridge: TRANSFORM YToX', ERROR, 'circle 1')
+    told.await_level('bridge: bridge: TRANSFORM ToolToA', OK)
+    told.await_level('bridge: bridge', WARN, 'tf_withheld 2')
+    peer.send(pack(codec.Position(1.0, 2.0, 3.0), 'ToolToA'))  # the frame is on tf
+    told.await_level('bridge: bridge: POSITION ToolToA', WARN, f'{first}')
+
+
+@pytest.mark.parametrize('is_image_first', [True, False])
+def test_f57_an_image_and_a_tool_of_one_name_are_both_ok(
+    graph: Graph, is_image_first: bool
+) -> None:
+    """As PLUS sends them; the tool is on tf, and not the plane of the image."""
+    _, peer = serve(graph, stale_timeout=60.0, max_clock_skew=5.0)
+    told = Told(graph)
+    tf = graph.subscribe('tf2_msgs/msg/TFMessage', '/tf')
+    image = pack(codec.Image(np.zeros((1, 4, 4), np.uint8), (4, 4, 1)), 'Image')
+    tool = pose(device_name='ImageToReference')
+    parts = (image, tool) if is_image_first else (tool, image)
+
+    def is_tool_on_tf() -> bool:
+        peer.send(b''.join(parts))
+        parents = [message.transforms[0].header.frame_id for message in tf]
+        return parents[-10:] == ['Reference'] * 10
+
+    wait_until(is_tool_on_tf, 10.0, 'the tool on tf')
+    told.await_level('bridge: bridge: IMAGE Image', OK, "since TRANSFORM 'ImageToReference'")
+    told.await_level('bridge: bridge: TRANSFORM ImageToReference', OK)
+    told.await_level('bridge: bridge', OK)
 
 
 def test_f54_diagnostics_go_on_while_simulated_time_stands_still(graph: Graph) -> None:

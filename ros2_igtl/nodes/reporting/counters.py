@@ -26,7 +26,7 @@ class Outcomes:
     :ivar skipped: not needed, by cause.
     :ivar contained: arrived inside another message, which counts as done itself.
     :ivar tf_withheld: poses published on their topic but not on tf, because their stamp was not
-        newer than the last one's, or lay in the future.
+        newer than the last one's or lay in the future, or because their frame was refused.
     :ivar publish_failed: ROS could not publish them.
     """
 

@@ -110,6 +110,13 @@ class DeviceWatch:
             report.message += (
                 f'; its clock is {offset_s:.3f} s behind ours, unlike that of its peer'
             )
+        refusal = route.refusal
+        if refusal is not None:
+            report.message += f'; {refusal.cause}: {refusal.text}'
+            # a second source of a frame changes nothing on tf
+            is_missing = not route.was_on_tf and refusal.cause != 'second_source'
+            level = DiagnosticStatus.ERROR if is_missing else DiagnosticStatus.WARN
+            report.level = max(report.level, level if refusal.is_fault else DiagnosticStatus.OK)
         for conversion, publisher in tuple(route.outputs):
             text = unfit_subscriber(self._node, publisher, conversion.ros_type_name)
             if text:

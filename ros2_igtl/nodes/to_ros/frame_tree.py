@@ -8,7 +8,7 @@ import threading
 from collections.abc import Hashable, Sequence
 from typing import Any, NamedTuple
 
-from ros2_igtl.convert import naming
+from ros2_igtl.convert import conversions, naming
 from ros2_igtl.convert.errors import ConvertError
 from ros2_igtl.nodes.peer import Peer
 from ros2_igtl.nodes.to_ros.room import Room
@@ -34,23 +34,35 @@ class Source(NamedTuple):
     device_name: str
     pool: Hashable = None
 
+    def gives_way_to(self, other: Source) -> bool:
+        """Return whether its pose is an image's plane, and the other one a tool of its peer."""
+        planes = conversions.TF_PLANES
+        is_plane = self.type_name in planes and other.type_name not in planes
+        return is_plane and self.peer is other.peer
+
     def __str__(self) -> str:
         device = f"{self.type_name} '{naming.escape(self.device_name)}'"
         return f'{device} of {self.connection}: {self.peer.name}'
 
 
 class Refusal(NamedTuple):
-    """Why a pose stays off tf: a word and a sentence."""
+    """
+    Why a pose stays off tf: a word and a sentence.
+
+    :ivar is_fault: whether users have to know; else it is as it should be.
+    """
 
     cause: str
     text: str
+    is_fault: bool = True
 
 
 class FrameTree:
     """
     Keeps the transforms that one node sends to tf a tree in which each frame has one owner.
 
-    The first source to send a frame owns it, with the same parent, until its peer disconnects.
+    The first source to send a frame owns it, with the same parent, until its peer disconnects; but
+    the plane of an image gives way to a tool of the same peer, in whatever order they come.
     Frames of registrations are never released. Every method may be called on any thread.
     """
 
@@ -80,7 +92,7 @@ class FrameTree:
                 if edge is not None and edge[1] is not None:
                     self._check_connection(transform, edge[0], edge[1], source)
             if source.peer.is_gone:  # it disconnected while the message waited
-                return (), (Refusal('peer_gone', 'its peer has disconnected'),)
+                return (), (Refusal('peer_gone', 'its peer has disconnected', False),)
             for transform in transforms:
                 refusal = self._claim(transform.child_frame_id, transform.header.frame_id, source)
                 if refusal is None:
@@ -129,6 +141,11 @@ class FrameTree:
 
     def _claim(self, child: str, parent: str, source: Source) -> Refusal | None:
         edge = self._edges.get(child)
+        owner = None if edge is None else edge[1]
+        if owner is not None and owner.gives_way_to(source):
+            self._room.give_back(_pool(owner), owner.peer)
+            del self._edges[child]
+            edge = None
         if edge is None:
             lack = self._room.lacks(_pool(source), source.peer)
             if lack:
@@ -143,6 +160,9 @@ class FrameTree:
             self._room.take(_pool(source), source.peer)
             return None
         first_parent, owner = edge
+        if owner is not None and source.gives_way_to(owner):
+            text = f"its plane is not on tf, since {owner} sends frame '{child}'"
+            return Refusal('plane_replaced', text, False)
         if first_parent != parent:
             return Refusal(
                 'second_parent',

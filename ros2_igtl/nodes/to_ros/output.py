@@ -224,12 +224,7 @@ class RosOutput:
             if not route.is_on_tf:
                 transforms = ()
             elif not is_own or route.claimed_by is not peer or peer.is_gone:
-                transforms, refusals = self._tree.claim(poses, source)
-                for refusal in refusals:
-                    self._log.once(route, refusal.cause, refusal.text)
-                self._router.refusals.note(peer, route, refusals[0].cause if refusals else '')
-                if is_own and not refusals:
-                    route.claimed_by = peer
+                transforms = self._claim(route, source, poses, is_own)
             route.last_tf_ns = stamp.ns
         if route.is_watched:
             watched = route.watched
@@ -237,6 +232,24 @@ class RosOutput:
                 watched.last_s = time.monotonic()
             else:
                 self._watch.feed(route, peer, poses)
+        return transforms
+
+    def _claim(
+        self, route: Route, source: Source, poses: Sequence[Any], is_own: bool
+    ) -> Sequence[Any]:
+        """Claim the frames of poses, and return those that may go to tf."""
+        transforms, refusals = self._tree.claim(poses, source)
+        faults = [refusal for refusal in refusals if refusal.is_fault]
+        for refusal in refusals:
+            self._log.once(route, refusal.cause, refusal.text)
+        for fault in faults:
+            route.causes.note(fault.cause)
+        self._tally.here.tf_withheld += bool(faults)
+        self._router.refusals.note(source.peer, route, faults[0].cause if faults else '')
+        route.refusal = next(iter([*faults, *refusals]), None)
+        route.was_on_tf |= bool(transforms)
+        if is_own and not refusals and route.type_name not in conversions.TF_PLANES:
+            route.claimed_by = source.peer  # a plane may have to give way
         return transforms
 
     def _withhold(self, route: Route, cause: str) -> tuple[()]:

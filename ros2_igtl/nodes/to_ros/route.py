@@ -19,7 +19,7 @@ from ros2_igtl.convert.streams.timeliness import Timeliness
 from ros2_igtl.nodes.peer import Peer
 from ros2_igtl.nodes.reporting.causes import Causes
 from ros2_igtl.nodes.reporting.counters import Rate
-from ros2_igtl.nodes.to_ros.frame_tree import Source
+from ros2_igtl.nodes.to_ros.frame_tree import Refusal, Source
 from ros2_igtl.nodes.to_ros.hold import Hold
 from ros2_igtl.nodes.to_ros.watchdog import Watched
 
@@ -63,6 +63,8 @@ class Route:
         has no poses.
     :ivar frames: child frame and parent frame.
     :ivar claimed_by: the peer that owns these frames on tf; None: ask the tree.
+    :ivar refusal: why its last pose was refused for tf; None if it was not.
+    :ivar was_on_tf: whether one of its poses ever was.
     :ivar watched: the entry of the child frame in the watchdog, after the first good pose.
     :ivar topic: the topic to which the names of siblings are appended.
     :ivar siblings: publishers of sibling topics, made when they are needed; None: the topic was
@@ -96,6 +98,8 @@ class Route:
     is_on_tf: bool = False
     frames: tuple[str, str] = ('', '')
     claimed_by: Peer | None = None
+    refusal: Refusal | None = None
+    was_on_tf: bool = False
     watched: Watched | None = None
     rate: Rate = field(default_factory=Rate)
     topics: tuple[str, ...] = ()

@@ -19,8 +19,8 @@ def transform(parent: str, child: str) -> TransformStamped:
     return TransformStamped(header=Header(frame_id=parent), child_frame_id=child)
 
 
-def source(peer: Peer, connection: str = 'bridge') -> Source:
-    return Source(connection, peer, 'TRANSFORM', 'A')
+def source(peer: Peer, connection: str = 'bridge', type_name: str = 'TRANSFORM') -> Source:
+    return Source(connection, peer, type_name, 'A')
 
 
 def claim(tree: FrameTree, owner: Source, *edges: tuple[str, str]) -> list[str]:
@@ -85,3 +85,20 @@ def test_f42_frames_that_are_made_up_have_an_end(monkeypatch: pytest.MonkeyPatch
     tree.release(first)
     assert claim(tree, source(third), ('a', 'w'), ('b', 'w')) == []
     assert claim(tree, source(second), ('d', 'w')) == ['too_many_frames']
+
+
+@pytest.mark.parametrize('parent', ['tracker', 'igtl_ras'])
+def test_f57_the_plane_of_an_image_gives_way_to_a_tool_of_its_peer(
+    monkeypatch: pytest.MonkeyPatch, parent: str
+) -> None:
+    monkeypatch.setattr(frame_tree, 'MAX_FRAMES_OF_PEER', 1)
+    tree, peer = FrameTree(), make_peer('peer')
+    image, tool = source(peer, type_name='IMAGE'), source(peer)
+    assert claim(tree, image, ('probe', 'igtl_ras')) == []
+    assert claim(tree, tool, ('probe', parent)) == []
+    assert claim(tree, image, ('probe', 'igtl_ras')) == ['plane_replaced']
+    other = source(make_peer('other'))
+    assert claim(tree, other, ('probe', 'world')) == ['second_parent']
+    tree.release(peer)
+    assert claim(tree, image, ('probe', 'igtl_ras')) == []
+    assert claim(tree, other, ('probe', 'igtl_ras')) == ['second_source']
