@@ -43,6 +43,8 @@ from ros2_igtl.transport import (
     make_endpoint,
 )
 
+DESERIALISING_S = 20.0  # more than the largest message takes, which cannot be interrupted
+
 
 @dataclass(frozen=True)
 class Shared:
@@ -97,13 +99,15 @@ class BridgeConnection:
         )
         allowance = self._endpoint.allowance
         self._worker = Worker(f'{settings.name} worker', lambda: self.inbound.worker_drained())
+        # apart, since a full worker lets the peers wait
+        self._sending_worker = Worker(f'{settings.name} sending worker', lambda: None)
         self.senders = Senders(
             node,
             settings,
             self.peers,
             self._send,
             self._endpoint,
-            self._worker,
+            self._sending_worker,
             shared.claims,
             shared.buffer,
         )
@@ -147,6 +151,7 @@ class BridgeConnection:
         :raises OSError: the server cannot listen; the text names address and port.
         """
         self._worker.start()
+        self._sending_worker.start()
         self._is_open = True
         for feature in self._features:
             feature.start()
@@ -161,6 +166,7 @@ class BridgeConnection:
             for feature in reversed(self._features):
                 stack.callback(feature.destroy)
             stack.callback(self._worker.stop)
+            stack.callback(self._sending_worker.stop, DESERIALISING_S)
             stack.callback(self._endpoint.stop)
             for feature in reversed(self._features):
                 stack.callback(feature.stop)

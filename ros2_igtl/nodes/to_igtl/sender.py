@@ -3,7 +3,7 @@
 """
 The base of all senders of a row from ROS: converts, packs, queues and counts messages.
 
-Small messages are sent in the ROS callback that receives them, bulk ones by the worker. No method
+Small messages are sent in the ROS callback that receives them, bulk ones by a worker. No method
 waits: a message is packed and put into the outboxes of its peers.
 """
 
@@ -51,7 +51,7 @@ class Wiring:
     :ivar audience: the peers that get the messages.
     :ivar endpoint: of the connection.
     :ivar tally: of the connection, for messages to peers.
-    :ivar worker: of the connection; converts bulk messages.
+    :ivar worker: converts bulk messages of all rows of the connection.
     :ivar group: the BIND in which the row's messages are sent; None: they are sent alone.
     """
 
@@ -157,20 +157,27 @@ class Sender(ABC):
             self._log_failure(error)
         return ()
 
-    def _submit(self, convert: Convert) -> None:
-        """Send a message, now or on the worker, and count its outcome."""
+    def _submit(self, convert: Convert, size: int = 0) -> None:
+        """
+        Send a message, now or on the worker, and count its outcome.
+
+        :param size: bytes in memory while it waits for the worker.
+        """
         outcomes = self._tally.here
         outcomes.received += 1
         now = time.monotonic()
         if now < self._next_s:
             outcomes.skipped['rate_limit'] += 1
         elif self.is_bulk:
-            self._give_to_worker(convert)
+            self._give_to_worker(convert, size)
         else:
             self._send(convert, now)
 
-    def _give_to_worker(self, convert: Convert) -> None:
+    def _give_to_worker(self, convert: Convert, size: int) -> None:
         """Let the worker send a message; of state only the newest waits for it."""
+        if self._group is None and not self._endpoint.sessions:
+            self._tally.here.skipped['no_peer'] += 1
+            return
         is_state = self.traffic == 'state'
         if not is_state and self._worker.is_full:
             self._tally.here.rejected['worker_full'] += 1
@@ -179,7 +186,7 @@ class Sender(ABC):
         task = Task(
             lambda: self._send(convert, time.monotonic()),
             self._lose,
-            0,
+            size,
             self if is_state else None,
         )
         self._worker.put(task, newest_only=True)

@@ -36,7 +36,7 @@ class Senders(Feature):
     :param peers: of the connection.
     :param send: queues a message for peers.
     :param endpoint: of the connection.
-    :param worker: of the connection.
+    :param worker: converts bulk messages.
     :param claims: the topics of the node, which must not publish on topics that it sends.
     :param buffer: of tf.
     """

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,7 +14,14 @@ from rclpy.qos import QoSProfile
 
 from ros2_igtl.convert.conversion import Conversion
 from ros2_igtl.convert.conversions import ros_type
-from ros2_igtl.nodes.qos import subscription_overriding, subscription_qos
+from ros2_igtl.nodes.qos import (
+    DEPTH_OF_TRAFFIC,
+    subscription_overriding,
+    subscription_qos,
+)
+
+# A message that has waited as long for its callback has probably been followed by newer ones.
+BEHIND_NS = 20_000_000
 
 
 class FollowingSubscription:
@@ -24,6 +32,9 @@ class FollowingSubscription:
     :param overrides: the mapping file's ``qos``.
     :param callback: receives each message once, although a new subscription gets latched messages
         again.
+    :param raw: the callback receives serialised messages.
+    :param replaced: called for each message that was replaced by a newer one, because both waited
+        for the callback; None: the callback receives all.
     """
 
     def __init__(
@@ -33,12 +44,17 @@ class FollowingSubscription:
         conversion: Conversion,
         overrides: Mapping[str, Any],
         callback: Callable[[Any], None],
+        *,
+        raw: bool = False,
+        replaced: Callable[[], None] | None = None,
     ) -> None:
         self._node = node
         self._topic = topic
         self._conversion = conversion
         self._overrides = overrides
         self._callback = callback
+        self._raw = raw
+        self._replaced = replaced
         self._qos: QoSProfile | None = None
         self._subscription: Any = None
         self._recent: deque[int] = deque()  # publishing times of the last messages, nanoseconds
@@ -60,6 +76,7 @@ class FollowingSubscription:
             self._received,
             profile,
             qos_overriding_options=subscription_overriding(self._overrides),
+            raw=self._raw,
         )
 
     def destroy(self) -> None:
@@ -69,7 +86,23 @@ class FollowingSubscription:
             self._subscription = None
 
     def _received(self, ros_message: Any, info: Mapping[str, Any]) -> None:
+        if self._replaced and time.time_ns() - info['received_timestamp'] > BEHIND_NS:
+            ros_message, info = self._newest(ros_message, info, self._replaced)
         published_ns = info['source_timestamp']
         if published_ns not in self._heard:
             self._recent.append(published_ns)
             self._callback(ros_message)
+
+    def _newest(
+        self, ros_message: Any, info: Mapping[str, Any], replaced: Callable[[], None]
+    ) -> tuple[Any, Mapping[str, Any]]:
+        """Return the newest message that waits, given the oldest."""
+        subscription = self._subscription
+        with subscription.handle:
+            for _ in range(DEPTH_OF_TRAFFIC['state']):  # more may come meanwhile
+                taken = subscription.handle.take_message(subscription.msg_type, self._raw)
+                if taken is None:
+                    break
+                replaced()
+                ros_message, info = taken
+        return ros_message, info
