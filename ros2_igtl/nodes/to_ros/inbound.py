@@ -181,8 +181,10 @@ class Inbound(Feature):
         stamp, hold_ns = timeliness.judge(message.timestamp, content, arrival_ns, receive_ns)
         age_ns = round(source.peer.session.data_age_s * 1e9)
         if age_ns:  # this process stood still, or does not keep up
-            ns = receive_ns - age_ns if stamp.ns == receive_ns else stamp.ns
-            stamp = Stamp(ns, stamp.fault, arrival_ns - age_ns)
+            ns, fault = stamp.ns, stamp.fault
+            if ns == receive_ns:
+                ns, fault = ns - age_ns, fault or ('late' if age_ns > clock.limit_ns else '')
+            stamp = Stamp(ns, fault, arrival_ns - age_ns)
         if stamp.ns > receive_ns + clock.limit_ns:  # it must not outdate the stamps after it
             stamp = stamp._replace(fault=stamp.fault or 'stamp_in_future')
             self._pass_on(message, route, source, stamp)
