@@ -29,7 +29,7 @@ from ros2_igtl.nodes.parameters import (
 from ros2_igtl.nodes.reporting import faults, log
 from ros2_igtl.nodes.reporting.reporter import Reporter
 from ros2_igtl.nodes.services.answers import answer_always
-from ros2_igtl.nodes.services.services import Services
+from ros2_igtl.nodes.services.services import offer_services
 from ros2_igtl.nodes.settings import Settings, SettingsError, check_values, load_settings
 from ros2_igtl.nodes.to_igtl.frame_buffer import FrameBuffer
 from ros2_igtl.nodes.to_ros.registrations import Registrations
@@ -69,7 +69,6 @@ class BridgeNode(LifecycleNode):
         self._mode = mode
         self._settings: tuple[Settings, ...] = ()
         self._connections: list[BridgeConnection] = []
-        self._offered: Services | None = None
         self._registrations: Registrations | None = None
         self._io_thread = IoThread()
         self._tf_listener: Any = None
@@ -83,6 +82,8 @@ class BridgeNode(LifecycleNode):
         self._log_handler = log.attach(self)
         self._faults = faults.attach(self._log_handler)
         self._reporter = Reporter(self, self._io_thread, self._connections, self._faults)
+        # as long as the node exists, since requests that still wait need an answer too
+        offer_services(self, self._connections)
         for service in self.services:  # of parameters and of the life cycle
             answer_always(self, service)
 
@@ -196,7 +197,6 @@ class BridgeNode(LifecycleNode):
         self._registrations.start()  # latched, so only after all ports could be opened
         if len(self._connections) == 1:
             self._set_actual_port(self._connections[0].actual_port)
-        self._offered = Services(self, self._connections)
         self._clock_watch = ClockWatch(self, partial(self._begin_anew, buffer))
         self._reporter.start()
         self._timer = self.create_timer(PERIOD_S, self._on_timer, clock=STEADY)
@@ -215,7 +215,6 @@ class BridgeNode(LifecycleNode):
             if self._registrations is not None:
                 stack.callback(self._registrations.stop)
             stack.callback(self._connections.clear)
-            stack.callback(self._stop_services)
             if self._connections:
                 stack.callback(self._reporter.publish_status)
             for connection in reversed(self._connections):
@@ -229,11 +228,6 @@ class BridgeNode(LifecycleNode):
         timer, self._timer = self._timer, None
         if timer is not None:
             self.destroy_timer(timer)
-
-    def _stop_services(self) -> None:
-        offered, self._offered = self._offered, None
-        if offered is not None:
-            offered.destroy()
 
     def _stop_tf(self) -> None:
         listener, self._tf_listener = self._tf_listener, None

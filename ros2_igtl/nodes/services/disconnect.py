@@ -22,13 +22,8 @@ class DisconnectService:
     """
 
     def __init__(self, node: Node, connections: Sequence[BridgeConnection]) -> None:
-        self._node = node
         self._connections = connections
-        self._service = node.create_service(Disconnect, '~/disconnect', self._called)
-
-    def destroy(self) -> None:
-        """Destroy the service."""
-        self._node.destroy_service(self._service)
+        node.create_service(Disconnect, '~/disconnect', self._called)
 
     def _called(self, request: Any, response: Any) -> Any:
         connections = self._connections

@@ -22,13 +22,8 @@ class ResetStatisticsService:
     """
 
     def __init__(self, node: Node, connections: Sequence[BridgeConnection]) -> None:
-        self._node = node
         self._connections = connections
-        self._service = node.create_service(Trigger, '~/reset_statistics', self._called)
-
-    def destroy(self) -> None:
-        """Destroy the service."""
-        self._node.destroy_service(self._service)
+        node.create_service(Trigger, '~/reset_statistics', self._called)
 
     def _called(self, request: Any, response: Any) -> Any:
         for connection in self._connections:

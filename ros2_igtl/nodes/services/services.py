@@ -1,6 +1,6 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The services that a node offers while it is active; each has its own module."""
+"""The services that a node offers; each has its own module."""
 
 from __future__ import annotations
 
@@ -17,17 +17,11 @@ from ros2_igtl.nodes.services.send_command import SendCommandService
 _SERVICES = (QueryService, SendCommandService, DisconnectService, ResetStatisticsService)
 
 
-class Services:
+def offer_services(node: Node, connections: Sequence[BridgeConnection]) -> None:
     """
-    Offers the services.
+    Offer the services until the node is destroyed.
 
-    :param connections: of the node.
+    :param connections: the node's list, which is empty unless the node is active.
     """
-
-    def __init__(self, node: Node, connections: Sequence[BridgeConnection]) -> None:
-        self._services = [service(node, connections) for service in _SERVICES]
-
-    def destroy(self) -> None:
-        """Destroy the services; the connections must be stopped first."""
-        for service in self._services:
-            service.destroy()
+    for service in _SERVICES:
+        service(node, connections)

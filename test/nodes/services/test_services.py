@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from helpers.ros_graph import Graph
 from helpers.scripted_peer import ScriptedPeer, ScriptedServer
 from helpers.waiting import wait_until
 from ros2_igtl import codec
-from ros2_igtl.srv import Disconnect, Query
+from ros2_igtl.srv import Command, Disconnect, Query
 
 
 def call(graph: Graph, service_type: Any, name: str, **fields: Any) -> Any:
@@ -114,3 +115,20 @@ def test_with_several_connections_a_command_and_a_query_need_the_name_of_one(
     assert receive(peers[0]).type_name == 'GET_STATUS'
     peers[0].send(pack(codec.Status(), ''))
     assert await_response(asked).outcome == Query.Response.SUCCEEDED
+
+
+def test_f45_requests_that_wait_while_the_node_is_deactivated_are_answered(graph: Graph) -> None:
+    bridge, _ = serve(graph)
+    client = graph.user.create_client(Command, '/bridge/send_command')
+    wait_until(client.service_is_ready, 10.0, 'the service')
+    go_on = threading.Event()
+
+    def deactivate() -> None:
+        go_on.wait(10.0)
+        bridge.trigger_deactivate()
+
+    graph.user.executor.create_task(deactivate)
+    calls = [client.call_async(Command.Request(name='GO')) for _ in range(20)]
+    go_on.set()
+    for each in calls:
+        assert await_response(each).outcome == Command.Response.NOT_SENT
