@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from rcl_interfaces.msg import SetParametersResult
-from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from rclpy.callback_groups import CallbackGroup, MutuallyExclusiveCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
@@ -66,6 +66,8 @@ class BridgeNode(LifecycleNode):
         super().__init__(node_name, **options)
         self.urgent = MutuallyExclusiveCallbackGroup()
         """Of callbacks that must not wait for others; an executor may run it on another thread."""
+        self.frames: CallbackGroup | None = None
+        """Of tf, of which hundreds of frames take long; None: tf is not listened to."""
         self._mode = mode
         self._settings: tuple[Settings, ...] = ()
         self._connections: list[BridgeConnection] = []
@@ -184,9 +186,10 @@ class BridgeNode(LifecycleNode):
 
     def _activate(self) -> None:
         self._io_thread.start()
-        buffer = FrameBuffer()
+        buffer = FrameBuffer(self.get_clock())
         if any(row.tf is not None for settings in self._settings for row in settings.rows):
             self._tf_listener = TransformListener(buffer, self)
+            self.frames = self._tf_listener.group
         shared = Shared(self._io_thread, self._broadcaster, buffer, self._reporter.status_changed)
         assert self._registrations is not None  # the node is configured
         self._registrations.enter(shared.tree)

@@ -1,13 +1,15 @@
 # Copyright ros2_igtl contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The executors of a node's process, of which one runs only what must not wait."""
+"""The executors of a node's process: those of some callbacks have threads of their own."""
 
 from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from typing import Any
 
+from rclpy.callback_groups import CallbackGroup
 from rclpy.exceptions import InvalidHandle
 from rclpy.executors import (
     ExternalShutdownException,
@@ -43,17 +45,21 @@ class LivingExecutor(SingleThreadedExecutor):
             logger.error('a callback failed', exc_info=error)
 
 
-class UrgentExecutor(LivingExecutor):
+class GroupExecutor(LivingExecutor):
     """
-    Runs the urgent callbacks of a node on a thread of its own, beside the node's executor.
+    Runs one group of callbacks of a node on a thread of its own, beside the node's executor.
 
     :param node: stays a node of its own executor.
+    :param group: returns the current group.
     """
 
-    def __init__(self, node: BridgeNode) -> None:
+    def __init__(
+        self, node: BridgeNode, name: str, group: Callable[[], CallbackGroup | None]
+    ) -> None:
         super().__init__()
         self._node = node
-        self._thread = threading.Thread(target=self._run, name='igtl_urgent', daemon=True)
+        self._group = group
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
     def get_nodes(self) -> list[Node]:
@@ -61,8 +67,8 @@ class UrgentExecutor(LivingExecutor):
         return [self._node]
 
     def can_execute(self, entity: Any) -> bool:
-        """Return whether something is urgent, and its last callback has ended."""
-        return entity.callback_group is self._node.urgent and super().can_execute(entity)
+        """Return whether something is of the group, and its last callback has ended."""
+        return entity.callback_group is self._group() and super().can_execute(entity)
 
     def stop(self) -> None:
         """End the thread."""
@@ -79,27 +85,33 @@ class UrgentExecutor(LivingExecutor):
 
 class NodeExecutor(LivingExecutor):
     """
-    Runs a node, its urgent callbacks on a thread of their own.
+    Runs a node, its urgent callbacks and those of tf on threads of their own.
 
-    So a stop does not wait until thousands of markers are converted.
+    So neither a stop nor a pose waits until hundreds of frames are read.
     """
 
     def __init__(self, node: BridgeNode) -> None:
         super().__init__()
         self._node = node
-        self._urgent = UrgentExecutor(node)
+        self._groups = (
+            GroupExecutor(node, 'igtl_urgent', lambda: node.urgent),
+            GroupExecutor(node, 'igtl_tf', lambda: node.frames),
+        )
         self.add_node(node)
 
     def can_execute(self, entity: Any) -> bool:
-        """Return whether something is not urgent, and its last callback has ended."""
-        return entity.callback_group is not self._node.urgent and super().can_execute(entity)
+        """Return whether something is of no such group, and its last callback has ended."""
+        own = entity.callback_group not in (self._node.urgent, self._node.frames)
+        return own and super().can_execute(entity)
 
     def wake(self) -> None:
         """Collect again what the node has."""
         super().wake()
-        self._urgent.wake()
+        for group in self._groups:
+            group.wake()
 
     def shutdown(self, timeout_sec: float | None = None) -> bool:
-        """End both threads; return whether all callbacks have ended in time."""
-        self._urgent.stop()
+        """End all threads; return whether all callbacks have ended in time."""
+        for group in self._groups:
+            group.stop()
         return bool(super().shutdown(timeout_sec))

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Sequence
@@ -48,22 +49,26 @@ class BindGroup:
         self._last: tuple[codec.Message, ...] = ()
         self._tally = tally
         self._rates: list[Rate] = []
+        self._timeout_s = math.inf  # the shortest of the rows
+        self._sent_s = 0.0  # steady clock
         self._waiting: dict[int, _Waiting] = {}
         self._lock = threading.Lock()  # of waiting messages, which come from several threads
 
-    def add_row(self, rate: Rate) -> int:
+    def add_row(self, rate: Rate, stale_timeout_s: float) -> int:
         """
         Add a row.
 
         :param rate: ticks when a message of the row was sent.
+        :param stale_timeout_s: an older BIND is no answer to a query; 0: it is.
         :returns: the row's number, which is its place among the children.
         """
         self._rates.append(rate)
+        self._timeout_s = min(self._timeout_s, stale_timeout_s or math.inf)
         return len(self._rates) - 1
 
     def newest(self) -> Sequence[codec.Message]:
         """Return the last BIND for a peer that asks, if any; on any thread."""
-        return self._last
+        return self._last if time.monotonic() - self._sent_s <= self._timeout_s else ()
 
     def put(self, row: int, message: codec.Message, stamp_ns: int, traffic: Traffic) -> None:
         """
@@ -86,7 +91,7 @@ class BindGroup:
         self._waiting.clear()
         message = self._message(children, min(stamps))
         self._last, self.traffic = (message,), _traffic(children)
-        now = time.monotonic()
+        self._sent_s = now = time.monotonic()
         peers, nobody = self.audience.due(now)
         try:
             queued = self.audience.send(message, self.traffic, peers, now)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
 from typing import Any
@@ -33,8 +34,7 @@ class ChainSender(TfSender):
     """
 
     def __init__(self, wiring: Wiring, buffer: FrameBuffer, frame_prefix: str) -> None:
-        super().__init__(wiring, buffer, 0.0)
-        self._frames = buffer
+        super().__init__(wiring, buffer)
         self._prefix = frame_prefix
 
     def _transforms(self, time: Time | None = None) -> list[tuple[str, Any]]:
@@ -48,7 +48,7 @@ class ChainSender(TfSender):
         assert last is not None
         pose = self._look_up(first, last, time)
         time = Time.from_msg(pose.header.stamp)
-        *between, _ = self._frames.path(first, last)
+        *between, _ = self._buffer.path(first, last)
         poses = [self._look_up(first, frame, time) for frame in between]
         return [(self._name_of(each.child_frame_id), each) for each in (*poses, pose)]
 
@@ -67,6 +67,7 @@ class JointChainSender(ChainSender):
         super().__init__(wiring, buffer, frame_prefix)
         assert self._tf.joint_states is not None
         self._waiting: deque[Time] = deque()
+        self._lock = threading.RLock()  # of them, since tf may have a thread of its own
         self._unfollow = buffer.follow(self._send_waiting)
         topic = wiring.node.resolve_topic_name(self._tf.joint_states)
         self._subscription = FollowingSubscription(
@@ -88,7 +89,8 @@ class JointChainSender(ChainSender):
         super().destroy()
         self._subscription.destroy()
         self._unfollow()
-        self._give_up(len(self._waiting))
+        with self._lock:
+            self._give_up(len(self._waiting))
 
     def _received(self, joint_state: Any) -> None:
         self._heard_s = time.monotonic()
@@ -96,15 +98,19 @@ class JointChainSender(ChainSender):
         if not stamp.nanoseconds:
             self._submit(_refuse_stamp)
             return
-        if len(self._waiting) == MAX_WAITING:
-            self._give_up(1)
-        self._waiting.append(stamp)
-        self._send_waiting()
+        with self._lock:
+            if len(self._waiting) == MAX_WAITING:
+                self._give_up(1)
+            self._waiting.append(stamp)
+            self._send_waiting()
 
     def _send_waiting(self) -> None:
         """Send the frames of each stamp that tf has reached."""
-        if not self._waiting:
-            return
+        with self._lock:
+            if self._waiting:
+                self._send_reached()
+
+    def _send_reached(self) -> None:
         try:
             latest_ns = stamp_of(self._look_up(self._tf.parent_frame_id, self._tf.chain))
         except TransformException:

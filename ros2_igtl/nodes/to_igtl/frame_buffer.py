@@ -7,19 +7,33 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from geometry_msgs.msg import TransformStamped
+from rclpy.clock import Clock
 from tf2_ros import Buffer, ConnectivityException
+
+from ros2_igtl.convert.math.stamps import NANOSECONDS_PER_SECOND
+
+AHEAD_NS = NANOSECONDS_PER_SECOND  # more than the clocks of machines differ that share tf
 
 
 class FrameBuffer(Buffer):
     """
     A tf buffer that also knows the path between two frames, and calls functions at each transform.
 
+    It ignores poses with stamps in the future: the latest pose would be the same until then.
     tf2_ros offers the parents of frames only as text for the user. This class therefore overrides
     the methods that receive transforms, from a TransformListener for example.
+
+    :param clock: of the node.
+    :ivar ahead: how many poses were ignored.
+    :ivar ahead_frame: the child frame of the last one.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
         super().__init__()
+        self.ahead = 0
+        self.ahead_frame = ''
+        self._clock = clock
+        self._limit_ns = 0  # of stamps, at the last look at the clock
         self._parents: dict[str, str] = {}
         self._followers: tuple[Callable[[], None], ...] = ()
 
@@ -45,7 +59,13 @@ class FrameBuffer(Buffer):
         raise ConnectivityException(f"'{first}' and '{last}' are not connected")
 
     def set_transform(self, transform: TransformStamped, authority: str) -> None:
-        """Store a pose at its stamp."""
+        """Store a pose at its stamp, unless that is in the future."""
+        stamp = transform.header.stamp
+        stamp_ns = stamp.sec * NANOSECONDS_PER_SECOND + stamp.nanosec
+        if stamp_ns > self._limit_ns and self._is_ahead(stamp_ns):
+            self.ahead += 1
+            self.ahead_frame = transform.child_frame_id
+            return
         super().set_transform(transform, authority)
         self._heard(transform)
 
@@ -53,6 +73,18 @@ class FrameBuffer(Buffer):
         """Store a pose for all times."""
         super().set_transform_static(transform, authority)
         self._heard(transform)
+
+    def clear(self) -> None:
+        """Forget all poses that are not static, because the clock was set."""
+        super().clear()
+        self._limit_ns = 0
+
+    def _is_ahead(self, stamp_ns: int) -> bool:
+        now_ns = self._clock.now().nanoseconds
+        if not now_ns:
+            return False  # simulated time has not begun
+        self._limit_ns = now_ns + AHEAD_NS
+        return stamp_ns > self._limit_ns
 
     def _heard(self, transform: TransformStamped) -> None:
         parent = transform.header.frame_id.removeprefix('/')  # as tf2 does

@@ -51,6 +51,7 @@ class Wiring:
     :ivar audience: the peers that get the messages.
     :ivar endpoint: of the connection.
     :ivar tally: of the connection, for messages to peers.
+    :ivar stale_timeout_s: for rows of poses without their own; 0: never.
     :ivar worker: converts bulk messages of all rows of the connection.
     :ivar group: the BIND in which the row's messages are sent; None: they are sent alone.
     """
@@ -61,6 +62,7 @@ class Wiring:
     endpoint: Endpoint
     tally: Tally
     worker: Worker
+    stale_timeout_s: float = 0.0
     group: BindGroup | None = None
 
 
@@ -75,11 +77,18 @@ class Sender(ABC):
         self.rate = Rate()
         self.audience = wiring.audience
         self._group = wiring.group
-        self._place = 0 if wiring.group is None else wiring.group.add_row(self.rate)
         self._node = wiring.node
+        self._now = wiring.node.get_clock().now
         self._endpoint = wiring.endpoint
         self._tally = wiring.tally
         self._worker = wiring.worker
+        timeout_s = row.stale_timeout
+        if timeout_s is None:
+            is_pose = row.igtl_type_name in conversions.TF_SOURCES
+            timeout_s = wiring.stale_timeout_s if is_pose else 0.0
+        self._stale_timeout_s = timeout_s
+        self._stale_timeout_ns = round(1e9 * timeout_s)  # of what is sent or asked for
+        self._place = 0 if self._group is None else self._group.add_row(self.rate, timeout_s)
         self._interval_s = 1.0 / row.rate_limit if row.rate_limit else 0.0
         self._next_s = 0.0  # written by the thread that converts
         self.type_name = row.igtl_type_name
@@ -115,24 +124,23 @@ class Sender(ABC):
             return 0.0
         return self._looked_s() - self._heard_s
 
-    def report(self, stale_timeout_s: float) -> Report:
-        """
-        Report the row, with a warning if its ROS publisher has fallen silent.
-
-        :param stale_timeout_s: for rows of poses without their own; 0: never.
-        """
+    def report(self) -> Report:
+        """Report the row, with a warning if its ROS publisher has fallen silent."""
         values = {'direction': 'ROS_TO_IGTL', 'topics': self.source}
         device = self.row.igtl_device_name or ''
         report = device_report(self.type_name, device, self.rate, self._causes, values)
-        timeout_s = self.row.stale_timeout
-        if timeout_s is None:
-            is_pose = self.traffic == 'state' and self.type_name in conversions.TF_SOURCES
-            timeout_s = stale_timeout_s if is_pose else 0.0
-        silence_s = self.silence_s
-        if timeout_s and silence_s > timeout_s:
+        stale = self._stale()
+        if stale:
             report.level = DiagnosticStatus.WARN
-            report.message = f'stale: no new data from {self.source} for {silence_s:.1f} s'
+            report.message = f'stale: {stale}'
         return report
+
+    def _stale(self) -> str:
+        """Return for how long no new data have come from ROS, if that is too long, or ''."""
+        silence_s = self.silence_s
+        if not 0.0 < self._stale_timeout_s < silence_s:
+            return ''
+        return f'no new data from {self.source} for {silence_s:.1f} s'
 
     def _looked_s(self) -> float:
         """Return the time (steady clock) of the last check for new data."""
@@ -152,6 +160,9 @@ class Sender(ABC):
     def newest(self) -> Sequence[codec.Message]:
         """Return the messages that answer a query now, if there are any; on any thread."""
         try:
+            stale = self._stale_timeout_ns and self._stale()
+            if stale:
+                raise ConvertError('stale', stale)
             return [self._message(converted) for converted in self._newest()]
         except Exception as error:
             self._log_failure(error)
@@ -240,7 +251,7 @@ class Sender(ABC):
 
     def _put(self, group: BindGroup, converted: Outbound) -> None:
         """Add a message to the BIND; without a ROS stamp it gets the current time."""
-        stamp_ns = converted.stamp_ns or self._node.get_clock().now().nanoseconds
+        stamp_ns = converted.stamp_ns or self._now().nanoseconds
         group.put(self._place, self._message(converted), stamp_ns, self.traffic)
 
     def _log_failure(self, error: Exception) -> str:
@@ -260,9 +271,9 @@ class Sender(ABC):
         self._warn(cause, str(error))
         return cause
 
-    def _warn(self, cause: str, text: str) -> None:
+    def _warn(self, cause: str, text: str, count: int = 1) -> None:
         """Note a fault and log a line, unless this row and cause were logged a short time ago."""
-        self._causes.note(cause)
+        self._causes.note(cause, count)
         self._throttle.log(logging.WARNING, cause, f'{self._name}: {cause}: {text}')
 
     def _message(self, converted: Outbound) -> codec.Message:
@@ -278,6 +289,10 @@ class Sender(ABC):
         message.timestamp = -((-stamp_ns << 32) // NANOSECONDS_PER_SECOND)
         if not 0 <= stamp_ns <= MAX_STAMP_NS:
             message.timestamp = codec.timestamp.from_nanoseconds(stamp_ns)
+        if self._stale_timeout_ns and stamp_ns:
+            age_ns = self._now().nanoseconds - stamp_ns
+            if age_ns > self._stale_timeout_ns:
+                self._warn('late', f'a pose is {age_ns / 1e9:.1f} s old')
         # each peer gets the version it reads
         message.header_version = 2 if converted.message_id or metadata else 1
         message.message_id = converted.message_id

@@ -108,7 +108,7 @@ class Senders(Feature):
 
     def reports(self) -> Sequence[Report]:
         """Return a report of each row."""
-        return [sender.report(self._settings.stale_timeout_s) for sender in self.all]
+        return [sender.report() for sender in self.all]
 
     def _note_reply_sources(self) -> None:
         """Answer queries from the current senders."""
@@ -122,10 +122,7 @@ class Senders(Feature):
         if row.tf is None:
             return TopicSender(wiring)
         if row.tf.chain is None:
-            timeout_s = row.stale_timeout
-            if timeout_s is None:
-                timeout_s = self._settings.stale_timeout_s
-            return TfSender(wiring, self._buffer, timeout_s)
+            return TfSender(wiring, self._buffer)
         sender = ChainSender if row.tf.joint_states is None else JointChainSender
         return sender(wiring, self._buffer, self._settings.frame_prefix)
 
@@ -137,7 +134,16 @@ class Senders(Feature):
     def _wiring(
         self, row: MappingRow, audience: Audience, group: BindGroup | None = None
     ) -> Wiring:
-        return Wiring(self._node, row, audience, self._endpoint, self._tally, self._worker, group)
+        return Wiring(
+            self._node,
+            row,
+            audience,
+            self._endpoint,
+            self._tally,
+            self._worker,
+            self._settings.stale_timeout_s,
+            group,
+        )
 
     def _audience(self, on_request: bool) -> Audience:
         return Audience(self._peers, self._send, on_request=on_request)

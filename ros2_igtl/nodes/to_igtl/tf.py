@@ -9,14 +9,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from rclpy.time import Time
-from tf2_ros import Buffer, TransformException
+from tf2_ros import TransformException
 
 from ros2_igtl.config.pairs import TF_TYPE
 from ros2_igtl.convert import conversions
 from ros2_igtl.convert.context import Outbound
 from ros2_igtl.convert.conversion import FromRos
 from ros2_igtl.convert.conversions import find_conversion
+from ros2_igtl.convert.errors import ConvertError
 from ros2_igtl.convert.math.stamps import NANOSECONDS_PER_SECOND
+from ros2_igtl.nodes.reporting.report import Report
+from ros2_igtl.nodes.to_igtl.frame_buffer import FrameBuffer
 from ros2_igtl.nodes.to_igtl.sender import Sender, Wiring
 
 _LATEST = Time()
@@ -28,11 +31,10 @@ class TfSender(Sender):
 
     A pose is sent only once. Static transforms, whose stamp is 0, go once to each peer, and again
     when they change; a BIND gets them at the rate, since its other rows wait for them.
-
-    :param stale_timeout_s: a tool with an older pose is left out of the message; 0: never.
+    A tool whose pose is older than the row's ``stale_timeout`` is left out of the message.
     """
 
-    def __init__(self, wiring: Wiring, buffer: Buffer, stale_timeout_s: float) -> None:
+    def __init__(self, wiring: Wiring, buffer: FrameBuffer) -> None:
         super().__init__(wiring)
         node, row = wiring.node, wiring.row
         assert row.tf is not None
@@ -42,10 +44,10 @@ class TfSender(Sender):
         if row.tf.child_frame_id is not None:
             self._from_pair = find_conversion(row.igtl_type_name, TF_TYPE).from_ros
         self._buffer = buffer
-        self._stale_timeout_ns = round(1e9 * stale_timeout_s)
         # by tool: the stamp (nanoseconds) in the last message, or the pose if it is static
         self._sent: dict[str, Any] = {}
         self._last: Sequence[Outbound] = ()
+        self._ahead = buffer.ahead  # at the last report
         self._look_s = 0.0  # steady clock at the last look-up
         self._timer: Any = None
         if row.tf.rate is not None:
@@ -60,13 +62,36 @@ class TfSender(Sender):
         if self._timer is not None:
             self._node.destroy_timer(self._timer)
 
+    def report(self) -> Report:
+        """Report the row, with a warning if poses with stamps in the future were ignored."""
+        ahead, self._ahead = self._buffer.ahead - self._ahead, self._buffer.ahead
+        if ahead:
+            frame = self._buffer.ahead_frame
+            self._warn('tf_in_future', f"ignored, among {ahead} a pose of '{frame}'", ahead)
+        return super().report()
+
     def _looked_s(self) -> float:
         """Return the time of the last look-up; tf is not asked while no peer is due."""
         return super()._looked_s() if self._timer is None else self._look_s
 
     def _newest(self) -> Sequence[Outbound]:
-        """Return the current poses, even if they were already sent."""
-        return self._message_of(self._transforms())
+        """
+        Return the current poses, even if they were already sent.
+
+        :raises ConvertError: they are too old.
+        """
+        transforms = self._transforms()
+        for _, pose in transforms:
+            if self._is_old(pose):
+                child = pose.child_frame_id
+                raise ConvertError('stale', f"the latest pose of '{child}' in tf is too old")
+        return self._message_of(transforms)
+
+    def _is_old(self, transform: Any) -> bool:
+        timeout_ns, stamp_ns = self._stale_timeout_ns, stamp_of(transform)
+        if not (timeout_ns and stamp_ns):
+            return False
+        return bool(self._now().nanoseconds - stamp_ns > timeout_ns)
 
     def _convert(self) -> Sequence[Outbound]:
         """Return the current poses, empty if they are not new; static ones always."""
@@ -103,7 +128,6 @@ class TfSender(Sender):
         """
         if not self._tf.tools:
             return [('', self._look_up(self._tf.parent_frame_id, self._tf.child_frame_id))]
-        now_ns = self._node.get_clock().now().nanoseconds
         transforms = []
         for tool in self._tf.tools:
             try:
@@ -111,8 +135,7 @@ class TfSender(Sender):
             except TransformException as error:
                 self._warn('tf_lookup', f"tool '{tool.name}' is absent: {error}")
                 continue
-            timeout_ns, stamp_ns = self._stale_timeout_ns, stamp_of(transform)
-            if not (stamp_ns and timeout_ns and now_ns - stamp_ns > timeout_ns):
+            if not self._is_old(transform):
                 transforms.append((tool.name, transform))
         return transforms
 

@@ -38,6 +38,8 @@ class TopicSender(Sender):
         self._conversion = conversion = find_conversion(row.igtl_type_name, row.ros_type_name)
         self.traffic = conversion.traffic
         self.is_bulk = conversion.is_bulk
+        if conversion.is_bulk and row.stale_timeout is None:
+            self._stale_timeout_ns = 0  # an image is asked for long after it was taken
         # newest message, and that of the sibling if any; serialised if there is no sibling
         self._last: tuple[Any, ...] = ()
         self._class = ros_type(conversion.ros_type_name)

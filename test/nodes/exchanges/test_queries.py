@@ -342,12 +342,13 @@ def test_a_pair_of_frames_is_given_as_it_is_now_and_again(graph: Graph, tmp_path
         'igtl_device_name: Tip, igtl_type_name: TRANSFORM, direction: ROS_TO_IGTL, '
         'on_request: true, tf: {parent_frame_id: base, child_frame_id: tip, rate: 0.01}'
     )
-    bridge = serving(graph, tmp_path, row)
+    bridge = serving(graph, tmp_path, row, stale_timeout=60.0)
     peer = dial(graph, bridge)
     assert ask(peer, codec.GetTransform()).content == codec.TransformReply(1)
     broadcaster = TransformBroadcaster(graph.user)
     wait_until(lambda: graph.user.count_subscribers('/tf') > 0, what='the listener')
-    for second, x in ((1_700_000_000, 0.1), (1_700_000_001, 0.2)):
+    begin_s = graph.user.get_clock().now().to_msg().sec
+    for second, x in ((begin_s, 0.1), (begin_s + 1, 0.2)):
         broadcaster.sendTransform(transform(x, stamp=Time(sec=second)))
 
         def is_given(expected: float = 1000.0 * x) -> bool:
@@ -355,7 +356,37 @@ def test_a_pair_of_frames_is_given_as_it_is_now_and_again(graph: Graph, tmp_path
             return isinstance(content, codec.Transform) and content.tx == pytest.approx(expected)
 
         wait_until(is_given, 10.0, 'the pose')
-    assert ask(peer, codec.GetTransform()).timestamp == 1_700_000_001 << 32
+    assert ask(peer, codec.GetTransform()).timestamp == (begin_s + 1) << 32
+
+
+@pytest.mark.parametrize('source', ['topic', 'tf'])
+def test_f60_the_pose_of_a_dead_source_is_no_answer(
+    graph: Graph, tmp_path: Path, source: str
+) -> None:
+    row = (
+        sent('Tip', 'TRANSFORM', '/tip', TRANSFORM_STAMPED)
+        if source == 'topic'
+        else 'igtl_device_name: Tip, igtl_type_name: TRANSFORM, direction: ROS_TO_IGTL, '
+        'tf: {parent_frame_id: base, child_frame_id: tip, rate: 50}'
+    )
+    bridge = serving(graph, tmp_path, row, stale_timeout=0.5)
+    peer = dial(graph, bridge)
+    topic = '/tip' if source == 'topic' else '/tf'
+    wait_until(lambda: graph.user.count_subscribers(topic) > 0, what='the subscriber')
+    message = transform(0.1, stamp=graph.user.get_clock().now().to_msg())
+    if source == 'topic':
+        graph.publisher(TRANSFORM_STAMPED, topic).publish(message)
+    else:
+        TransformBroadcaster(graph.user).sendTransform(message)
+    peer.receive_message()
+    assert isinstance(ask(peer, codec.GetTransform()).content, codec.Transform)
+
+    def is_refused() -> bool:
+        return bool(ask(peer, codec.GetTransform()).content == codec.TransformReply(1))
+
+    wait_until(is_refused, 10.0, 'no answer with an old pose')
+    (report,) = bridge.connections[0].senders.reports()
+    assert report.level == DiagnosticStatus.WARN
 
 
 def test_tools_are_given_as_they_are_now_and_no_tool_is_no_answer(
@@ -537,9 +568,9 @@ def test_what_is_not_due_for_anybody_is_counted(graph: Graph, tmp_path: Path) ->
     peer = dial(graph, bridge)
     ask(peer, codec.StartTrackingData(60_000), 'Tools')
     publisher = graph.publisher(TRACKING_DATA, '/tools')
-    for _ in range(3):
+    for count in (1, 2, 3):
         publisher.publish(tracking())
-    has_sent(bridge, 3)
+        has_sent(bridge, count)
     assert sent_by(bridge.connections[0]).skipped == {'resolution': 2}
     assert ask(peer, codec.GetTrackingData(), 'Tools').type_name == 'TDATA'
 

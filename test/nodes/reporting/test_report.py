@@ -5,13 +5,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any, cast
+from unittest.mock import MagicMock
 
 import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
 
 from helpers.peers import make_peer
+from ros2_igtl.config import MappingRow
+from ros2_igtl.convert.context import Outbound
 from ros2_igtl.nodes.reporting.causes import Causes
 from ros2_igtl.nodes.reporting.counters import Rate
 from ros2_igtl.nodes.reporting.report import device_report
@@ -96,37 +100,45 @@ def test_names_are_escaped() -> None:
     assert report.name == r'STRING \x1b[2J\xff'
 
 
-def make_sender(type_name: str, silence_s: float, stale_timeout: float | None = None) -> Any:
-    """Return what looks like one that sends state from a topic."""
-    return SimpleNamespace(
-        row=SimpleNamespace(
-            igtl_type_name=type_name, igtl_device_name='Text', stale_timeout=stale_timeout
-        ),
-        type_name=type_name,
-        traffic='state',
-        source='/text',
-        rate=aged(1.0),
-        _causes=Causes(),
-        silence_s=silence_s,
-    )
+class SilentSender(Sender):
+    """Sends from a topic that has fallen silent."""
+
+    source = '/text'
+    silence_s = 0.6
+
+    def destroy(self) -> None:
+        pass
+
+    def _newest(self) -> Sequence[Outbound]:
+        return ()
 
 
 @pytest.mark.parametrize(
-    ('type_name', 'silence_s', 'stale_timeout', 'is_stale'),
+    ('type_name', 'default_s', 'stale_timeout', 'is_stale'),
     [
-        ('TRANSFORM', 0.6, None, True),
-        ('TRANSFORM', 0.4, None, False),
-        ('TRANSFORM', 0.6, 1.0, False),
-        ('TRANSFORM', 0.6, 0.0, False),
-        ('SENSOR', 0.6, None, False),
-        ('SENSOR', 0.6, 0.5, True),
+        ('TRANSFORM', 0.5, None, True),
+        ('TRANSFORM', 0.7, None, False),
+        ('TRANSFORM', 0.5, 1.0, False),
+        ('TRANSFORM', 0.5, 0.0, False),
+        ('SENSOR', 0.5, None, False),
+        ('SENSOR', 0.5, 0.5, True),
     ],
 )
 def test_what_is_sent_is_a_warning_when_ros_falls_silent(
-    type_name: str, silence_s: float, stale_timeout: float | None, is_stale: bool
+    type_name: str, default_s: float, stale_timeout: float | None, is_stale: bool
 ) -> None:
-    sender = make_sender(type_name, silence_s, stale_timeout)
-    report = Sender.report(sender, 0.5)
+    row = MappingRow(
+        type_name,
+        'ROS_TO_IGTL',
+        line=0,
+        igtl_device_name='Text',
+        ros_topic_name='/text',
+        stale_timeout=stale_timeout,
+    )
+    wiring = MagicMock(row=row, stale_timeout_s=default_s, group=None)
+    sender = SilentSender(wiring)
+    sender.rate = aged(1.0)
+    report = sender.report()
     assert (report.name, report.values['topics']) == (f'{type_name} Text', '/text')
     assert report.level == (DiagnosticStatus.WARN if is_stale else DiagnosticStatus.OK)
     assert is_stale == (report.message == 'stale: no new data from /text for 0.6 s')

@@ -34,7 +34,7 @@ class Peers:
         self.rates = [Rate(), Rate()]
         audience = Audience(make_peers(), self.send)
         self.group = BindGroup('Frame', 20 * MS, audience, self.tally)
-        assert [self.group.add_row(rate) for rate in self.rates] == [0, 1]
+        assert [self.group.add_row(rate, 0.0) for rate in self.rates] == [0, 1]
 
     def send(self, message: codec.Message, traffic: str, to: object) -> int:
         assert to is None  # every peer

@@ -35,7 +35,8 @@ def sending(
     """Return a server that sends the links from base to tool0, and a peer."""
     path = tmp_path / 'mapping.yaml'
     path.write_text(
-        f'version: 1\nconnections:\n  - frame_prefix: "{prefix}"\n    mappings:\n'
+        f'version: 1\nconnections:\n  - stale_timeout: 0\n    frame_prefix: "{prefix}"\n'
+        '    mappings:\n'
         f'    - {{igtl_device_name: Robot, igtl_type_name: {type_name}, '
         'direction: ROS_TO_IGTL,\n'
         f'       tf: {{{when}, parent_frame_id: {prefix}base, chain: {prefix}tool0}}}}\n'

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import pytest
 from geometry_msgs.msg import TransformStamped
+from rclpy.clock import Clock
 from rclpy.time import Time
 from std_msgs.msg import Header
 from tf2_ros import ConnectivityException
@@ -23,7 +24,7 @@ def transform(parent: str, child: str, sec: int = 1) -> TransformStamped:
 
 def buffer_of(*edges: str) -> FrameBuffer:
     """Return a buffer that has heard of a parent and a child in each two letters."""
-    buffer = FrameBuffer()
+    buffer = FrameBuffer(Clock())
     for parent, child in map(tuple, edges):
         buffer.set_transform(transform(parent, child), 'test')
     return buffer
@@ -66,7 +67,7 @@ def test_the_way_is_the_one_heard_last_static_or_not() -> None:
 
 
 def test_followers_are_told_of_each_transform_until_they_end() -> None:
-    buffer = FrameBuffer()
+    buffer = FrameBuffer(Clock())
     told: list[list[str]] = []
     end = buffer.follow(lambda: told.append(buffer.path('a', 'b')))
     buffer.set_transform(transform('a', 'b'), 'test')
@@ -74,3 +75,24 @@ def test_followers_are_told_of_each_transform_until_they_end() -> None:
     end()
     buffer.set_transform(transform('c', 'd'), 'test')
     assert told == [['b'], ['b']]
+
+
+def test_f61_a_stamp_in_the_future_is_ignored_and_counted() -> None:
+    clock = Clock()
+    buffer = FrameBuffer(clock)
+    now_s = clock.now().nanoseconds // 10**9
+    for sec in (now_s, now_s + 3600, now_s + 1):
+        buffer.set_transform(transform('a', 'b', sec), 'test')
+    assert buffer.lookup_transform('a', 'b', Time()).header.stamp.sec == now_s + 1
+    assert (buffer.ahead, buffer.ahead_frame) == (1, 'b')
+
+
+def test_until_simulated_time_begins_no_stamp_is_in_the_future() -> None:
+    class Stopped(Clock):
+        def now(self) -> Time:
+            return Time()
+
+    buffer = FrameBuffer(Stopped())
+    buffer.set_transform(transform('a', 'b', 5), 'test')
+    assert buffer.can_transform('a', 'b', Time())
+    assert not buffer.ahead

@@ -7,7 +7,9 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+from diagnostic_msgs.msg import DiagnosticStatus
 from geometry_msgs.msg import TransformStamped
+from rclpy.duration import Duration
 from visualization_msgs.msg import Marker, MarkerArray
 
 from helpers.bridge_peer import serve
@@ -87,3 +89,18 @@ def test_f60_of_poses_that_have_waited_the_newest_is_sent(graph: Graph, tmp_path
     counts = sent_by(bridge.connections[0])
     assert counts.received == 50
     assert counts.replaced >= 40
+
+
+def test_f60_a_pose_that_leaves_late_is_a_warning(graph: Graph, tmp_path: Path) -> None:
+    path = tmp_path / 'mapping.yaml'
+    path.write_text(ROWS)
+    bridge, peer = serve(graph, config_file=str(path), stale_timeout=2.0)
+    poses = graph.publisher(TRANSFORM_STAMPED, '/tip')
+    message = pose(1)
+    for age_s in (0, 10):
+        message.header.stamp = (graph.user.get_clock().now() - Duration(seconds=age_s)).to_msg()
+        poses.publish(message)
+        peer.receive_message()
+        report = bridge.connections[0].senders.reports()[1]
+        assert report.level == (DiagnosticStatus.WARN if age_s else DiagnosticStatus.OK)
+    assert report.message.endswith('; late 1')
