@@ -35,7 +35,7 @@ def seconds(message: Any) -> float:
 
 
 def test_each_peer_has_a_clock_of_its_own(graph: Graph) -> None:
-    bridge, ahead = serve(graph)
+    bridge, ahead = serve(graph, max_clock_skew=0.05)
     behind = dial(graph, bridge)
     came = [graph.subscribe(TRANSFORM_STAMPED, f'/bridge/transform/{d}') for d in ('A', 'B')]
     begin = time.time()

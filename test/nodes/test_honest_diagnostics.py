@@ -110,7 +110,7 @@ def test_f50_a_subscriber_that_gets_nothing_is_a_warning_with_the_reason(graph: 
 
 
 def test_f57_a_tool_that_is_refused_for_tf_is_not_ok(graph: Graph) -> None:
-    _, peer = serve(graph, stale_timeout=60.0, max_clock_skew=5.0)
+    _, peer = serve(graph, stale_timeout=60.0)
     told = Told(graph)
     for device in ('ToolToA', 'ToolToB', 'XToY', 'YToX'):
         peer.send(pose(device_name=device))
@@ -128,7 +128,7 @@ def test_f57_an_image_and_a_tool_of_one_name_are_both_ok(
     graph: Graph, is_image_first: bool
 ) -> None:
     """As PLUS sends them; the tool is on tf, and not the plane of the image."""
-    _, peer = serve(graph, stale_timeout=60.0, max_clock_skew=5.0)
+    _, peer = serve(graph, stale_timeout=60.0)
     told = Told(graph)
     tf = graph.subscribe('tf2_msgs/msg/TFMessage', '/tf')
     image = pack(codec.Image(np.zeros((1, 4, 4), np.uint8), (4, 4, 1)), 'Image')

@@ -25,7 +25,8 @@ from ros2_igtl.nodes.worker import Task
 
 TF = 'tf2_msgs/msg/TFMessage'
 RATE_HZ = 50
-LIMIT_S = 0.05 + 0.1  # max_clock_skew, and the longest hold of a pose that may be late
+SKEW_S = 0.05
+LIMIT_S = SKEW_S + 0.1  # max_clock_skew, and the longest hold of a pose that may be late
 ON_THE_WAY_S = 0.05  # from the node to a subscriber on a busy machine
 
 
@@ -103,7 +104,7 @@ def send_for(peer: ScriptedPeer, seconds: float, make: Callable[[], bytes]) -> i
 @pytest.mark.parametrize('clock', CLOCKS)
 def test_f39_what_was_held_on_the_way_is_not_on_tf(graph: Graph, clock: str) -> None:
     """A proxy that stops for two seconds, and then lets everything go."""
-    bridge, peer = serve(graph)
+    bridge, peer = serve(graph, max_clock_skew=SKEW_S)
     sight = Sight(graph)
 
     def make() -> bytes:
@@ -156,7 +157,7 @@ def test_f39_what_arrived_while_the_node_was_stopped_is_not_on_tf(
 
 @pytest.mark.alone
 def test_f39_a_peer_that_sends_whole_seconds_costs_no_poses(graph: Graph) -> None:
-    _, peer = serve(graph)
+    _, peer = serve(graph, max_clock_skew=SKEW_S)
     sight = Sight(graph)
     diagnostics = graph.subscribe('diagnostic_msgs/msg/DiagnosticArray', '/diagnostics')
     count = send_for(
@@ -175,7 +176,7 @@ def test_f39_a_peer_that_sends_whole_seconds_costs_no_poses(graph: Graph) -> Non
 
 @pytest.mark.alone
 def test_f39_a_clock_that_is_set_back_is_followed_within_a_second(graph: Graph) -> None:
-    bridge, peer = serve(graph)
+    bridge, peer = serve(graph, max_clock_skew=SKEW_S)
     sight = Sight(graph)
     count = send_for(peer, 1.5, lambda: pose(sight.sent_now(), timestamp=exact(0.0)()))
     count += send_for(peer, 2.0, lambda: pose(sight.sent_now(), timestamp=exact(-3.0)()))
@@ -188,7 +189,7 @@ def test_f39_a_clock_that_is_set_back_is_followed_within_a_second(graph: Graph) 
 
 def test_f39_a_pose_that_waits_in_the_bridge_itself_is_not_on_tf(graph: Graph) -> None:
     """The worker takes its time for something else."""
-    bridge, peer = serve(graph)
+    bridge, peer = serve(graph, max_clock_skew=SKEW_S)
     connection, sight, is_free = bridge.connections[0], Sight(graph), threading.Event()
 
     def make() -> bytes:
@@ -213,7 +214,7 @@ def test_f39_a_pose_that_waits_in_the_bridge_itself_is_not_on_tf(graph: Graph) -
 
 
 def test_a_single_pose_of_a_peer_whose_clock_differs_is_on_tf(graph: Graph) -> None:
-    bridge, peer = serve(graph)
+    bridge, peer = serve(graph, max_clock_skew=SKEW_S)
     sight = Sight(graph)
     peer.send(pose(sight.sent_now(), timestamp=exact(-1000.0)()))
     wait_until(lambda: sight.ages_s, 5.0, 'the pose')
@@ -262,7 +263,7 @@ def test_f39_a_single_pose_that_arrived_while_the_node_was_stopped_is_not_on_tf(
 
 @pytest.mark.alone
 def test_f51_a_device_with_another_clock_takes_no_pose_of_others(graph: Graph) -> None:
-    bridge, peer = serve(graph)
+    bridge, peer = serve(graph, max_clock_skew=SKEW_S)
     sight = Sight(graph)
     diagnostics = graph.subscribe('diagnostic_msgs/msg/DiagnosticArray', '/diagnostics')
 

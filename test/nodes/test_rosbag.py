@@ -104,7 +104,7 @@ def test_everything_that_is_published_can_be_recorded_and_read_without_ros(
     graph: Graph, tmp_path: Path
 ) -> None:
     # the messages are older than usual, since all are made before the first is sent
-    bridge, peer = serve(graph, max_clock_skew=10.0)
+    bridge, peer = serve(graph)
     messages = one_message_of_every_type()
     peer.send(b''.join(messages))  # the topics come into being
     await_accounted(bridge, len(messages))

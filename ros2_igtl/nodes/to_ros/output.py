@@ -116,8 +116,11 @@ class RosOutput:
         is_due = not route.interval_s or route.is_due()
         # convert everything before publishing anything
         batch = _convert(route, outputs if is_due else (), content, picture, context, poses)
-        if poses and not stamp.fault and self._has_waited(route, source, stamp):
-            stamp = stamp._replace(fault='late')
+        if poses and not stamp.fault and route.last_tf_ns >= 0:
+            # for other work of this node; the first pose of a device waits for its publishers
+            waited_ns = time.monotonic_ns() - stamp.arrival_ns
+            if waited_ns > source.peer.clock.limit_ns + MAX_HOLD_NS:
+                stamp = stamp._replace(fault='late')
         transforms = self._check_poses(route, source, poses, stamp)
         if not is_due:
             return 'rate_limit'
@@ -125,15 +128,6 @@ class RosOutput:
             return 'no_subscriber'
         self._deliver(message, route, source, context, batch, transforms)
         return 'late' if stamp.fault in LATE and route.is_exclusive else ''
-
-    def _has_waited(self, route: Route, source: Source, stamp: Stamp) -> bool:
-        """
-        Return whether a pose has waited too long for other work of this node.
-
-        The first one of a device may wait until its publishers are made: it may be the only one.
-        """
-        stay_ns = time.monotonic_ns() - stamp.arrival_ns
-        return route.last_tf_ns >= 0 and stay_ns > source.peer.clock.limit_ns + MAX_HOLD_NS
 
     def _prepare(
         self, message: codec.Message, route: Route, source: Source
