@@ -146,6 +146,18 @@ def test_f57_an_image_and_a_tool_of_one_name_are_both_ok(
     told.await_level('bridge: bridge', OK)
 
 
+def test_f59_a_command_that_could_not_be_run_is_a_warning(graph: Graph, tmp_path: Path) -> None:
+    path = tmp_path / 'commands.yaml'
+    path.write_text(
+        'version: 1\nconnections:\n  - commands: [{igtl_command_name: Move, '
+        'ros_service_name: /move}]\n'
+    )
+    _, peer = serve(graph, config_file=str(path))
+    told = Told(graph)
+    peer.send(pack(codec.Command(1, 'Move'), header_version=2))
+    told.await_level('bridge: bridge', WARN, 'command_received no_service 1')
+
+
 def test_f54_diagnostics_go_on_while_simulated_time_stands_still(graph: Graph) -> None:
     """A bag that is paused, and peers that are not."""
     _, peer = serve(graph, use_sim_time=True)

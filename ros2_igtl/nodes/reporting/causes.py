@@ -24,7 +24,15 @@ FAULTS = (
     'send_rejected ',
     'refused_peers ',
     'tls_failures ',
+    'connect_failures',
+    'command_received ',
+    'command_sent ',
 )
+# Commands are withdrawn by a stop, as they should be.
+NO_FAULTS = frozenset(
+    {'command_received succeeded', 'command_sent succeeded', 'command_sent withdrawn'}
+)
+ERRORS = ('command_received stop_', 'command_sent stop_')  # a stop was not carried out
 
 
 class Causes:
@@ -50,10 +58,12 @@ class Causes:
 
         :param totals: the counts of a connection by name; those that are no faults are ignored.
         """
+        # a client that waits for its server to start has lost nothing yet
+        is_lost = totals.get('disconnects', 0) > 0
         for name, total in totals.items():
-            if name.startswith(FAULTS):
+            if name.startswith(FAULTS) and name not in NO_FAULTS:
                 grown, self._seen[name] = total - self._seen.get(name, 0), total
-                if grown > 0:
+                if grown > 0 and (is_lost or name != 'connect_failures'):
                     self.note(name, grown)
 
     def reset(self, totals: Mapping[str, int]) -> None:
@@ -64,7 +74,14 @@ class Causes:
 
     def lately(self) -> str:
         """Return what has gone wrong within an hour, the most frequent first; '' if nothing."""
-        now = time.monotonic()
-        recent = [cause for cause, last_s in tuple(self._last_s.items()) if now - last_s < PEACE_S]
-        recent.sort(key=lambda cause: -self.counts[cause])
+        recent = sorted(self._recent(), key=lambda cause: -self.counts[cause])
         return ', '.join(f'{cause} {self.counts[cause]}' for cause in recent)
+
+    @property
+    def has_error(self) -> bool:
+        """Whether something went wrong within an hour that is more than a warning."""
+        return any(cause.startswith(ERRORS) for cause in self._recent())
+
+    def _recent(self) -> list[str]:
+        now = time.monotonic()
+        return [cause for cause, last_s in tuple(self._last_s.items()) if now - last_s < PEACE_S]

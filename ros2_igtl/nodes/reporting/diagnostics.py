@@ -100,7 +100,8 @@ def _connection_status(name: str, connection: Reported) -> DiagnosticStatus:
     lately = connection.causes.lately()
     if lately:
         message += f'; {lately}'
-        level = max(level, DiagnosticStatus.WARN)
+        is_error = connection.causes.has_error
+        level = max(level, DiagnosticStatus.ERROR if is_error else DiagnosticStatus.WARN)
         if not _has_any_good(connection):
             message += '; no good message yet'
             level = DiagnosticStatus.ERROR

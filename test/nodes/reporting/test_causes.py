@@ -57,3 +57,35 @@ def test_after_a_reset_earlier_totals_do_not_count(clock: SteadyClock) -> None:
     assert causes.lately() == ''
     causes.update({'rejected crc': 3})
     assert causes.lately() == 'rejected crc 1'
+
+
+def test_f59_a_command_that_failed_is_a_fault_and_one_that_a_stop_withdrew_is_not() -> None:
+    causes = Causes()
+    causes.update(
+        {
+            'command_received succeeded': 3,
+            'command_received no_service': 1,
+            'command_sent succeeded': 1,
+            'command_sent withdrawn': 1,
+            'command_sent timed_out': 2,
+        }
+    )
+    assert causes.lately() == 'command_sent timed_out 2, command_received no_service 1'
+    assert not causes.has_error
+
+
+def test_f59_a_stop_that_was_not_carried_out_is_an_error_for_an_hour(clock: SteadyClock) -> None:
+    causes = Causes()
+    causes.update({'command_received stop_no_service': 1})
+    assert causes.has_error
+    clock.now_s += 3601.0
+    assert not causes.has_error
+
+
+def test_f59_failures_to_connect_count_once_a_connection_was_lost() -> None:
+    causes = Causes()
+    causes.update({'connect_failures': 7, 'connects': 0, 'disconnects': 0})
+    causes.update({'connect_failures': 8, 'connects': 1, 'disconnects': 0})
+    assert causes.lately() == ''
+    causes.update({'connect_failures': 10, 'connects': 1, 'disconnects': 1})
+    assert causes.lately() == 'connect_failures 2'
