@@ -304,8 +304,10 @@ def test_f25_no_module_that_waits_looks_at_the_system_clock() -> None:
     assert users == {'transport/tcp_session.py', 'transport/tls.py'}
     for user in users:
         assert (root / user).read_text().count('time.time') == 1
-    assert 'self._receive_time_ns = time.monotonic(), time.time_ns()' in (
-        root / 'transport/tcp_session.py').read_text()
+    assert (
+        'self._receive_time_ns = time.monotonic(), time.time_ns()'
+        in (root / 'transport/tcp_session.py').read_text()
+    )
 
 
 def test_a_rate_limit_does_not_make_a_tool_stale(graph: Graph, tmp_path: Path) -> None:

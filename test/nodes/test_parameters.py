@@ -46,13 +46,14 @@ def test_unset_parameters_have_their_defaults(node: Node) -> None:
 
 
 def test_who_asks_for_all_parameters_gets_all(graph: Graph) -> None:
-    node = graph.add_bridge('server', {'port': 0, 'device_whitelist': ['a']})
+    own = {'port': 0, 'max_clock_skew': PARAMETERS['max_clock_skew'].default}
+    node = graph.add_bridge('server', {**own, 'device_whitelist': ['a']})
     client = AsyncParameterClient(graph.user, node.get_name())
     wait_until(client.services_are_ready, 20.0, 'the services')
     call = client.get_parameters(list(PARAMETERS))
     wait_until(call.done, 20.0, 'the response')
     values = [parameter_value_to_python(value) for value in call.result().values]
-    expected = {name: d.default for name, d in PARAMETERS.items()} | {'port': 0}
+    expected = {name: d.default for name, d in PARAMETERS.items()} | own
     expected |= {name: [] for name in LISTS} | {'device_whitelist': ['a']}
     assert dict(zip(PARAMETERS, values, strict=True)) == expected
 

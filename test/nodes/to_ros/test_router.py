@@ -246,7 +246,7 @@ def test_a_transform_status_other_than_ok_withholds_the_pose(graph: Graph) -> No
 
 
 def test_a_second_pose_for_one_time_is_kept_from_tf(graph: Graph) -> None:
-    bridge, peer = serve(graph, timestamp_mode='device')
+    bridge, peer = serve(graph, timestamp_mode='device', max_clock_skew=0.05)
     poses = graph.subscribe('geometry_msgs/msg/TransformStamped', '/bridge/transform/Probe')
     tf = graph.subscribe('tf2_msgs/msg/TFMessage', '/tf')
     content = codec.Transform(*IDENTITY, 0.0, 0.0, 0.0)
@@ -642,7 +642,7 @@ def test_hundreds_of_devices_each_get_a_topic_and_no_more_than_are_allowed(
 @pytest.mark.parametrize('mode', ['device', 'receive', 'auto'])
 @pytest.mark.parametrize('skew_s', [-3.0, 0.0, 3.0])
 def test_f22_the_stamp_is_what_the_mode_says(graph: Graph, mode: str, skew_s: float) -> None:
-    bridge, peer = serve(graph, timestamp_mode=mode, time_offset=0.25, max_clock_skew=0.05)
+    bridge, peer = serve(graph, timestamp_mode=mode, time_offset=0.25, max_clock_skew=1.0)
     poses = graph.subscribe(TRANSFORM_STAMPED, '/bridge/transform/Probe')
     sent_ns = []
     for count in (1, 2, 3):
