@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections import deque
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 
 from helpers.clock_scenarios import (
     Clock,
@@ -22,12 +24,13 @@ from helpers.clock_scenarios import (
     stuttering,
 )
 from helpers.live_peer import LivePeer
-from helpers.live_poses import S, Sent
+from helpers.live_poses import S, Sent, Track
 from helpers.live_stage import Shape, Stage, Steps
 from ros2_igtl.codec import timestamp
 
 CALM_S = 1.5  # in which a device without a clock shows its usual distances
 SURE_HOLD_S = 0.3  # holds that are known without a clock, too
+SURE_GAPS = 10  # and are so many times longer than it was irregular before
 
 
 @dataclass(frozen=True)
@@ -39,12 +42,14 @@ class ClockKind:
     :ivar offset_s: what it differs from ours at the beginning.
     :ivar tells_time: whether it shows the time of a pose to within ``max_clock_skew``.
     :ivar grain_s: its steps.
+    :ivar set_s: when it is set.
     """
 
     show: Clock
     offset_s: float = 0.0
     tells_time: bool = True
     grain_s: float = 0.0
+    set_s: float = math.inf
 
 
 def exact(true_s: float) -> float:
@@ -85,10 +90,10 @@ ODD_CLOCKS = {
     'fast': ClockKind(at_rate(1.02), tells_time=False),
     'very fast': ClockKind(at_rate(100.0), tells_time=False),
     'milliseconds': ClockKind(at_rate(1000.0), -9.0, tells_time=False),
-    'set forward': ClockKind(set_at(2.0, 5.0)),
-    'set far forward': ClockKind(set_at(2.0, 3600.0), -2.0),
-    'set back': ClockKind(set_at(2.0, -5.0)),
-    'set far back': ClockKind(set_at(2.0, -3600.0), 2.0),
+    'set forward': ClockKind(set_at(2.0, 5.0), set_s=2.0),
+    'set far forward': ClockKind(set_at(2.0, 3600.0), -2.0, set_s=2.0),
+    'set back': ClockKind(set_at(2.0, -5.0), set_s=2.0),
+    'set far back': ClockKind(set_at(2.0, -3600.0), 2.0, set_s=2.0),
     'at times': ClockKind(at_times, tells_time=False),
 }
 
@@ -110,13 +115,26 @@ class Stream:
         self._clock = clock
         self._release = release
         self._settles = settles
-        self._track = peer.track(
-            device, tells_time=clock.tells_time, grain_ns=round(clock.grain_s * S)
-        )
+        self._track = self._new_track()
+        self._set_s = clock.set_s
         self._begun_ns = time.time_ns()
-        self._last_s = self._calm_s = 0.0
+        self._last_s = 0.0
         self._is_known = False  # the hold that is on, without a clock
         self._waiting: deque[tuple[float, bytes, Sent]] = deque()
+        self._sent_s: deque[float] = deque(maxlen=64)  # when the last ones were, if not held
+
+    def _new_track(self) -> Track:
+        clock = self._clock
+        grain_ns = round(clock.grain_s * S)
+        return self._peer.track(self._device, tells_time=clock.tells_time, grain_ns=grain_ns)
+
+    @property
+    def sure_s(self) -> float:
+        """The length of a hold that a device without a clock shows, as regular as it was."""
+        gaps_s = [after - before for before, after in pairwise(self._sent_s)]
+        if sum(gaps_s) < CALM_S:
+            return math.inf
+        return max(SURE_HOLD_S, SURE_GAPS * (max(gaps_s) - sum(gaps_s) / len(gaps_s)))
 
     @property
     def now_s(self) -> float:
@@ -136,11 +154,13 @@ class Stream:
         if due_s - made_s < 0.02:
             self._is_known = False
         elif not self._is_known:  # the first that is held
-            self._is_known = (
-                self._settles and made_s - self._calm_s > CALM_S and due_s - made_s > SURE_HOLD_S
-            )
+            self._is_known = self._settles and due_s - made_s > self.sure_s
         if due_s > made_s:
-            self._calm_s = due_s
+            self._sent_s.clear()
+        else:
+            self._sent_s.append(made_s)
+        if made_s > self._set_s:  # how fast its poses are is not known any more
+            self._set_s, self._track = math.inf, self._new_track()
         is_certain = self._clock.tells_time or self._is_known
         sent = self._peer.judge.make(self._track, made_ns, is_certain=is_certain)
         shown_s = self._clock.show(made_s)

@@ -20,8 +20,10 @@ USUAL_NS = 500_000_000  # the time in which the usual distance is learned
 # A link that carries less than a device sends looks like a slow clock, and a queue that drains
 # like a fast one. Where nothing tells them apart, clocks are off by a little, or count in other
 # units; what lies between is delay.
-SLOW = 0.95, 0.05
-FAST = 1.05, 20.0
+A_LITTLE = 0.05
+OTHER_UNITS = 20.0
+# By a clock that counts in larger units, messages are closer than any device sends them.
+LEAST_DISTANCE_NS = 2_000_000
 
 
 class Sample(NamedTuple):
@@ -38,9 +40,9 @@ class Sample(NamedTuple):
     number: int
 
 
-def is_plausible(rate: float) -> bool:
-    """Return whether a clock may run at a rate, if nothing else is known of it."""
-    return SLOW[0] <= rate <= FAST[0] or not SLOW[1] < rate < FAST[1]
+def may_be_fast(rate: float) -> bool:
+    """Return whether a clock may run at a rate over 1, if nothing else is known of it."""
+    return rate <= 1 + A_LITTLE or rate >= OTHER_UNITS
 
 
 class ClockRate:
@@ -68,7 +70,7 @@ class ClockRate:
             self._learned_ns = sample.arrival_ns
             self._learn_usual(low_ns)
         rate = self._fast(clock.limit_ns)
-        return rate if rate > 1.0 and is_plausible(rate) else 1.0
+        return rate if rate > 1.0 and may_be_fast(rate) else 1.0
 
     def _learn_usual(self, low_ns: int) -> None:
         """Learn the usual distance between messages."""
@@ -111,11 +113,14 @@ class ClockRate:
         rate = _rate(rise, limit_ns // 2)
         if rate >= 1.0:
             return 1.0
+        distance_ns = _distance_ns(rise)
         if self._usual_ns < inf:
             # messages that wait longer and longer arrive less often
-            is_clock = _distance_ns(rise) <= self._usual_ns * (1 + (1 - rate) / 2)
+            is_clock = distance_ns <= self._usual_ns * (1 + (1 - rate) / 2)
+        elif rate < 1 / OTHER_UNITS:
+            is_clock = rate * distance_ns < LEAST_DISTANCE_NS
         else:
-            is_clock = is_plausible(rate) or clock.mode == 'receive'
+            is_clock = rate > 1 - A_LITTLE or clock.mode == 'receive'
         return rate if is_clock else 1.0
 
 

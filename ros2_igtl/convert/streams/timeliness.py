@@ -21,7 +21,7 @@ from __future__ import annotations
 from typing import Any
 
 from ros2_igtl.convert.math.stamps import NANOSECONDS_PER_SECOND
-from ros2_igtl.convert.streams.clock_rate import ClockRate, Sample, is_plausible
+from ros2_igtl.convert.streams.clock_rate import ClockRate, Sample, may_be_fast
 from ros2_igtl.convert.streams.peer_clock import DeviceClock, PeerClock, Stamp
 
 CONFIRM_NS = 100_000_000  # in this time nothing that waited arrives any more
@@ -136,7 +136,7 @@ class Confirmation:
         elapsed_ns, fall_ns = arrival_ns - self._begun_ns, self._begun_lag_ns - lag_ns
         rate = 1 + fall_ns / max(elapsed_ns, 1)
         fast_ns = CONFIRM_NS if fall_ns > LONGEST_WAIT_NS else FAST_NS
-        return rate if elapsed_ns > fast_ns and is_plausible(rate) else 0.0
+        return rate if elapsed_ns > fast_ns and may_be_fast(rate) else 0.0
 
 
 class SetBack:

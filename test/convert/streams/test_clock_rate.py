@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ros2_igtl.convert.streams.clock_rate import ClockRate, Sample, is_plausible
+from ros2_igtl.convert.streams.clock_rate import ClockRate, Sample, may_be_fast
 from ros2_igtl.convert.streams.peer_clock import DeviceClock, PeerClock
 
 S = 1_000_000_000
@@ -51,9 +51,15 @@ def test_lags_that_change_evenly_show_the_rate(rate: float) -> None:
 
 @pytest.mark.parametrize('rate', [0.1, 0.5, 0.9, 1.2, 10.0])
 def test_a_rate_between_those_of_clocks_is_delay(rate: float) -> None:
-    assert not is_plausible(rate)
+    assert rate < 1.0 or not may_be_fast(rate)
     assert Learner().feed(ramp(1 - rate)) == 1.0
     assert Learner('receive').feed(ramp(1 - rate)) == pytest.approx(min(rate, 1.0), rel=0.01)
+
+
+def test_a_link_that_carries_hardly_anything_is_no_clock_that_counts_in_other_units() -> None:
+    """The messages of 20 a second were sent at 50 ms by their clock, not at 0.5 ms."""
+    lags_ms = [99 * 50.0 * number for number in range(20)]
+    assert Learner().feed(lags_ms, 5000.0) == 1.0
 
 
 def test_messages_that_arrive_as_often_as_before_are_not_delayed() -> None:

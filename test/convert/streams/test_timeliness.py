@@ -114,7 +114,7 @@ def test_f39_a_link_that_carries_too_little_is_no_slow_clock(
 
 
 @pytest.mark.parametrize('rate_hz', [10.0, 100.0])
-@pytest.mark.parametrize('share', [0.1, 0.5, 0.9])
+@pytest.mark.parametrize('share', [0.02, 0.1, 0.5, 0.9])
 def test_f39_nor_is_one_that_carries_too_little_from_the_beginning(
     share: float, rate_hz: float
 ) -> None:
@@ -145,6 +145,13 @@ def test_f39_messages_that_waited_may_come_bit_by_bit(clock: str) -> None:
     result = play(shows, in_gulps(12.0, 5.0, 20, 0.1), duration_s=40.0)
     assert result.late_on_tf(grain_s) == []
     assert result.share >= 0.95
+
+
+@pytest.mark.parametrize('delay_s', [0.3, 1.0])
+def test_f39_delays_that_grow_from_the_first_messages_on_are_late(delay_s: float) -> None:
+    result = play(at_rate(1.0), swelling(0.1, 0.5, delay_s), rate_hz=50.0)
+    assert result.late_on_tf(0.0) == []
+    assert result.clock.rate == 1.0
 
 
 @pytest.mark.parametrize(
