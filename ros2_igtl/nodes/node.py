@@ -147,6 +147,7 @@ class BridgeNode(LifecycleNode):
 
     def close(self) -> None:
         """Close the sockets in any state; call it last before destroying the node."""
+        self._stop_timer()
         self._close()
 
     def _transition(
@@ -180,9 +181,10 @@ class BridgeNode(LifecycleNode):
             node_name=self.get_name(),
             resolve_topic_name=self.resolve_topic_name,
         )
-        self._reporter.configure(len(self._settings))
+        self._reporter.configure([settings.name for settings in self._settings])
         # the registrations of the file, which all its connections have
         self._registrations = Registrations(self, self._settings[0].registration)
+        self._timer = self.create_timer(PERIOD_S, self._on_timer, clock=STEADY)
 
     def _activate(self) -> None:
         self._io_thread.start()
@@ -202,7 +204,6 @@ class BridgeNode(LifecycleNode):
             self._set_actual_port(self._connections[0].actual_port)
         self._clock_watch = ClockWatch(self, partial(self._begin_anew, buffer))
         self._reporter.start()
-        self._timer = self.create_timer(PERIOD_S, self._on_timer, clock=STEADY)
 
     def _begin_anew(self, buffer: FrameBuffer) -> None:
         """Forget the stamps from before our own clock was set, in both directions."""
@@ -219,15 +220,15 @@ class BridgeNode(LifecycleNode):
                 stack.callback(self._registrations.stop)
             stack.callback(self._connections.clear)
             if self._connections:
+                stack.callback(self._reporter.report_end)
                 stack.callback(self._reporter.publish_status)
             for connection in reversed(self._connections):
                 stack.callback(connection.stop)
-            self._stop_timer()
+            watch, self._clock_watch = self._clock_watch, None
+            if watch is not None:
+                watch.stop()
 
     def _stop_timer(self) -> None:
-        watch, self._clock_watch = self._clock_watch, None
-        if watch is not None:
-            watch.stop()
         timer, self._timer = self._timer, None
         if timer is not None:
             self.destroy_timer(timer)
@@ -238,6 +239,7 @@ class BridgeNode(LifecycleNode):
             listener.unregister()
 
     def _forget(self) -> None:
+        self._stop_timer()
         self._close()
         self._settings = ()
         self._reporter.forget()

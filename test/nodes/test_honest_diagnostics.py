@@ -27,11 +27,11 @@ class Told:
     """The newest diagnostics."""
 
     def __init__(self, graph: Graph) -> None:
-        self._arrays = graph.subscribe(DIAGNOSTICS, '/diagnostics')
+        self.arrays = graph.subscribe(DIAGNOSTICS, '/diagnostics')
 
     def of(self, name: str) -> tuple[Any, str]:
         """Return level and message of a status."""
-        statuses = self._arrays[-1].status if self._arrays else ()
+        statuses = self.arrays[-1].status if self.arrays else ()
         return next(((s.level, s.message) for s in statuses if s.name == name), (None, ''))
 
     def await_level(self, name: str, level: bytes, text: str = '') -> None:
@@ -164,3 +164,23 @@ def test_f54_diagnostics_go_on_while_simulated_time_stands_still(graph: Graph) -
     told = Told(graph)
     peer.send(pose())
     told.await_level('bridge: bridge: TRANSFORM Probe', ERROR, 'stale')
+
+
+def test_f60_an_inactive_node_is_not_ok_and_says_so(graph: Graph) -> None:
+    bridge, peer = serve(graph, stale_timeout=60.0)
+    told = Told(graph)
+    peer.send(pose())
+    told.await_level('bridge: bridge: TRANSFORM Probe', OK)
+    first = told.arrays[-1]
+    graph.call(bridge.trigger_deactivate)
+    wait_until(lambda: told.arrays[-1] is not first, 5.0, 'the last page')
+    told.await_level('bridge: bridge', WARN, 'the node is inactive')
+    ended = next(array for array in told.arrays if array.status[-1].message.startswith('the node'))
+    statuses = {status.name: status.level for status in ended.status}
+    assert statuses['bridge: bridge: TRANSFORM Probe'] == DiagnosticStatus.STALE
+    assert OK not in statuses.values()
+    count = len(told.arrays)
+    wait_until(lambda: len(told.arrays) > count + 1, 5.0, 'more pages')
+    told.await_level('bridge: bridge', WARN, 'the node is inactive')
+    graph.call(bridge.trigger_activate)
+    told.await_level('bridge: bridge', OK)

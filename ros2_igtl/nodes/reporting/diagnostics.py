@@ -86,6 +86,29 @@ def statuses(node_name: str, connection: Reported) -> list[DiagnosticStatus]:
     return results
 
 
+def inactive(node_name: str, names: Sequence[str]) -> list[DiagnosticStatus]:
+    """Return the statuses of the connections of an inactive node."""
+    return [
+        DiagnosticStatus(
+            level=DiagnosticStatus.WARN,
+            name=f'{node_name}: {name}',
+            message='the node is inactive: nothing is received or sent',
+        )
+        for name in names
+    ]
+
+
+def ended(statuses: Sequence[DiagnosticStatus]) -> list[DiagnosticStatus]:
+    """Return the last statuses as those of an inactive node, without the ones of connections."""
+    return [
+        DiagnosticStatus(
+            level=DiagnosticStatus.STALE, name=status.name, message='the node is inactive'
+        )
+        for status in statuses
+        if status.name.count(': ') > 1
+    ]
+
+
 def _connection_status(name: str, connection: Reported) -> DiagnosticStatus:
     sessions = connection.transport.sessions
     values: dict[str, Any] = {

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.node import Node
 from sensor_msgs.msg import TimeReference
 from std_msgs.msg import UInt32
@@ -48,13 +48,16 @@ class Reporter:
         self._time_references = node.create_publisher(TimeReference, '~/time_reference', 10)
         self._client_counts = node.create_publisher(UInt32, '~/client_count', latched(1))
         self._status: Any = None  # made when the number of connections is known
+        self._names: Sequence[str] = ()  # of the connections that the configuration has
+        self._last: Sequence[DiagnosticStatus] = ()  # while the node is active
         self._lock = threading.Lock()  # of publishing the status
         self._client_count = -1  # last published value
         self._is_status_due = False  # I/O thread
 
-    def configure(self, count: int) -> None:
-        """Prepare for a number of connections."""
-        self._status = self._node.create_publisher(BridgeStatus, '~/status', latched(count))
+    def configure(self, names: Sequence[str]) -> None:
+        """Prepare for connections of these names."""
+        self._names = names
+        self._status = self._node.create_publisher(BridgeStatus, '~/status', latched(len(names)))
 
     def start(self) -> None:
         """Publish the status at each change from now on; the I/O thread is running."""
@@ -63,6 +66,7 @@ class Reporter:
 
     def forget(self) -> None:
         """Forget the connections; may be called twice."""
+        self._names = ()
         if self._status is not None:
             self._node.destroy_publisher(self._status)
             self._status = None
@@ -96,9 +100,22 @@ class Reporter:
         self.publish_status()
         for connection in self._connections:
             array.status += diagnostics.statuses(self._node.get_name(), connection)
+        self._last = list(array.status)
+        if not self._connections:
+            array.status += diagnostics.inactive(self._node.get_name(), self._names)
+        for connection in self._connections:
             for reference in diagnostics.time_references(connection, now.nanoseconds):
                 self._time_references.publish(reference)
         array.status.append(self._faults.status(self._node.get_name()))
+        self._diagnostics.publish(array)
+
+    def report_end(self) -> None:
+        """Publish the end of all that was reported, which viewers would go on showing."""
+        array = DiagnosticArray()
+        array.header.stamp = self._node.get_clock().now().to_msg()
+        last, self._last = self._last, ()
+        array.status = diagnostics.ended(last)
+        array.status += diagnostics.inactive(self._node.get_name(), self._names)
         self._diagnostics.publish(array)
 
     def _schedule_status(self) -> None:
