@@ -95,6 +95,13 @@ def ros_image(number: int = 0) -> Image:
     )
 
 
+def ros_pose_of_now() -> TransformStamped:
+    message = ros_pose(0)
+    seconds, nanoseconds = divmod(time.time_ns(), 10**9)
+    message.header.stamp = Time(sec=seconds, nanosec=nanoseconds)
+    return message
+
+
 def ros_pose(number: int) -> TransformStamped:
     message = TransformStamped(
         header=Header(stamp=Time(sec=number), frame_id='base'), child_frame_id='tip'
@@ -592,7 +599,7 @@ def test_f27_a_ros_publisher_that_dies_is_a_warning_and_nothing_is_invented(
     publisher = graph.publisher(TRANSFORM_STAMPED, '/tip')
     texts = graph.publisher(STRING, '/text')
     texts.publish(String(data='an event, which nobody expects again'))
-    publisher.publish(ros_pose(1))
+    publisher.publish(ros_pose_of_now())
     wait_until(lambda: len(peer.collected) > 106, 10.0, 'the messages')
     size = len(peer.collected)
     graph.call(partial(graph.user.destroy_publisher, publisher))
@@ -603,7 +610,7 @@ def test_f27_a_ros_publisher_that_dies_is_a_warning_and_nothing_is_invented(
     publisher = graph.publisher(TRANSFORM_STAMPED, '/tip')
 
     def has_ended() -> bool:
-        publisher.publish(ros_pose(2))
+        publisher.publish(ros_pose_of_now())
         return levels() == (OK, OK)
 
     wait_until(has_ended, 10.0, 'the end of it')
