@@ -10,7 +10,8 @@ import sys
 import threading
 from array import array
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -40,6 +41,10 @@ connections:
     mappings:
       - {igtl_device_name: Camera, igtl_type_name: IMAGE, direction: ROS_TO_IGTL,
          ros_topic_name: /camera, ros_type_name: sensor_msgs/msg/Image}
+      - {igtl_device_name: Markers, igtl_type_name: POINT, direction: ROS_TO_IGTL,
+         ros_topic_name: /markers, ros_type_name: visualization_msgs/msg/MarkerArray}
+      - {igtl_device_name: Frame, igtl_type_name: TRANSFORM, direction: ROS_TO_IGTL,
+         tf: {parent_frame_id: world, child_frame_id: frame0, rate: 20.0}}
 """
 # A console and a robot, each on both sides: the robot says when a STOP came, by the clock that all
 # programs of a machine share. A line of stdin asks for many STOPs of one way: in or out of ROS, or
@@ -113,6 +118,47 @@ for line in sys.stdin:
         times_s.append((int(came) - begin_ns) / 1e9 if came else None)
     print(json.dumps(times_s), flush=True)
 """
+# Another ROS program, which publishes markers or frames.
+PROGRAM = """
+import sys, time
+import rclpy
+from geometry_msgs.msg import TransformStamped
+from rclpy.serialization import serialize_message
+from tf2_msgs.msg import TFMessage
+from visualization_msgs.msg import Marker, MarkerArray
+
+def markers():
+    marker = Marker(type=Marker.SPHERE)
+    marker.pose.orientation.w = 1.0
+    data = serialize_message(MarkerArray(markers=[marker] * 3000))
+    return 5.0, '/markers', MarkerArray, lambda: data
+
+def frames():
+    message = TFMessage()
+    for number in range(300):
+        frame = TransformStamped(child_frame_id=f'frame{number}')
+        frame.header.frame_id = 'world'
+        frame.transform.rotation.w = 1.0
+        message.transforms.append(frame)
+    return 30.0, '/tf', TFMessage, lambda: now(message)
+
+def now(message):
+    stamp = node.get_clock().now().to_msg()
+    for frame in message.transforms:
+        frame.header.stamp = stamp
+    return message
+
+rclpy.init()
+node = rclpy.create_node('program')
+hz, topic, ros_type, make = {'markers': markers, 'frames': frames}[sys.argv[1]]()
+publisher = node.create_publisher(ros_type, topic, 5)
+while not publisher.get_subscription_count():
+    time.sleep(0.01)
+while True:
+    publisher.publish(make())
+    print('published', flush=True)
+    time.sleep(1.0 / hz)
+"""
 COUNT = 100
 PACE_S = 1 / 43.0  # no divisor of the others, so that it meets them anywhere
 TRACKING_HZ, IMAGE_HZ, TOOLS_HZ = 250.0, 30.0, 5.0
@@ -123,6 +169,7 @@ IDLE_BOUND_S, BOUND_S = 0.002, 0.02
 TRIES = 5  # other programs of the machine make a STOP late too
 # Only measured: rclpy lets no other thread run while it copies a volume of 64 MB, and for each new
 # topic the executor, which also calls ~/send_command, collects all that it waits for.
+PROGRAMS = {'markers', 'frames'}  # loads of another ROS program
 LONG = {'volumes', 'binds', 'names'}  # in make test-long
 ONLY_MEASURED = {('volumes', 'in'), ('volumes', 'out'), ('names', 'out')}
 
@@ -178,7 +225,9 @@ class Load:
     @contextmanager
     def loading(self, name: str) -> Iterator[None]:
         """Send one of the loads in a thread."""
-        with BusyPeer(self._port) as self._peer, in_background(partial(LOADS[name], self)):
+        program = running(name) if name in PROGRAMS else nullcontext()
+        load = partial(LOADS[name], self)
+        with BusyPeer(self._port) as self._peer, in_background(load), program:
             yield
 
     def idle(self, ended: threading.Event) -> None:
@@ -228,6 +277,22 @@ class Load:
             self._peer.send(data)
 
 
+@contextmanager
+def running(name: str) -> Iterator[None]:
+    """Run the other program, which has published."""
+    with subprocess.Popen(
+        [sys.executable, '-c', PROGRAM, name], stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(process.stdout.read)  # so that it does not wait
+            try:
+                yield
+            finally:
+                process.kill()
+
+
 LOADS: dict[str, Callable[[Load, threading.Event], None]] = {
     'idle': Load.idle,
     'poses': Load.poses,
@@ -235,6 +300,8 @@ LOADS: dict[str, Callable[[Load, threading.Event], None]] = {
     'volumes': Load.volumes,
     'tools': Load.tools,
     'binds': Load.binds,
+    'markers': Load.idle,
+    'frames': Load.idle,
     'names': Load.names,  # last, since its topics stay
 }
 
