@@ -360,7 +360,7 @@ def test_a_pair_of_frames_is_given_as_it_is_now_and_again(graph: Graph, tmp_path
 
 
 @pytest.mark.parametrize('source', ['topic', 'tf'])
-def test_f60_the_pose_of_a_dead_source_is_no_answer(
+def test_f61_the_pose_of_a_dead_source_is_no_answer(
     graph: Graph, tmp_path: Path, source: str
 ) -> None:
     row = (

@@ -77,7 +77,7 @@ def test_followers_are_told_of_each_transform_until_they_end() -> None:
     assert told == [['b'], ['b']]
 
 
-def test_f61_a_stamp_in_the_future_is_ignored_and_counted() -> None:
+def test_f62_a_stamp_in_the_future_is_ignored_and_counted() -> None:
     clock = Clock()
     buffer = FrameBuffer(clock)
     now_s = clock.now().nanoseconds // 10**9

@@ -46,7 +46,7 @@ def markers(count: int) -> MarkerArray:
     return MarkerArray(markers=[marker] * count)
 
 
-def test_f60_a_pose_does_not_wait_while_many_markers_are_deserialised(
+def test_f61_a_pose_does_not_wait_while_many_markers_are_deserialised(
     graph: Graph, tmp_path: Path
 ) -> None:
     path = tmp_path / 'mapping.yaml'
@@ -74,7 +74,7 @@ def test_f60_a_pose_does_not_wait_while_many_markers_are_deserialised(
     assert sent_by(bridge.connections[0]).done == 3
 
 
-def test_f60_of_poses_that_have_waited_the_newest_is_sent(graph: Graph, tmp_path: Path) -> None:
+def test_f61_of_poses_that_have_waited_the_newest_is_sent(graph: Graph, tmp_path: Path) -> None:
     path = tmp_path / 'mapping.yaml'
     path.write_text(ROWS)
     bridge, peer = serve(graph, config_file=str(path))
@@ -91,7 +91,7 @@ def test_f60_of_poses_that_have_waited_the_newest_is_sent(graph: Graph, tmp_path
     assert counts.replaced >= 40
 
 
-def test_f60_a_pose_that_leaves_late_is_a_warning(graph: Graph, tmp_path: Path) -> None:
+def test_f61_a_pose_that_leaves_late_is_a_warning(graph: Graph, tmp_path: Path) -> None:
     path = tmp_path / 'mapping.yaml'
     path.write_text(ROWS)
     bridge, peer = serve(graph, config_file=str(path), stale_timeout=2.0)
