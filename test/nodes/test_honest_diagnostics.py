@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
+from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 
 from helpers.bridge_peer import dial, pack, pose, serve
@@ -184,3 +185,19 @@ def test_f60_an_inactive_node_is_not_ok_and_says_so(graph: Graph) -> None:
     told.await_level('bridge: bridge', WARN, 'the node is inactive')
     graph.call(bridge.trigger_activate)
     told.await_level('bridge: bridge', OK)
+
+
+def test_f63_two_nodes_of_one_name_are_an_error(
+    graph: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr('ros2_igtl.nodes.reporting.namesakes.LEASE_S', 2.0)
+    graph.add_bridge('server', {'port': 0}, name='twin')
+    told = Told(graph)
+    told.await_level('twin: own name', OK)
+    lines = graph.subscribe('rcl_interfaces/msg/Log', '/rosout')
+    namesake = Node('twin', context=graph.context)
+    told.await_level('twin: own name', WARN, 'unless one of them has just been killed')
+    told.await_level('twin: own name', ERROR, '2 nodes are named /twin: their poses')
+    namesake.destroy_node()
+    told.await_level('twin: own name', OK)
+    wait_until(lambda: any('2 nodes are named' in line.msg for line in lines), 5.0, 'the line')

@@ -19,6 +19,7 @@ from ros2_igtl.nodes.qos import latched
 from ros2_igtl.nodes.reporting import diagnostics
 from ros2_igtl.nodes.reporting.diagnostics import Reported
 from ros2_igtl.nodes.reporting.faults import Faults
+from ros2_igtl.nodes.reporting.namesakes import Namesakes
 from ros2_igtl.transport import IoThread
 
 STATUS_DELAY_S = 0.01  # one message covers all changes within this time
@@ -44,6 +45,7 @@ class Reporter:
         self._io_thread = io_thread
         self._connections = connections
         self._faults = faults
+        self._namesakes = Namesakes(node)
         self._diagnostics = node.create_publisher(DiagnosticArray, '/diagnostics', 10)
         self._time_references = node.create_publisher(TimeReference, '~/time_reference', 10)
         self._client_counts = node.create_publisher(UInt32, '~/client_count', latched(1))
@@ -107,6 +109,7 @@ class Reporter:
             for reference in diagnostics.time_references(connection, now.nanoseconds):
                 self._time_references.publish(reference)
         array.status.append(self._faults.status(self._node.get_name()))
+        array.status.append(self._namesakes.status())
         self._diagnostics.publish(array)
 
     def report_end(self) -> None:
