@@ -7,6 +7,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
+from functools import cache
 from inspect import signature
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -138,6 +139,7 @@ def _construct(content_class: Any, fields: Mapping[str, Any]) -> Any:
     return content_class(**fields)
 
 
+@cache
 def _field_types(content_class: Any) -> dict[str, Any]:
     """Return the annotated types of the fields and of the constructor's arguments."""
     try:
