@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import settings
+from hypothesis import is_hypothesis_test, settings
 
 if TYPE_CHECKING:
     from helpers.own_coverage import OwnCoverage
@@ -19,6 +19,18 @@ settings.register_profile('codec', deadline=None, max_examples=60)
 settings.load_profile('codec')
 
 MEASURED: pytest.StashKey[OwnCoverage] = pytest.StashKey()
+LAST: pytest.StashKey[str] = pytest.StashKey()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put what hypothesis makes behind the examples of its file, which reach most of a module."""
+    files = {path: number for number, path in enumerate(dict.fromkeys(i.path for i in items))}
+    items.sort(key=lambda item: (files[item.path], is_hypothesis(item)))
+
+
+def is_hypothesis(item: pytest.Item) -> bool:
+    return is_hypothesis_test(getattr(item, 'obj', None))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -43,6 +55,16 @@ def imported_codec(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from helpers.own_coverage import imported_codec
 
     return imported_codec(tmp_path_factory.mktemp('coverage') / 'imported')
+
+
+@pytest.fixture(autouse=True)
+def measured_until_complete(request: pytest.FixtureRequest, own_coverage: None) -> None:
+    """See before each test function, with whatever parameters, whether all is reached."""
+    module = request.node.getparent(pytest.Module)
+    measured = module.stash.get(MEASURED, None)
+    if measured is not None and module.stash.get(LAST, None) != request.node.originalname:
+        module.stash[LAST] = request.node.originalname
+        measured.stop_if_complete(request.getfixturevalue('imported_codec'))
 
 
 @pytest.fixture(scope='module', autouse=True)
