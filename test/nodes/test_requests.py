@@ -87,7 +87,7 @@ def received(*_):
     raise RuntimeError('in a subscription')
 
 BridgeConnection.follow_publishers = follow
-TopicSender._received = received
+TopicSender._received_raw = received
 sys.exit(process.run('igtl_server', 'server', sys.argv))
 """
 
