@@ -41,6 +41,7 @@ ALLOWED = {
     ('codec/registry.py', 'importlib'),  # the entry points of installed packages
     ('config/document.py', 'open'),  # the mapping file
     ('config/document.py', 'os.open'),
+    ('nodes/programs/process.py', 'os.open'),  # its own stdout and stderr
     ('convert/interfaces.py', 'importlib'),  # the ROS types of the table
     ('convert/conversion.py', 'importlib'),  # the entry points of installed packages
     # of no file: memory that is there once it is written

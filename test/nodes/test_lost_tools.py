@@ -265,7 +265,9 @@ def test_f04_sigkill_of_the_process_that_sends(graph: Graph) -> None:
 def test_f23_a_pose_that_is_repeated_or_older_does_not_keep_a_tool_alive(
     graph: Graph, step_s: float
 ) -> None:
-    bridge, peer = serve(graph, stale_timeout=TIMEOUT_S, timestamp_mode='device')
+    bridge, peer = serve(
+        graph, stale_timeout=TIMEOUT_S, timestamp_mode='device', max_clock_skew=0.05
+    )
     tf = graph.subscribe(TF, '/tf')
     statuses = graph.subscribe(STATUS, '/bridge/transform/Probe/status', latched=True)
     now_ns = time.time_ns()
