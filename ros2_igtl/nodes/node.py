@@ -35,6 +35,7 @@ from ros2_igtl.nodes.to_igtl.frame_buffer import FrameBuffer
 from ros2_igtl.nodes.to_ros.registrations import Registrations
 from ros2_igtl.options import PARAMETERS
 from ros2_igtl.transport import IoThread
+from ros2_igtl.transport.server import lack_of_descriptors
 from ros2_igtl.transport.tls import TlsFilesError
 
 logger = logging.getLogger(__name__)
@@ -181,6 +182,10 @@ class BridgeNode(LifecycleNode):
             node_name=self.get_name(),
             resolve_topic_name=self.resolve_topic_name,
         )
+        servers = (settings for settings in self._settings if settings.mode == 'server')
+        lack = lack_of_descriptors(sum(settings.options.max_clients for settings in servers))
+        if lack:
+            self.get_logger().warning(lack)
         self._reporter.configure([settings.name for settings in self._settings])
         # the registrations of the file, which all its connections have
         self._registrations = Registrations(self, self._settings[0].registration)

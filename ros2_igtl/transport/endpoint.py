@@ -78,6 +78,11 @@ class Endpoint(ABC):
         """
 
     @property
+    def fault(self) -> str:
+        """Why no peer can connect now, whatever the state; '' if there is no reason."""
+        return ''
+
+    @property
     def statistics(self) -> Statistics:
         """A copy of the counts since the start, over all current and past peers."""
         total = Statistics()

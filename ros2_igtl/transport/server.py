@@ -8,7 +8,9 @@ import asyncio
 import functools
 import ipaddress
 import logging
+import resource
 import socket
+import time
 from collections.abc import Mapping
 
 from ros2_igtl import codec
@@ -22,11 +24,25 @@ from ros2_igtl.transport.tls_transport import TlsTransport
 BACKLOG = 100
 MAX_HANDSHAKES = 64  # TLS handshakes at one time; one more cancels the oldest
 ACCEPT_PAUSE_S = 0.1  # after accept() failed, usually because file descriptors ran out
+FAULT_S = 1.0  # it lasts while clients wait, since each attempt after a pause fails
+SPARE_DESCRIPTORS = 64  # of ROS, Python and the files of the log
 ENDING_PAUSE_S = 0.002  # while places are taken by peers that have disconnected
 
 _BUSY = codec.pack(
     codec.Message(codec.Status(code=codec.StatusCode.BUSY, message='too many clients'))
 )
+
+
+def lack_of_descriptors(max_clients: int) -> str:
+    """Return why so many clients cannot be connected at one time, or ''."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = max_clients + SPARE_DESCRIPTORS
+    if limit == resource.RLIM_INFINITY or limit >= needed:
+        return ''
+    return (
+        f'max_clients is {max_clients}, which takes {needed} file descriptors, and {limit} are '
+        'allowed; raise the limit (ulimit -n)'
+    )
 
 
 class Server(TcpEndpoint):
@@ -35,6 +51,14 @@ class Server(TcpEndpoint):
     role = 'server'
     _listeners: tuple[socket.socket, ...] = ()
     _opening: Mapping[asyncio.Task[None], socket.socket] = {}  # the oldest first; replaced
+
+    _accept_fault: tuple[str, float] = ('', 0.0)  # and when it was, by the steady clock
+
+    @property
+    def fault(self) -> str:
+        """Why no client can be accepted now, or ''."""
+        text, last_s = self._accept_fault
+        return text if text and time.monotonic() - last_s < FAULT_S else ''
 
     @property
     def actual_port(self) -> int:
@@ -130,9 +154,11 @@ class Server(TcpEndpoint):
         except BlockingIOError:  # the client has disconnected
             return
         except OSError as error:
-            self._throttle.log(
-                logging.ERROR, ('accept', error.errno), f'cannot accept a client: {error}'
-            )
+            text = f'cannot accept a client: {error}'
+            self._accept_fault = text, time.monotonic()
+            with self._lock:
+                self._past.refused_peers['accept_failed'] += 1
+            self._throttle.log(logging.ERROR, ('accept', error.errno), text)
             self._pause_accepting(listener, ACCEPT_PAUSE_S)
             return
         sock.setblocking(False)

@@ -29,7 +29,7 @@ class Statistics:
     rejected: Counter[str] = field(default_factory=Counter)  # by DecodeError.cause
     send_rejected: Counter[str] = field(default_factory=Counter)  # by cause
     refused_peers: Counter[str] = field(default_factory=Counter)
-    """By 'allowed_peers', 'max_clients' and 'max_handshakes'."""
+    """By 'allowed_peers', 'max_clients' and 'max_handshakes'; and attempts by 'accept_failed'."""
     tls_failures: Counter[str] = field(default_factory=Counter)  # by TlsError.cause
     high_water_bytes: int = 0  # the largest number of bytes that waited for one peer
     connects: int = 0

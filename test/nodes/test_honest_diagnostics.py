@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +16,9 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 
-from helpers.bridge_peer import dial, pack, pose, serve
+from helpers.bridge_peer import dial, pack, port_of, pose, serve
 from helpers.ros_graph import Graph
+from helpers.scripted_peer import ScriptedPeer
 from helpers.waiting import wait_until
 from ros2_igtl import codec
 from ros2_igtl.convert.interfaces import ros_type
@@ -201,3 +205,22 @@ def test_f63_two_nodes_of_one_name_are_an_error(
     namesake.destroy_node()
     told.await_level('twin: own name', OK)
     wait_until(lambda: any('2 nodes are named' in line.msg for line in lines), 5.0, 'the line')
+
+
+def test_f64_no_descriptors_for_clients_are_an_error_while_that_lasts(
+    graph: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bridge, _ = serve(graph)
+    told = Told(graph)
+    accept = socket.socket.accept
+
+    def fail(listener: socket.socket) -> object:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(socket.socket, 'accept', fail)
+    waiting = graph.stack.enter_context(ScriptedPeer.dial(port_of(bridge)))
+    told.await_level('bridge: bridge', ERROR, 'Too many open files')
+    monkeypatch.setattr(socket.socket, 'accept', accept)
+    wait_until(lambda: len(bridge.connections[0].peers.all) == 2, 5.0, 'the client')
+    told.await_level('bridge: bridge', WARN, 'refused_peers accept_failed')
+    waiting.close()

@@ -9,6 +9,7 @@ import contextlib
 import errno
 import logging
 import os
+import resource
 import socket
 import threading
 import time
@@ -22,6 +23,7 @@ from helpers.waiting import wait_for_count, wait_until, watch_for
 from ros2_igtl import codec
 from ros2_igtl.transport import IoThread, Options, Server, Session
 from ros2_igtl.transport import server as server_module
+from ros2_igtl.transport.server import lack_of_descriptors
 
 Listen = Callable[..., Server]
 
@@ -372,6 +374,38 @@ def test_when_accepting_fails_it_is_said_and_tried_again(
         peer.send(DATA)
         wait_until(lambda: handler.messages)
     assert caplog.text.count('cannot accept a client') == 1
+
+
+def test_f64_while_no_descriptors_are_left_that_is_a_fault(
+    listen: Listen, handler: RecordingHandler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_module, 'ACCEPT_PAUSE_S', 0.01)
+    monkeypatch.setattr(server_module, 'FAULT_S', 0.2)
+    original = socket.socket.accept
+    has_descriptors = threading.Event()
+
+    def accept(listener: socket.socket) -> object:
+        if has_descriptors.is_set():
+            return original(listener)
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(socket.socket, 'accept', accept)
+    server = listen()
+    assert server.fault == ''
+    with ScriptedPeer.dial(server.actual_port):
+        wait_until(lambda: 'Too many open files' in server.fault)
+        has_descriptors.set()
+        wait_until(lambda: server.sessions and not server.fault)
+    assert server.statistics.refused_peers['accept_failed'] > 0
+
+
+def test_f64_a_limit_of_descriptors_below_max_clients_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    limits = iter([(163, 4096), (164, 4096), (resource.RLIM_INFINITY, resource.RLIM_INFINITY)])
+    monkeypatch.setattr(resource, 'getrlimit', lambda _: next(limits))
+    assert 'takes 164 file descriptors, and 163 are allowed' in lack_of_descriptors(100)
+    assert [lack_of_descriptors(100), lack_of_descriptors(100)] == ['', '']
 
 
 def test_it_can_be_stopped_while_it_cannot_accept(

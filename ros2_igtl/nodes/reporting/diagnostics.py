@@ -128,6 +128,10 @@ def _connection_status(name: str, connection: Reported) -> DiagnosticStatus:
         if not _has_any_good(connection):
             message += '; no good message yet'
             level = DiagnosticStatus.ERROR
+    fault = connection.transport.fault
+    if fault:
+        message += f'; {fault}'
+        level = DiagnosticStatus.ERROR
     return DiagnosticStatus(level=level, name=name, message=message, values=_values(values))
 
 

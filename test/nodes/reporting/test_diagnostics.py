@@ -40,7 +40,7 @@ def make_connection(**fields: Any) -> Any:
         reports=lambda: [],
         peers=SimpleNamespace(all=()),
         causes=Causes(),
-        transport=SimpleNamespace(statistics=Statistics(), sessions=()),
+        transport=SimpleNamespace(statistics=Statistics(), sessions=(), fault=''),
     )
 
 
