@@ -171,6 +171,20 @@ def test_f54_diagnostics_go_on_while_simulated_time_stands_still(graph: Graph) -
     told.await_level('bridge: bridge: TRANSFORM Probe', ERROR, 'stale')
 
 
+def test_f59_a_stop_that_was_not_carried_out_is_an_error(graph: Graph, tmp_path: Path) -> None:
+    path = tmp_path / 'commands.yaml'
+    path.write_text(
+        'version: 1\nconnections:\n  - commands: [{igtl_command_name: Stop, '
+        'ros_service_name: /stop}]\n'
+    )
+    bridge, peer = serve(graph, config_file=str(path))
+    told = Told(graph)
+    peer.send(pack(codec.Command(1, 'STOP'), header_version=2))
+    told.await_level('bridge: bridge', ERROR, 'command_received stop_no_service 1')
+    bridge.connections[0].commands_out.send('Stop', timeout_s=0.1).result(5.0)
+    told.await_level('bridge: bridge', ERROR, 'command_sent stop_timed_out 1')
+
+
 def test_f60_an_inactive_node_is_not_ok_and_says_so(graph: Graph) -> None:
     bridge, peer = serve(graph, stale_timeout=60.0)
     told = Told(graph)

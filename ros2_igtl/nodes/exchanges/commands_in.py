@@ -238,6 +238,8 @@ class CommandsIn(Feature):
             outcome = 'failed'
             error = f'the result cannot be sent: {encode_error}'
             is_queued = self._send_reply(received, error, '')
+        if outcome != 'succeeded' and is_stop(received.command.name):
+            outcome = f'stop_{outcome}'  # the robot goes on
         self.outcomes[outcome if is_queued else 'peer_gone'] += 1
 
     def _send_reply(self, received: _Received, error: str, text: str) -> bool:

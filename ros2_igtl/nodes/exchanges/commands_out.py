@@ -74,6 +74,12 @@ class CommandsOut(Feature):
         """Commands by their outcomes."""
         return self._replies.outcomes
 
+    def _note_stop(self, future: Future[Answer]) -> None:
+        """Count a stop that was not carried out once more, under a name of its own."""
+        outcome = future.result().outcome
+        if outcome != 'succeeded':
+            self.outcomes[f'stop_{outcome}'] += 1
+
     def stop(self) -> None:
         """Answer all users who still wait; where ROS runs."""
         self._io_thread.call(self._replies.stop)
@@ -119,6 +125,8 @@ class CommandsOut(Feature):
         :param timeout_s: 0 for the default.
         """
         question = Question(Command(None, name, content, device_name))
+        if is_stop(name):
+            question.answer.add_done_callback(self._note_stop)
         if not self._io_thread.call_soon(self._begin, question, timeout_s):
             self._replies.finish(question, Answer('refused', 'the node is not active'))
         elif is_stop(name) and not self._io_thread.is_current:

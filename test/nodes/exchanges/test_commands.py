@@ -359,7 +359,7 @@ def test_f44_a_stop_runs_beside_any_number_of_commands_and_with_a_number_that_wa
     for number in range(MAX_RUNNING + 1):  # as many again, and no more
         peer.send(command(number, 'STOP'))
     assert receive(peer).content.command_id == MAX_RUNNING
-    assert commands_in(bridge).outcomes == {'succeeded': 1, 'too_many': 1}
+    assert commands_in(bridge).outcomes == {'succeeded': 1, 'stop_too_many': 1}
 
 
 def test_the_result_for_a_peer_that_has_gone_is_for_nobody(graph: Graph, tmp_path: Path) -> None:
