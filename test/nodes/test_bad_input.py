@@ -641,6 +641,9 @@ def test_b40_a_device_that_changes_its_type_has_a_topic_of_each_and_one_complain
         assert served.outcome_of(pack(codec.Image(bytes(4), (2, 2, 1)), 'Probe')) == 'done'
     wait_until(lambda: len(poses) == len(images) == 3, 10.0, 'all of them')
     # on tf is the pose, and not the plane of the image
-    assert [t.header.frame_id for m in served.tf for t in m.transforms].count('igtl_ras') == 3
+    transforms = [transform for message in served.tf for transform in message.transforms]
+    assert [transform.header.frame_id for transform in transforms].count('igtl_ras') == 3
     said = capfd.readouterr().err
-    assert said.count("IMAGE 'Probe': plane_replaced: its plane is not on tf, since TRANSFORM") == 1
+    assert (
+        said.count("IMAGE 'Probe': plane_replaced: its plane is not on tf, since TRANSFORM") == 1
+    )
