@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from helpers.cpp_type_support import check_cpp_type_support
 from ros2_igtl.codec import crc
 
 ROOT = Path(__file__).parents[1]
@@ -168,8 +169,9 @@ def test_colcon_builds_it(tmp_path: Path, options: list[str]) -> None:
     assert where.is_symlink() is bool(options)
     assert 'usage' in run(*sourced, 'igtl', '--help', cwd=tmp_path, env=env).lower()
     assert_installed(prefix, package)
-    for support in ('cpp', 'fastrtps_cpp', 'introspection_cpp'):  # for nodes in C++
-        assert (prefix / 'lib' / f'libros2_igtl__rosidl_typesupport_{support}.so').exists()
+    assert (prefix / 'lib' / 'libros2_igtl__rosidl_typesupport_fastrtps_cpp.so').exists()
+    for path in (package / 'msg').glob('*.msg'):  # for nodes in C++
+        check_cpp_type_support(prefix, path.stem)
     for header in ('msg/volume.hpp', 'srv/command.hpp'):
         assert (prefix / 'include' / 'ros2_igtl' / 'ros2_igtl' / header).exists()
 

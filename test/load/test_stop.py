@@ -41,6 +41,9 @@ connections:
     mappings:
       - {igtl_device_name: Camera, igtl_type_name: IMAGE, direction: ROS_TO_IGTL,
          ros_topic_name: /camera, ros_type_name: sensor_msgs/msg/Image}
+"""
+# Rows for the loads of other ROS programs. With one of tf the node also reads what it sends to tf.
+PROGRAM_ROWS = """\
       - {igtl_device_name: Markers, igtl_type_name: POINT, direction: ROS_TO_IGTL,
          ros_topic_name: /markers, ros_type_name: visualization_msgs/msg/MarkerArray}
       - {igtl_device_name: Frame, igtl_type_name: TRANSFORM, direction: ROS_TO_IGTL,
@@ -167,11 +170,13 @@ TOOLS, CHILDREN = 900, 5_000
 BURST = 100  # new names
 IDLE_BOUND_S, BOUND_S = 0.002, 0.02
 TRIES = 5  # other programs of the machine make a STOP late too
-# Only measured: rclpy lets no other thread run while it copies a volume of 64 MB, and for each new
-# topic the executor, which also calls ~/send_command, collects all that it waits for.
 PROGRAMS = {'markers', 'frames'}  # loads of another ROS program
-LONG = {'volumes', 'binds', 'names'}  # in make test-long
-ONLY_MEASURED = {('volumes', 'in'), ('volumes', 'out'), ('names', 'out')}
+LONG = {'volumes', 'binds', 'names', *PROGRAMS}  # in make test-long
+# Only measured: rclpy lets no other thread run while it copies a volume of 64 MB or deserialises
+# thousands of markers, and for each new topic the executor collects all that it waits for.
+ONLY_MEASURED = {('volumes', 'in'), ('volumes', 'out'), ('names', 'out')} | {
+    (program, way) for program in PROGRAMS for way in ('in', 'out')
+}
 
 
 class Meter:
@@ -307,11 +312,13 @@ LOADS: dict[str, Callable[[Load, threading.Event], None]] = {
 
 
 @pytest.fixture(scope='module')
-def meter_and_load(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Meter, Load]]:
-    """Run the node, the meter, and a peer that reads."""
+def meter_and_load(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Meter, Load]]:
+    """Run the node, the meter, and a peer that reads; the parameter is further rows."""
     folder = tmp_path_factory.mktemp('stop')
     path = folder / 'stop.yaml'
-    path.write_text(CONFIG)
+    path.write_text(CONFIG + request.param)
     with ExitStack() as stack:
         graph = stack.enter_context(ros_graph())
         process = stack.enter_context(
@@ -328,8 +335,17 @@ def meter_and_load(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[M
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize('way', ['in', 'out'])
 @pytest.mark.parametrize(
-    'name',
-    [pytest.param(n, marks=[pytest.mark.long] if n in LONG else []) for n in LOADS],
+    ('name', 'meter_and_load'),
+    [
+        pytest.param(
+            name,
+            PROGRAM_ROWS if name in PROGRAMS else '',
+            marks=[pytest.mark.long] if name in LONG else [],
+            id=name,
+        )
+        for name in LOADS
+    ],
+    indirect=['meter_and_load'],
 )
 def test_f44_a_stop_arrives_in_time(
     name: str, way: str, meter_and_load: tuple[Meter, Load], capsys: pytest.CaptureFixture[str]

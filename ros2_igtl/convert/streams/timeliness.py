@@ -39,6 +39,7 @@ USUAL_COUNT = 5  # distances between messages, from which the usual one is known
 CALM_COUNT = 3  # messages at the usual distance, after which none wait any more
 AT_ONCE_NS = 100_000  # messages at a smaller distance were read from the socket at once
 MIN_HOLD_NS, MAX_HOLD_NS = 5_000_000, 100_000_000
+STILL_NS = 1_000_000_000  # messages that waited get fewer in this time, or nobody can know
 
 
 class Cadence:
@@ -56,6 +57,8 @@ class Cadence:
         self._jitter_ns = 0.0
         self._has_burst = False
         self._calm = 0
+        self._least_ns = 0.0  # the shortest time that a message may have waited
+        self._still_ns = 0  # since it became notably shorter
 
     def judge(self, gap_ns: int, limit_ns: int) -> bool:
         """
@@ -69,6 +72,7 @@ class Cadence:
             excess_ns = gap_ns - usual_ns
             if self.count >= USUAL_COUNT and excess_ns > limit_ns:
                 self.behind_ns, self._has_burst, self._calm = excess_ns, False, 0
+                self._least_ns, self._still_ns = excess_ns, 0
                 self.is_irregular = excess_ns <= 4 * self._jitter_ns
                 if self.is_irregular:
                     self._learn(gap_ns)
@@ -78,6 +82,12 @@ class Cadence:
         if self.is_irregular:
             self._learn(gap_ns)
         self.behind_ns = max(1.0, self.behind_ns + gap_ns - usual_ns)
+        self._still_ns += gap_ns
+        if self.behind_ns < self._least_ns - limit_ns / 2:
+            self._least_ns, self._still_ns = self.behind_ns, 0
+        elif self._still_ns > STILL_NS:  # as when messages are read several at a time
+            self.behind_ns = 0.0
+            return False
         if gap_ns < (AT_ONCE_NS if self.is_irregular else 0.8 * usual_ns):
             self._has_burst, self._calm = True, 0
             return True

@@ -324,6 +324,18 @@ def test_the_usual_distance_of_an_irregular_peer_is_its_mean() -> None:
     assert cadence.usual_ns == pytest.approx(40 * MS, rel=0.6)
 
 
+def test_messages_that_are_read_several_at_a_time_are_believed_after_a_second() -> None:
+    """After a pause, a busy node reads what comes every 4 ms in steps of 20 ms."""
+    desk = Desk()
+    for number in range(100):
+        assert desk.judge(None, 4.0 * number)[1] == ''
+    faults = []
+    for number in range(100, 900):
+        faults.append(desk.judge(None, 80.0 + 20.0 * (number // 5))[1])
+    assert faults[0] == 'late'
+    assert set(faults[300:]) == {''}
+
+
 def test_messages_of_an_irregular_peer_have_waited_if_they_are_read_at_once() -> None:
     desk, now_ms = Desk(), 0.0
     for number in range(41):
