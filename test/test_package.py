@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from helpers.cpp_type_support import check_cpp_type_support
 from ros2_igtl.codec import crc
 
 ROOT = Path(__file__).parents[1]
@@ -29,6 +28,14 @@ CPP_KEYWORDS = """
 """
 FOLDERS = ['config', 'launch', 'msg', 'resource', 'ros2_igtl', 'src', 'srv']
 
+USE_CPP = """
+import sys
+from pathlib import Path
+sys.path.insert(0, '')  # helpers
+from helpers.cpp_type_support import check_cpp_type_support
+for name in sys.argv[2:]:
+    check_cpp_type_support(Path(sys.argv[1]), name)
+"""
 USE = """
 from ros2_igtl import codec
 from ros2_igtl.codec import _crc64
@@ -170,8 +177,9 @@ def test_colcon_builds_it(tmp_path: Path, options: list[str]) -> None:
     assert 'usage' in run(*sourced, 'igtl', '--help', cwd=tmp_path, env=env).lower()
     assert_installed(prefix, package)
     assert (prefix / 'lib' / 'libros2_igtl__rosidl_typesupport_fastrtps_cpp.so').exists()
-    for path in (package / 'msg').glob('*.msg'):  # for nodes in C++
-        check_cpp_type_support(prefix, path.stem)
+    names = [path.stem for path in (package / 'msg').glob('*.msg')]
+    # in a process of its own, which has loaded no other build of the package
+    run(*sourced, sys.executable, '-c', USE_CPP, str(prefix), *names, cwd=ROOT / 'test', env=env)
     for header in ('msg/volume.hpp', 'srv/command.hpp'):
         assert (prefix / 'include' / 'ros2_igtl' / 'ros2_igtl' / header).exists()
 
