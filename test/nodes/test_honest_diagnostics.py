@@ -151,13 +151,18 @@ def test_f57_an_image_and_a_tool_of_one_name_are_both_ok(
     told.await_level('bridge: bridge', OK)
 
 
-def test_f59_a_command_that_could_not_be_run_is_a_warning(graph: Graph, tmp_path: Path) -> None:
-    path = tmp_path / 'commands.yaml'
+def commands(folder: Path, name: str) -> str:
+    """Return a mapping file with a command, whose service does not exist."""
+    path = folder / 'commands.yaml'
     path.write_text(
-        'version: 1\nconnections:\n  - commands: [{igtl_command_name: Move, '
-        'ros_service_name: /move}]\n'
+        f'version: 1\nconnections:\n  - commands: [{{igtl_command_name: {name}, '
+        'ros_service_name: /run}]\n'
     )
-    _, peer = serve(graph, config_file=str(path))
+    return str(path)
+
+
+def test_f59_a_command_that_could_not_be_run_is_a_warning(graph: Graph, tmp_path: Path) -> None:
+    _, peer = serve(graph, config_file=commands(tmp_path, 'Move'))
     told = Told(graph)
     peer.send(pack(codec.Command(1, 'Move'), header_version=2))
     told.await_level('bridge: bridge', WARN, 'command_received no_service 1')
@@ -172,12 +177,7 @@ def test_f54_diagnostics_go_on_while_simulated_time_stands_still(graph: Graph) -
 
 
 def test_f59_a_stop_that_was_not_carried_out_is_an_error(graph: Graph, tmp_path: Path) -> None:
-    path = tmp_path / 'commands.yaml'
-    path.write_text(
-        'version: 1\nconnections:\n  - commands: [{igtl_command_name: Stop, '
-        'ros_service_name: /stop}]\n'
-    )
-    bridge, peer = serve(graph, config_file=str(path))
+    bridge, peer = serve(graph, config_file=commands(tmp_path, 'Stop'))
     told = Told(graph)
     peer.send(pack(codec.Command(1, 'STOP'), header_version=2))
     told.await_level('bridge: bridge', ERROR, 'command_received stop_no_service 1')
